@@ -1,0 +1,23 @@
+//! The build script: lists every page in `rules/` into the binary, so that a new rule is one new file.
+
+use std::{env, fs, path::Path};
+
+fn main() {
+    println!("cargo::rerun-if-changed=rules");
+    let root = env::var("CARGO_MANIFEST_DIR").expect("cargo names the package folder");
+    let rules = Path::new(&root).join("rules");
+    let mut pages: Vec<_> = fs::read_dir(&rules)
+        .expect("the package has a folder of rules")
+        .map(|entry| entry.expect("a readable folder").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "md") && !path.ends_with("README.md"))
+        .collect();
+    pages.sort();
+    let mut list = String::from("&[\n");
+    for page in pages {
+        let id = page.file_stem().expect("a page has a name").to_str().expect("a rule id is ASCII");
+        list.push_str(&format!("    ({id:?}, include_str!({:?})),\n", page.display()));
+    }
+    list.push(']');
+    let out = env::var("OUT_DIR").expect("cargo names the output folder");
+    fs::write(Path::new(&out).join("pages.rs"), list).expect("the output folder can be written");
+}

@@ -1,0 +1,173 @@
+//! The flags, and nothing but the flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds exposed Weights & Biases API keys, and says what to do about them.
+///
+/// A key is never an argument: keys enter by standard input or by a scan.
+#[derive(Parser)]
+#[command(name = "wandward", version, arg_required_else_help = true, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  nothing found, and everything asked for was looked at
+  1  findings
+  2  wrong usage, configuration or rule page
+  3  not everything asked for could be looked at, or there was nothing to look at
+  130, 143  interrupted; what was found is printed";
+
+const EXAMPLES: &str = "\
+Examples:
+  wandward scan                      this folder: hidden, untracked and git-ignored files too
+  wandward scan src wandb .env       these files and folders
+  git diff | wandward scan -         standard input
+  wandward scan --format json . > report.json
+  wandward explain src/train.py:12   why a line is a finding, or is none
+
+Allow one line, with a reason, in a comment on it or above it:
+  # wandward: allow[hardcoded-key] made up for this test
+  # wandward: allow-next-line[hardcoded-key] made up for this test";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Scan files and folders for exposed keys
+    ///
+    /// Every regular file below the paths counts: tracked or not, git-ignored or not, hidden or not, text or binary. The
+    /// inside of git directories is left out, and links are not followed.
+    #[command(after_help = EXAMPLES)]
+    Scan(Scan),
+    /// List, show and test the rules
+    Rules {
+        #[command(subcommand)]
+        command: Option<Rules>,
+    },
+    /// Why a rule exists, or why a line was or was not reported
+    Explain {
+        /// A rule, or a line of a file
+        #[arg(value_name = "RULE | PATH:LINE")]
+        what: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Rules {
+    /// List every rule
+    List,
+    /// Show the page of a rule
+    Show {
+        /// The rule
+        rule: String,
+    },
+    /// Run the examples of every rule's page
+    Test,
+}
+
+#[derive(Args)]
+pub(crate) struct Scan {
+    /// Files and folders to scan; `-` reads standard input [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// The file name of standard input, which decides how it is read
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stdin_name: Option<PathBuf>,
+
+    /// The format of the report
+    #[arg(long, value_enum, default_value_t = Format::Pretty)]
+    pub(crate) format: Format,
+
+    /// Fail (exit 1) on findings of this severity or worse
+    #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
+    pub(crate) fail_on: FailOn,
+
+    /// Only these rules or groups (keys, habits, sdk, server)
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(crate) select: Vec<String>,
+
+    /// All but these rules or groups
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
+
+    /// Leave out what matches, below the paths; as in a .gitignore
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+
+    /// List what a permission keeps back
+    #[arg(long)]
+    pub(crate) show_suppressed: bool,
+
+    /// Honour no permission in the text
+    #[arg(long)]
+    pub(crate) no_inline: bool,
+
+    /// Exit 0 rather than 3 when something could not be read
+    #[arg(long)]
+    pub(crate) allow_partial: bool,
+
+    /// Pass over larger files, and say so (500K, 20M, 1G)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_file_size: Option<u64>,
+
+    /// Threads [default: one a core]
+    #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) jobs: usize,
+
+    /// Findings only: no summary, no progress
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// List what was passed over
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+
+    /// Show no progress
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Pretty,
+    /// One JSON object
+    Json,
+    /// One JSON object a line, as found
+    Jsonl,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    Error,
+    Warning,
+    Note,
+    Never,
+}
+
+/// A number of bytes, with K, M or G for powers of 1024.
+fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = match text.trim_end_matches(['b', 'B']).split_at_checked(text.trim_end_matches(['b', 'B']).len().saturating_sub(1)) {
+        Some((number, "k" | "K")) => (number, 1 << 10),
+        Some((number, "m" | "M")) => (number, 1 << 20),
+        Some((number, "g" | "G")) => (number, 1 << 30),
+        _ => (text, 1),
+    };
+    let number: u64 = number.parse().map_err(|_| "not a number of bytes, such as 500K, 20M or 1G".to_owned())?;
+    number.checked_mul(unit).ok_or_else(|| "too large".to_owned())
+}

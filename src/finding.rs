@@ -1,0 +1,201 @@
+//! What a scan says: findings, what was kept back and why, and what was looked at.
+//! A finding owns its data and never holds a key.
+
+use std::sync::Arc;
+
+use crate::blob::{Origin, Place};
+use crate::rule::{Rule, Severity};
+use crate::secret::{self, Fingerprint, Format, KeyId, Secret};
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// A person should look before acting.
+    Low,
+    /// The context says so, in one step.
+    Medium,
+    /// The key names itself, or the name beside it does.
+    High,
+}
+
+impl Confidence {
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Confidence::Low => "low",
+            Confidence::Medium => "medium",
+            Confidence::High => "high",
+        }
+    }
+}
+
+/// What may be said about the key of a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The format of the key.
+    pub format: Format,
+    /// The on-prem prefix, without its dash.
+    pub prefix: Option<String>,
+    /// The public part of the key.
+    pub id: KeyId,
+    /// The identity of the key.
+    pub fingerprint: Fingerprint,
+}
+
+impl From<&Secret<'_>> for Key {
+    fn from(secret: &Secret<'_>) -> Self {
+        Key {
+            format: secret.format(),
+            prefix: secret.prefix(),
+            id: secret.id(),
+            fingerprint: secret.fingerprint(),
+        }
+    }
+}
+
+/// The evidence as it may be shown: every secret masked, control characters spelled out, at most 160 characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snippet {
+    /// The text.
+    pub text: String,
+    /// Which bytes of it are the point: the masked key, or the habit.
+    pub mark: std::ops::Range<usize>,
+}
+
+/// One rule at one place.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// `wwf1-` and 32 hexadecimal digits; see [`Finding::number`].
+    pub id: String,
+    /// The rule that speaks.
+    pub rule: Arc<Rule>,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// Why this is one, in a clause that can follow the rule's message.
+    pub evidence: String,
+    /// Which source.
+    pub origin: Origin,
+    /// Where in it.
+    pub place: Place,
+    /// The byte at which it begins, counted from the beginning of the source.
+    pub offset: u64,
+    /// The key, unless the rule needs none.
+    pub key: Option<Key>,
+    /// The line, masked and cut.
+    pub snippet: Snippet,
+    /// A digest of the whole line, masked and with white space collapsed.
+    pub line_digest: String,
+}
+
+impl Finding {
+    /// How bad it is.
+    pub fn severity(&self) -> Severity {
+        self.rule.severity
+    }
+
+    /// Gives each finding of one source its id: a digest over rule, path, the masked line, and how many equal ones stand
+    /// before it. `findings` are sorted by offset.
+    pub fn number<'f>(findings: impl Iterator<Item = &'f mut Finding>) {
+        let mut seen = std::collections::HashMap::new();
+        for finding in findings {
+            let line = format!("{}\0{}", finding.rule.id, finding.line_digest);
+            let nth: &mut u32 = seen.entry(line).or_default();
+            let ordinal = nth.to_string();
+            let Origin { path, .. } = &finding.origin;
+            let parts = [finding.rule.id.as_bytes(), path, finding.line_digest.as_bytes(), ordinal.as_bytes()];
+            finding.id = format!("wwf1-{}", secret::short_digest(&parts));
+            *nth += 1;
+        }
+    }
+}
+
+/// Who keeps a finding back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A permission on the line, or on the line above.
+    Inline,
+}
+
+impl By {
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            By::Inline => "inline",
+        }
+    }
+}
+
+/// A finding that a permission keeps back.
+#[derive(Clone, Debug)]
+pub struct Suppressed {
+    /// What would have been said.
+    pub finding: Finding,
+    /// Who keeps it back.
+    pub by: By,
+    /// The reason that was given.
+    pub reason: String,
+}
+
+/// Something that was not looked at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skip {
+    /// Which source.
+    pub origin: Origin,
+    /// Why.
+    pub reason: String,
+    /// Whether the user asked for it, so that the answer is incomplete.
+    pub gap: bool,
+}
+
+/// What was looked at, and what was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Files read, standard input included.
+    pub files: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// What was not read.
+    pub skipped: Vec<Skip>,
+}
+
+impl Coverage {
+    /// Whether everything asked for was looked at.
+    pub fn complete(&self) -> bool {
+        !self.skipped.iter().any(|skip| skip.gap)
+    }
+}
+
+/// The answer of a scan.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// What was found, sorted by source, path and offset.
+    pub findings: Vec<Finding>,
+    /// What a permission keeps back, sorted likewise.
+    pub suppressed: Vec<Suppressed>,
+    /// What was looked at.
+    pub coverage: Coverage,
+}
+
+/// The text with everything spelled out that would act on a terminal, a log or a page, or that hides what it says:
+/// control characters, bidirectional marks, invisible ones.
+pub fn visible(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.contains(acts) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\t' => out.push(' '),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            c if acts(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.into()
+}
+
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}

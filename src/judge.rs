@@ -1,0 +1,209 @@
+//! Has the opinion, and a reason for every silence. In: a text, its origin, the candidates. Out: findings, what a
+//! permission keeps back, and on request why each of the others is none. A key's text goes no further than here.
+
+mod habit;
+mod key;
+mod mask;
+mod place;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::blob::{Before, Origin, Place, Text};
+use crate::detect::{Candidate, Shape};
+use crate::finding::{By, Confidence, Finding, Key, Suppressed};
+use crate::policy::{Permission, Policy};
+use crate::rule::{Rule, RuleSet};
+use crate::secret::{Format, KeyId, Secret};
+use key::{KeyJudge, Verdict};
+use place::File;
+
+/// What is thought of one candidate.
+pub enum Opinion {
+    /// It is worth saying.
+    Finding(Box<Finding>),
+    /// It would be, but a permission keeps it back.
+    Suppressed(Box<Suppressed>),
+    /// It is not, for this reason.
+    Silent {
+        /// Where it stands.
+        place: Place,
+        /// What it looks like.
+        id: KeyId,
+        /// Why it is not reported.
+        reason: String,
+    },
+}
+
+/// Judges texts.
+pub struct Judge<'a> {
+    /// The rules that can speak.
+    pub rules: &'a RuleSet,
+    /// Which of them may.
+    pub policy: &'a Policy,
+    /// Whether an object id (40 hexadecimal digits) is one of an object in the git repository that holds the origin.
+    pub is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
+}
+
+/// What a text came to.
+pub struct Judgement {
+    /// One for every candidate that is worth a word; see [`Judge::judge`].
+    pub opinions: Vec<Opinion>,
+    /// Whether a verdict could change if more of the source were read at once.
+    pub open: bool,
+}
+
+impl Judge<'_> {
+    /// Judges the candidates of one text, which are in order. `explain` asks for the silent ones too.
+    pub fn judge(&self, origin: &Origin, text: &Text<'_>, candidates: &[Candidate], explain: bool) -> Judgement {
+        let file = File::new(origin, text.bytes);
+        let keys = KeyJudge::new(text.bytes, &file, candidates);
+        let verdicts = keys.judge(candidates);
+        let mut judgement = Judgement { opinions: Vec::new(), open: false };
+        let mut cursor = Cursor { at: 0, before: text.before };
+        for (candidate, judged) in candidates.iter().zip(verdicts) {
+            let Shape::Key(format) = candidate.shape else {
+                self.cut_off(origin, text, candidate, &mut cursor, &mut judgement.opinions);
+                continue;
+            };
+            let Some(judged) = judged else { continue };
+            judgement.open |= judged.open && judged.verdict.is_none();
+            let secret = Secret::new(&text.bytes[judged.credential.clone()], format);
+            let reason = match judged.verdict {
+                Some(Verdict::Key { .. }) if self.is_git_object(origin, text, candidate) => {
+                    "it is the id of an object in this git repository".to_owned()
+                }
+                Some(Verdict::Key { confidence, because }) => {
+                    let site = file.site(text.bytes, judged.credential.start, &because);
+                    if let Some(rule) = self.rules.for_site(site).filter(|rule| self.policy.selects(rule)) {
+                        let finding = self.finding(origin, text, rule, &judged.credential, &mut cursor);
+                        let finding = Finding {
+                            confidence,
+                            evidence: because.clause(),
+                            key: Some(Key::from(&secret)),
+                            ..finding
+                        };
+                        self.permit(finding, text, &judged.credential, &mut judgement.opinions);
+                    }
+                    continue;
+                }
+                Some(Verdict::Not(reason)) => reason,
+                None => "nothing beside it says that it is a W&B key".to_owned(),
+            };
+            if explain {
+                let place = cursor.place(text.bytes, &judged.credential);
+                judgement.opinions.push(Opinion::Silent { place, id: secret.id(), reason });
+            }
+        }
+        judgement
+    }
+
+    fn is_git_object(&self, origin: &Origin, text: &Text<'_>, candidate: &Candidate) -> bool {
+        candidate.shape == Shape::Key(Format::Legacy)
+            && str::from_utf8(&text.bytes[candidate.key.clone()]).is_ok_and(|id| (self.is_object)(origin, id))
+    }
+
+    fn cut_off(
+        &self,
+        origin: &Origin,
+        text: &Text<'_>,
+        candidate: &Candidate,
+        cursor: &mut Cursor,
+        opinions: &mut Vec<Opinion>,
+    ) {
+        let rule = self.rules.get(habit::cut_off_key::RULE).filter(|rule| self.policy.selects(rule));
+        if let Some(rule) = rule.filter(|_| habit::cut_off_key::holds(text.bytes, candidate)) {
+            let finding = self.finding(origin, text, rule, &candidate.key, cursor);
+            self.permit(finding, text, &candidate.key, opinions);
+        }
+    }
+
+    /// A finding with what every one has.
+    fn finding(
+        &self,
+        origin: &Origin,
+        text: &Text<'_>,
+        rule: &Arc<Rule>,
+        point: &Range<usize>,
+        cursor: &mut Cursor,
+    ) -> Finding {
+        let bytes = &text.bytes[point.clone()];
+        let v1 = memchr::memmem::find(bytes, b"wandb_v");
+        let shown = match v1 {
+            Some(at) => KeyId::of(&bytes[at..], Format::V1),
+            None => KeyId::of(&bytes[bytes.len() - Format::Legacy.len()..], Format::Legacy),
+        };
+        let (snippet, line_digest) = mask::snippet(text, point, Some(&format!("[{shown}]")));
+        Finding {
+            id: String::new(),
+            rule: Arc::clone(rule),
+            confidence: Confidence::Low,
+            evidence: String::new(),
+            origin: origin.clone(),
+            place: cursor.place(text.bytes, point),
+            offset: text.before.bytes + point.start as u64,
+            key: None,
+            snippet,
+            line_digest,
+        }
+    }
+
+    /// Says a finding, unless a permission on its line or on the one above keeps it back.
+    fn permit(&self, finding: Finding, text: &Text<'_>, point: &Range<usize>, opinions: &mut Vec<Opinion>) {
+        if !self.policy.inline {
+            opinions.push(Opinion::Finding(Box::new(finding)));
+            return;
+        }
+        let (line, above) = lines(text.bytes, point);
+        let permissions = Permission::for_line(&text.bytes[line.clone()], &text.bytes[above.clone()]);
+        let Some(permission) = permissions.into_iter().find(|permission| permission.allows(&finding.rule.id)) else {
+            opinions.push(Opinion::Finding(Box::new(finding)));
+            return;
+        };
+        let rule = self.rules.get(habit::permission_without_reason::RULE).filter(|rule| self.policy.selects(rule));
+        if let Some(rule) = rule.filter(|_| habit::permission_without_reason::holds(&permission)) {
+            let note = Finding {
+                rule: Arc::clone(rule),
+                confidence: Confidence::High,
+                evidence: format!("it allows `{}`", finding.rule.id),
+                key: None,
+                ..finding.clone()
+            };
+            opinions.push(Opinion::Finding(Box::new(note)));
+        }
+        let reason = mask::visible(&mask::masked(permission.reason.as_bytes()));
+        opinions.push(Opinion::Suppressed(Box::new(Suppressed { finding, by: By::Inline, reason })));
+    }
+}
+
+/// The line of a point and the one above, as byte ranges. In a notebook's JSON a line of source is a line of the file; in
+/// a file without line breaks an escaped one ends the line.
+fn lines(text: &[u8], point: &Range<usize>) -> (Range<usize>, Range<usize>) {
+    const REACH: usize = 4096;
+    let floor = point.start.saturating_sub(REACH);
+    let ceiling = text.len().min(point.end + REACH);
+    let start = memchr::memrchr(b'\n', &text[floor..point.start]).map_or(floor, |at| floor + at + 1);
+    let end = memchr::memchr(b'\n', &text[point.end..ceiling]).map_or(ceiling, |at| point.end + at);
+    let start = memchr::memmem::rfind(&text[start..point.start], b"\\n").map_or(start, |at| start + at + 2);
+    let end = memchr::memmem::find(&text[point.end..end], b"\\n").map_or(end, |at| point.end + at);
+    let above_end = start.saturating_sub(1).max(floor);
+    let above = memchr::memrchr(b'\n', &text[floor..above_end]).map_or(floor, |at| floor + at + 1);
+    (start..end, above.min(above_end)..above_end)
+}
+
+/// Counts lines on the way through a text, so that many findings cost one pass.
+struct Cursor {
+    at: usize,
+    before: Before,
+}
+
+impl Cursor {
+    fn place(&mut self, text: &[u8], span: &Range<usize>) -> Place {
+        if span.start >= self.at {
+            self.before = self.before.after(&text[self.at..span.start]);
+            self.at = span.start;
+        }
+        let rest = Text { bytes: &text[self.at..], before: self.before };
+        rest.place(span.start - self.at..span.end - self.at)
+    }
+}

@@ -1,0 +1,344 @@
+//! Whether a candidate is a W&B key. A v1 key says so itself. A legacy key has the shape of every commit id, so it needs
+//! evidence by syntax, never by distance: what it is assigned to, which call or command it is an argument of, what its
+//! siblings, its parents, its row or its sentence say, where its variable ends up. Negative evidence wins.
+//! In: a text, its file's name and the candidates. Out: a verdict each, with its reason.
+
+mod chain;
+mod command;
+mod flow;
+mod lead;
+mod literal;
+mod names;
+mod netrc;
+mod outline;
+mod prose;
+mod published;
+mod shape;
+mod table;
+mod token;
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use super::place::File;
+use crate::detect::{Candidate, Shape};
+use crate::finding::Confidence;
+use crate::secret::Format;
+use chain::{Chain, Trail};
+use names::Says;
+use outline::{Outline, Spot};
+
+/// A text within a text within a text: deeper ones are not read.
+const MAX_DEPTH: usize = 5;
+
+/// What is thought of a candidate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is a key.
+    Key {
+        /// How sure that is.
+        confidence: Confidence,
+        /// The evidence.
+        because: Because,
+    },
+    /// It is none, for this reason.
+    Not(String),
+}
+
+impl Verdict {
+    fn key(confidence: Confidence, because: Because) -> Verdict {
+        Verdict::Key { confidence, because }
+    }
+
+    fn not(reason: impl Into<String>) -> Verdict {
+        Verdict::Not(reason.into())
+    }
+}
+
+/// The evidence for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Because {
+    /// The format is W&B's own.
+    Format,
+    /// It is the value of a name.
+    Named(String),
+    /// It is the key of something that has W&B's name.
+    Within(String),
+    /// It is an argument of a call.
+    Argument(String),
+    /// A W&B server or client stands beside it.
+    Beside(String),
+    /// It is an argument of `wandb login`.
+    Command,
+    /// A sentence calls it so.
+    Sentence,
+    /// The line above, or a comment, calls it so.
+    Label(String),
+    /// It is the password of a netrc entry.
+    Netrc(String),
+    /// It is part of a URL.
+    Url(String),
+    /// The file's name says so.
+    FileName,
+    /// It reaches W&B under another name.
+    Reaches(String),
+}
+
+impl Because {
+    /// The evidence as a clause.
+    pub(super) fn clause(&self) -> String {
+        match self {
+            Because::Format => "the format is W&B's own".to_owned(),
+            Because::Named(name) => format!("it is the value of {name}"),
+            Because::Within(name) => format!("it is the key of {name}"),
+            Because::Argument(callee) => format!("it is an argument of {callee}"),
+            Because::Beside(mention) => format!("it is sent along with `{mention}`"),
+            Because::Command => "it is an argument of `wandb login`".to_owned(),
+            Because::Sentence => "the sentence calls it a W&B key".to_owned(),
+            Because::Label(label) => format!("`{label}` calls it so"),
+            Because::Netrc(host) => format!("it is the netrc password of `{host}`"),
+            Because::Url(host) => format!("it is part of a URL of `{host}`"),
+            Because::FileName => "the file's name says so".to_owned(),
+            Because::Reaches(name) => format!("`{name}` reaches W&B elsewhere in this file"),
+        }
+    }
+}
+
+/// Text that has none of this cannot hold evidence for a legacy key, unless its file's name does.
+static GATE: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(?i-u)wandb|w\s?(?:&|&amp;|\\u0026)\s?b|w[_-]?and[_-]?b|weights?.{0,12}bias|\bw[nb]?b[_-]?(?:api|key|token|secret|login|pass)|api[ -]key must be|login\s+user|coreweave";
+    #[expect(clippy::unwrap_used, reason = "the pattern is a constant, and a test compiles it")]
+    Regex::new(pattern).unwrap()
+});
+
+/// One text under judgement.
+pub(super) struct KeyJudge<'t> {
+    text: &'t [u8],
+    file: &'t File,
+    /// Whether a legacy key can have evidence here at all.
+    gate: bool,
+    /// Names under which the text imports W&B, or parts of it.
+    imports: Vec<Vec<u8>>,
+}
+
+/// A candidate with its verdict.
+pub(super) struct Judged {
+    /// The whole credential, on-prem prefix included.
+    pub(super) credential: Range<usize>,
+    /// The verdict; without one there was no evidence.
+    pub(super) verdict: Option<Verdict>,
+    /// Whether the verdict could change if more of the source were read.
+    pub(super) open: bool,
+}
+
+impl<'t> KeyJudge<'t> {
+    /// Prepares to judge candidates in `text`.
+    pub(super) fn new(text: &'t [u8], file: &'t File, candidates: &[Candidate]) -> Self {
+        let legacy = candidates.iter().any(|candidate| candidate.shape == Shape::Key(Format::Legacy));
+        let gate = legacy && (file.names_wandb() || GATE.is_match(text));
+        let imports = if gate { flow::imports(text) } else { Vec::new() };
+        KeyJudge { text, file, gate, imports }
+    }
+
+    /// A verdict for every candidate that is a whole key; `None` for the others.
+    pub(super) fn judge(&self, candidates: &[Candidate]) -> Vec<Option<Judged>> {
+        let offsets: Vec<usize> = candidates.iter().map(|candidate| self.credential(candidate).start).collect();
+        // Only what needs context pays for the outline.
+        let (outline, spots) = if self.gate { Outline::read(self.text, &offsets) } else { Outline::read(b"", &[]) };
+        let mut trails: Vec<Trail> = Vec::new();
+        let mut judged: Vec<Option<Judged>> = candidates
+            .iter()
+            .enumerate()
+            .map(|(nth, candidate)| {
+                let Shape::Key(format) = candidate.shape else {
+                    trails.push(Trail::default());
+                    return None;
+                };
+                let credential = self.credential(candidate);
+                let mut trail = Trail::default();
+                let verdict = self.one(candidate, format, &credential, spots.get(nth), &outline, &mut trail);
+                trails.push(trail);
+                Some(Judged { credential, verdict, open: false })
+            })
+            .collect();
+        if self.gate {
+            self.follow(&mut judged, &trails, &outline);
+        }
+        judged
+    }
+
+    /// The whole credential: the key, and its on-prem prefix if that belongs to it.
+    fn credential(&self, candidate: &Candidate) -> Range<usize> {
+        let key = candidate.key.clone();
+        let Some(start) = candidate.prefix else { return key };
+        let word = &self.text[start..key.start - 1];
+        let opens = start.checked_sub(1).is_none_or(|at| !continues(self.text[at]));
+        let closes = self.text.get(key.end).is_none_or(|&b| !continues(b));
+        if word == b"local" || (opens && closes) { start..key.end } else { key }
+    }
+
+    fn one(
+        &self,
+        candidate: &Candidate,
+        format: Format,
+        credential: &Range<usize>,
+        spot: Option<&Spot>,
+        outline: &Outline,
+        trail: &mut Trail,
+    ) -> Option<Verdict> {
+        let key = &self.text[candidate.key.clone()];
+        if format == Format::V1 {
+            return Some(match shape::masked_v1(key) {
+                true => Verdict::not("it is a placeholder: its body repeats one or two characters"),
+                false => Verdict::key(Confidence::High, Because::Format),
+            });
+        }
+        if let Some(reason) = shape::not_a_key(key, &self.text[credential.clone()]) {
+            return Some(Verdict::Not(reason));
+        }
+        let spot = spot.filter(|_| self.gate)?;
+        let prefix = &self.text[credential.start..candidate.key.start];
+        if Says::of(prefix) == Says::Revision {
+            return Some(Verdict::not("its prefix names a revision or a digest"));
+        }
+        let verdict = self.read(self.text, outline, spot, credential, trail, 0);
+        verdict.or_else(|| self.by_file(credential, trail))
+    }
+
+    /// Reads what stands round `value` in `text`, which is the file or a text within it.
+    fn read(
+        &self,
+        text: &[u8],
+        outline: &Outline,
+        spot: &Spot,
+        value: &Range<usize>,
+        trail: &mut Trail,
+        depth: usize,
+    ) -> Option<Verdict> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        if let Some(verdict) = token::read(text, value.clone()) {
+            return Some(verdict);
+        }
+        let mut start = value.start;
+        if let Some(quote) = spot.string {
+            let content = literal::content(text, quote, value);
+            let fills = fills(&text[content.clone()], value.start - content.start..value.end - content.start);
+            if fills {
+                if let Some(inner) = literal::joined(text, outline, spot, value)
+                    && let Some(verdict) = command::read(&inner.text, inner.value)
+                {
+                    return Some(verdict);
+                }
+            } else {
+                let inner = literal::unescaped(text, content, value);
+                if let Some(verdict) = self.within(&inner, trail, depth) {
+                    return Some(verdict);
+                }
+                if let Some(inner) = literal::joined(text, outline, spot, value) {
+                    let verdict = self.within(&inner, trail, depth);
+                    if verdict.is_some() || inner.text.contains(&b'\n') {
+                        return verdict;
+                    }
+                }
+                if trail.leaf != Some(Says::Key) {
+                    return None;
+                }
+            }
+            start = quote;
+        } else if let Some(comment) = spot.comment {
+            let inner = literal::comment(text, outline, spot, comment, value);
+            return self.within(&inner, trail, depth);
+        }
+        let lead = &text[spot.item.min(start)..start];
+        if matches!(lead.trim_ascii_end().last(), Some(b'+' | b'%' | b'.')) && command::logs_in(lead) {
+            return Some(Verdict::key(Confidence::High, Because::Command));
+        }
+        if let Some(verdict) = netrc::read(text, value) {
+            return Some(verdict);
+        }
+        let chain = Chain { text, outline, imports: &self.imports };
+        if let Some(verdict) = chain.climb(spot, start, trail) {
+            return Some(verdict);
+        }
+        if let Some(verdict) = command::read(text, value.clone()) {
+            return Some(verdict);
+        }
+        if command::heredoc_login(text, value) {
+            return Some(Verdict::key(Confidence::High, Because::Command));
+        }
+        table::read(text, value.clone())
+            .or_else(|| prose::comment_beside(text, value, trail.leaf))
+            .or_else(|| prose::label_above(text, value))
+            .or_else(|| prose::read(text, value.clone(), trail.leaf))
+    }
+
+    /// Reads a text within the text.
+    fn within(&self, inner: &literal::Inner, trail: &mut Trail, depth: usize) -> Option<Verdict> {
+        let (outline, spots) = Outline::read(&inner.text, &[inner.value.start]);
+        self.read(&inner.text, &outline, spots.first()?, &inner.value, trail, depth + 1)
+    }
+
+    /// What the file's name says of a value that nothing in the file names.
+    fn by_file(&self, value: &Range<usize>, trail: &Trail) -> Option<Verdict> {
+        let key = || Some(Verdict::key(Confidence::Medium, Because::FileName));
+        let named = matches!(trail.leaf, Some(Says::Key | Says::Nothing));
+        if named && (self.file.is_wandb_settings() || self.file.is_for_wandb_key()) {
+            return key();
+        }
+        let line = memchr::memrchr(b'\n', &self.text[..value.start]).map_or(0, |at| at + 1);
+        let end = memchr::memchr(b'\n', &self.text[value.end..]).map_or(self.text.len(), |at| value.end + at);
+        let bare = |part: &[u8]| !part.iter().any(|b| b.is_ascii_alphanumeric());
+        if self.file.is_for_wandb_key() && bare(&self.text[line..value.start]) && bare(&self.text[value.end..end]) {
+            return key();
+        }
+        None
+    }
+}
+
+/// Whether a character makes what stands on its other side a part of the same token.
+fn continues(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'@' | b'+' | b'#' | b'~' | b'^')
+}
+
+/// Whether a string holds the value and nothing else but what a header or a form adds.
+fn fills(content: &[u8], value: Range<usize>) -> bool {
+    let before = content[..value.start].trim_ascii();
+    let after = content[value.end..].trim_ascii();
+    let scheme = before.is_empty()
+        || [&b"bearer"[..], b"basic", b"token", b"apikey", b"$", b"api:"].iter().any(|s| before.eq_ignore_ascii_case(s));
+    let closing = after.is_empty() || after == b"\\n" || after == b"\\r\\n" || after == b"\\";
+    scheme && closing
+}
+
+/// Whether a file of that name, in a folder of that name, is one for W&B's key.
+pub(super) fn file_is_for_key(stem: &str, folder: &str) -> bool {
+    match Says::of(stem.as_bytes()) {
+        Says::WandbKey | Says::Wandb => true,
+        Says::Key => matches!(Says::of(folder.as_bytes()), Says::WandbKey | Says::Wandb),
+        _ => false,
+    }
+}
+
+/// A piece of scanned text as it may stand in a clause: short, in one line, every key masked.
+fn shown(text: &[u8]) -> String {
+    let text = super::mask::visible(&super::mask::masked(text));
+    let text = text.replace('`', "'");
+    if text.chars().count() <= 60 { text } else { text.chars().take(59).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_wandb_passes_the_gate() {
+        for text in ["WandB", "w&b", "W &amp; B", "Weights & Biases", "weights_and_biases", "WB_API_KEY", "w_and_b", "wb-token"] {
+            assert!(GATE.is_match(text.as_bytes()), "{text}");
+        }
+        assert!(!GATE.is_match(b"a new bandwidth"));
+    }
+}

@@ -1,0 +1,262 @@
+//! What the command says that a value is a word of: `wandb login KEY`, `--wandb_key KEY`, `echo KEY | wandb login`,
+//! `curl -u api:KEY https://api.wandb.ai`. In: a text and the value in it. Out: a verdict, if there is a command.
+
+use std::ops::Range;
+
+use super::lead;
+use super::names::{self, Says};
+use super::{Because, Verdict, token};
+use crate::finding::Confidence;
+
+/// How much of a command is read to both sides of a value.
+const REACH: usize = 4096;
+
+/// A word, or the sign that parts two commands.
+struct Word<'t> {
+    text: &'t [u8],
+    span: Range<usize>,
+}
+
+impl Word<'_> {
+    fn parts(&self) -> bool {
+        matches!(self.text, b"|" | b"||" | b"&&" | b";" | b"&" | b"|&")
+    }
+
+    fn option(&self) -> bool {
+        self.text.len() > 1 && self.text[0] == b'-'
+    }
+}
+
+/// Programs whose arguments are revisions.
+const REVISION_PROGRAMS: [&[u8]; 8] = [b"git", b"hg", b"svn", b"jj", b"pip", b"pip3", b"sha1sum", b"shasum"];
+
+/// Options that a key is given to, whatever the program.
+const KEY_OPTIONS: [&[u8]; 14] = [
+    b"-p", b"-w", b"-k", b"--body", b"-b", b"--value", b"--secret-string", b"--data", b"--string-value", b"--set", b"-H",
+    b"--header", b"-u", b"--user",
+];
+
+/// Reads the command round `value`.
+pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
+    let span = logical_line(text, &value);
+    let words = words(text, span);
+    let own = words.iter().position(|word| word.span.start <= value.start && value.end <= word.span.end)?;
+    let start = words[..own].iter().rposition(Word::parts).map_or(0, |at| at + 1);
+    let end = words[own..].iter().position(Word::parts).map_or(words.len(), |at| own + at);
+    let before = &words[start..own];
+    let segment = &words[start..end];
+    let command = Some(Verdict::key(Confidence::High, Because::Command));
+    if before_logs_in(before) {
+        return command;
+    }
+    if let Some(previous) = before.last() {
+        let name = lead::unquote(previous.text);
+        let name = name.strip_suffix(b",").unwrap_or(name);
+        match Says::of(name) {
+            Says::WandbKey if !name.contains(&b' ') && !name.contains(&b'=') && !name.ends_with(b".") => {
+                return Some(Verdict::key(Confidence::High, Because::Named(format!("`{}`", super::shown(name)))));
+            }
+            Says::Revision | Says::Foreign => {
+                return Some(Verdict::not(format!("it follows `{}`", super::shown(name))));
+            }
+            _ => {}
+        }
+    }
+    let program = before.iter().map(|word| word.text).find(|word| !is_prompt(word)).unwrap_or_default();
+    if REVISION_PROGRAMS.contains(&program) {
+        return Some(Verdict::not(format!("it is an argument of `{}`", super::shown(program))));
+    }
+    // `echo KEY | wandb login`, `printf '%s' KEY | wandb login`.
+    if words.get(end).is_some_and(|word| word.text == b"|" || word.text == b"|&") {
+        let next = &words[end + 1..];
+        let next = &next[..next.iter().position(Word::parts).unwrap_or(next.len())];
+        if let Some((login, wandb)) = login(next)
+            && wandb < login
+        {
+            return command;
+        }
+    }
+    // `wandb login <<< KEY`.
+    if before.last().is_some_and(|word| word.text.ends_with(b"<<<")) && login(before).is_some() {
+        return command;
+    }
+    // An option for a key, or a user name and a key, in a command that names W&B.
+    let word = &words[own];
+    let inside = &text[word.span.start..value.start];
+    let user = inside.ends_with(b":") && before.last().is_some_and(|word| matches!(word.text, b"-u" | b"--user"));
+    let option = before.last().is_some_and(|word| {
+        word.option() && (KEY_OPTIONS.contains(&word.text) || Says::of(word.text) == Says::Key)
+    });
+    let assigned = inside.strip_suffix(b"=").is_some_and(|name| Says::of(name.rsplit(|&b| b == b'=').next().unwrap_or(name)) == Says::Key);
+    let header = memchr::memmem::find(inside, b"Bearer ").is_some() || memchr::memmem::find(inside, b"Basic ").is_some();
+    if (user || option || assigned || header)
+        && let Some(mention) = segment
+            .iter()
+            .filter(|other| other.span != word.span)
+            .map(|other| token::mention(other.text))
+            .find(|mention| !mention.is_empty())
+    {
+        return Some(Verdict::key(Confidence::High, Because::Beside(mention)));
+    }
+    None
+}
+
+/// Whether a text ends in the command that logs in to W&B, so that what is put behind it is a key.
+pub(super) fn logs_in(text: &[u8]) -> bool {
+    let text = text.trim_ascii_end();
+    let tail = &text[text.len().saturating_sub(REACH)..];
+    let words = words(tail, 0..tail.len());
+    let stripped: Vec<Word> = words
+        .into_iter()
+        .flat_map(|word| {
+            let base = word.span.start;
+            word.text
+                .split(|b| b"\"'{}%()[]+,.".contains(b) && *b != b'.')
+                .filter(|part| !part.is_empty() && *part != b"s")
+                .map(move |part| Word { text: part, span: base..base })
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    before_logs_in(&stripped)
+}
+
+/// Whether the words before a value are `wandb … login` and options.
+fn before_logs_in(before: &[Word]) -> bool {
+    let Some((login, _)) = login(before) else { return false };
+    let mut rest = before[login + 1..].iter();
+    while let Some(word) = rest.next() {
+        if !word.option() {
+            return false;
+        }
+        if matches!(word.text, b"--host" | b"--base-url" | b"-h") {
+            rest.next();
+        }
+    }
+    true
+}
+
+/// Where `login` and `wandb` stand in a command that logs in.
+fn login(words: &[Word]) -> Option<(usize, usize)> {
+    let login = words.iter().rposition(|word| lead::unquote(word.text).eq_ignore_ascii_case(b"login"))?;
+    let wandb = words[..login].iter().rposition(|word| {
+        let word = lead::unquote(word.text);
+        let name = word.rsplit(|b| b"/\\(`!%\"'$".contains(b)).next().unwrap_or_default();
+        let name = name.strip_suffix(b")").unwrap_or(name);
+        let name = name.strip_suffix(b".exe").unwrap_or(name);
+        name.eq_ignore_ascii_case(b"wandb") || name == b"weave" || name == b"wb" || name.starts_with(b"wandb==") || name.starts_with(b"wandb@")
+    })?;
+    words[wandb + 1..login].iter().all(|word| word.option() || word.text == b"cli").then_some((login, wandb))
+}
+
+/// What a shell prints before a command, or a document before a line of one.
+fn is_prompt(word: &[u8]) -> bool {
+    !word.iter().any(u8::is_ascii_alphanumeric) || word.ends_with(b"$") || word.ends_with(b"#") || word == b"sudo"
+}
+
+/// The line of `value`, with the lines that a backslash, a caret or a backtick at the end holds together.
+fn logical_line(text: &[u8], value: &Range<usize>) -> Range<usize> {
+    let goes_on = |line: &[u8]| matches!(line.trim_ascii_end().last(), Some(b'\\' | b'^' | b'`'));
+    let floor = value.start.saturating_sub(REACH);
+    let ceiling = text.len().min(value.end + REACH);
+    let mut start = memchr::memrchr(b'\n', &text[floor..value.start]).map_or(floor, |at| floor + at + 1);
+    while start > floor {
+        let above = memchr::memrchr(b'\n', &text[floor..start - 1]).map_or(floor, |at| floor + at + 1);
+        if !goes_on(&text[above..start - 1]) {
+            break;
+        }
+        start = above;
+    }
+    let mut end = memchr::memchr(b'\n', &text[value.end..ceiling]).map_or(ceiling, |at| value.end + at);
+    while end < ceiling && goes_on(&text[value.end..end]) {
+        end = memchr::memchr(b'\n', &text[end + 1..ceiling]).map_or(ceiling, |at| end + 1 + at);
+    }
+    start..end
+}
+
+/// The words of a command line, quotes kept, the signs that hold lines together left out.
+fn words(text: &[u8], span: Range<usize>) -> Vec<Word<'_>> {
+    let mut words = Vec::new();
+    let mut at = span.start;
+    while at < span.end {
+        let byte = text[at];
+        if byte.is_ascii_whitespace() || byte.is_ascii_control() || (matches!(byte, b'\\' | b'^') && ends_line(text, at + 1)) {
+            at += 1;
+            continue;
+        }
+        let start = at;
+        if matches!(byte, b'|' | b'&' | b';') {
+            at += 1 + usize::from(text.get(at + 1) == Some(&byte) && byte != b';');
+        } else {
+            let mut quote = None;
+            while at < span.end {
+                let byte = text[at];
+                match quote {
+                    Some(open) => {
+                        if byte == open {
+                            quote = None;
+                        }
+                    }
+                    None if byte.is_ascii_whitespace() || matches!(byte, b'|' | b';') => break,
+                    None if byte == b'&' && text.get(at + 1) == Some(&b'&') => break,
+                    None if matches!(byte, b'"' | b'\'') && memchr::memchr(byte, &text[at + 1..span.end]).is_some() => {
+                        quote = Some(byte);
+                    }
+                    None => {}
+                }
+                at += 1;
+            }
+        }
+        words.push(Word { text: &text[start..at], span: start..at });
+    }
+    words
+}
+
+/// Whether nothing but white space follows on the line.
+fn ends_line(text: &[u8], at: usize) -> bool {
+    text[at..].iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r')).is_none_or(|&b| b == b'\n')
+}
+
+/// Whether a text names W&B's key, so that a command that has it as a word has the key as the next.
+pub(super) fn heredoc_login(text: &[u8], value: &Range<usize>) -> bool {
+    let line = memchr::memrchr(b'\n', &text[..value.start]).unwrap_or(0);
+    let above = &text[line.saturating_sub(512)..line];
+    above.rsplit(|&b| b == b'\n').take(3).any(|line| {
+        memchr::memmem::find(line, b"<<").is_some_and(|at| {
+            let words = words(line, 0..at);
+            login(&words).is_some() && !names::names_revision(line)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(text: &str) -> Option<bool> {
+        let at = text.find("KEY").expect("a marked place");
+        read(text.as_bytes(), at..at + 3).map(|verdict| matches!(verdict, Verdict::Key { .. }))
+    }
+
+    #[test]
+    fn commands_that_take_a_key_and_commands_that_do_not() {
+        for (text, expected) in [
+            ("wandb login KEY", Some(true)),
+            ("$ wandb login --relogin --host https://x.y KEY", Some(true)),
+            ("!wandb login \"KEY\"", Some(true)),
+            ("python3 -m wandb login KEY && python t.py", Some(true)),
+            ("wandb login \\\n  KEY", Some(true)),
+            ("echo KEY | wandb login --relogin", Some(true)),
+            ("wandb login <<< KEY", Some(true)),
+            ("python t.py --wandb_api_key KEY", Some(true)),
+            ("setx WANDB_API_KEY \"KEY\"", Some(true)),
+            ("curl -u api:KEY https://api.wandb.ai/graphql", Some(true)),
+            ("gh secret set wandb --body KEY", Some(true)),
+            ("git checkout KEY", Some(false)),
+            ("wandb login fails at commit KEY", Some(false)),
+            ("wandb login fails at KEY", None),
+            ("curl -u api:KEY https://api.mailgun.net", None),
+        ] {
+            assert_eq!(verdict(text), expected, "{text}");
+        }
+    }
+}

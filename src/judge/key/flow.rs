@@ -1,0 +1,190 @@
+//! Where a variable that holds a value ends up: `K = "…"` here, `wandb.login(key=K)` in another cell.
+//! In: the names that undecided values go by. Out: verdicts for those whose name stands, somewhere in the text, where
+//! a key itself would be judged one. Looks only near words for W&B, so the cost does not grow with the names.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use super::chain::Trail;
+use super::names::Says;
+use super::outline::Outline;
+use super::{Because, Judged, KeyJudge, Verdict, lead};
+use crate::finding::Confidence;
+
+/// How far from a word for W&B a name may stand, in bytes; a call is seldom longer.
+const NEAR: usize = 600;
+/// The most occurrences that are looked at.
+const MAX_OCCURRENCES: usize = 20_000;
+
+static WANDB: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i-u)wandb|weights.{0,8}bias|w[nb]?b_(?:api|key|token)"));
+static IMPORTS: LazyLock<Regex> = LazyLock::new(|| {
+    compile(r"(?-u)\bimport[ \t]+wandb[ \t]+as[ \t]+(\w+)|\bfrom[ \t]+wandb[\w.]*[ \t]+import[ \t]+([\w \t,]+)|\b(\w+)[ \t]*=[ \t]*(?:wandb\.(?:Api|login)\b|require\(['\x22]@?wandb|importlib\.import_module\(['\x22]wandb)")
+});
+
+fn compile(pattern: &str) -> Regex {
+    #[expect(clippy::unwrap_used, reason = "the patterns are constants, and tests compile them")]
+    Regex::new(pattern).unwrap()
+}
+
+/// The names under which a text imports W&B or parts of it.
+pub(super) fn imports(text: &[u8]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    for captures in IMPORTS.captures_iter(text).take(64) {
+        for group in captures.iter().skip(1).flatten() {
+            for name in group.as_bytes().split(|&b| b == b',') {
+                // `login as wandb_login` is called by its last word.
+                if let Some(name) = name.trim_ascii().rsplit(|b| b.is_ascii_whitespace()).next().filter(|n| !n.is_empty()) {
+                    found.push(name.to_vec());
+                }
+            }
+        }
+    }
+    found
+}
+
+impl KeyJudge<'_> {
+    /// Decides the undecided by what becomes of their names.
+    pub(super) fn follow(&self, judged: &mut [Option<Judged>], trails: &[Trail], outline: &Outline) {
+        let mut names: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+        for (nth, one) in judged.iter_mut().enumerate() {
+            let Some(one) = one.as_mut().filter(|one| one.verdict.is_none()) else { continue };
+            for alias in trails[nth].aliases.iter().map(|alias| last_name(alias)).chain(anchor(self.text, one.credential.start)) {
+                if alias.len() < 64 && !alias.is_empty() && Says::of(alias) != Says::Nothing {
+                    names.entry(alias.to_vec()).or_default().push(nth);
+                    one.open = true;
+                }
+            }
+        }
+        if names.is_empty() {
+            return;
+        }
+        let occurrences = self.occurrences(&names);
+        let starts: Vec<usize> = occurrences.iter().map(|(start, _, _)| *start).collect();
+        let (_, spots) = Outline::read(self.text, &starts);
+        for ((start, end, name), spot) in occurrences.into_iter().zip(spots) {
+            let waiting = &names[&name];
+            if waiting.iter().all(|&nth| judged[nth].as_ref().is_none_or(|one| one.verdict.is_some())) {
+                continue;
+            }
+            let verdict = self.read(self.text, outline, &spot, &(start..end), &mut Trail::default(), 0);
+            if let Some(Verdict::Key { .. }) = verdict {
+                for &nth in waiting {
+                    if let Some(one) = judged[nth].as_mut().filter(|one| one.verdict.is_none()) {
+                        let because = Because::Reaches(super::shown(&name));
+                        one.verdict = Some(Verdict::key(Confidence::High, because));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where the names are used near a word for W&B: the whole expression, and the name. Sorted by their beginning.
+    fn occurrences(&self, names: &HashMap<Vec<u8>, Vec<usize>>) -> Vec<(usize, usize, Vec<u8>)> {
+        let text = self.text;
+        let mut found = Vec::new();
+        let mut read_to = 0;
+        for wandb in WANDB.find_iter(text) {
+            let from = wandb.start().saturating_sub(NEAR).max(read_to);
+            let to = text.len().min(wandb.end() + NEAR);
+            let mut at = from;
+            while at < to {
+                if !is_identifier(text[at]) {
+                    at += 1;
+                    continue;
+                }
+                let end = at + text[at..].iter().take_while(|&&b| is_identifier(b)).count();
+                let cut = at == from && at > 0 && is_identifier(text[at - 1]);
+                // In a string's `\nNAME` the letter of the escape is no part of the name.
+                let escape = at > 0 && text[at - 1] == b'\\' && matches!(text[at], b'n' | b't' | b'r');
+                let start = at + usize::from(escape);
+                if !cut
+                    && let Some((name, _)) = names.get_key_value(&text[start..end])
+                    && is_use(text, end)
+                {
+                    found.push((expression(text, start), end, name.clone()));
+                }
+                at = end;
+            }
+            read_to = read_to.max(to);
+            if found.len() > MAX_OCCURRENCES {
+                break;
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+fn is_identifier(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+/// Whether a name is used here rather than given a value.
+fn is_use(text: &[u8], end: usize) -> bool {
+    let rest = &text[end..text.len().min(end + 32)];
+    let rest = rest.strip_prefix(b"\\").unwrap_or(rest);
+    let rest = match rest {
+        [b'"' | b'\'', b']', ..] => return !rest[2..].trim_ascii_start().starts_with(b"=") || rest[2..].trim_ascii_start().starts_with(b"=="),
+        [b'"' | b'\'', tail @ ..] => tail,
+        _ => rest,
+    };
+    let rest = rest.trim_ascii_start();
+    !(matches!(rest.first(), Some(b':')) && !rest.starts_with(b":-") || rest.starts_with(b"=") && !rest.starts_with(b"==") || rest.starts_with(b":="))
+}
+
+/// Where the expression begins that ends in a name: `config["KEY"]`, `args.KEY`, `${KEY}`, `$(KEY)`, `*KEY`.
+fn expression(text: &[u8], name: usize) -> usize {
+    let path = |at: usize| {
+        at - text[..at].iter().rev().take_while(|&&b| is_identifier(b) || matches!(b, b'.' | b'-' | b'>' | b':')).count()
+    };
+    let mut at = name;
+    if at > 1 && matches!(text[at - 1], b'"' | b'\'') {
+        let quote = if text[at - 2] == b'\\' { at - 2 } else { at - 1 };
+        if quote > 0 && matches!(text[quote - 1], b'[' | b'(') {
+            at = path(quote - 1);
+        }
+        return at;
+    }
+    at = path(at);
+    while at > 0 && matches!(text[at - 1], b'$' | b'{' | b'*' | b'@' | b'&') || (at > 1 && text[at - 1] == b'(' && text[at - 2] == b'$') {
+        at -= 1;
+    }
+    at
+}
+
+/// The last part of a path of names: `config.api_key`, `$env:KEY`, `--key`.
+fn last_name(alias: &[u8]) -> &[u8] {
+    let alias = lead::unquote(alias.trim_ascii());
+    let start = alias.iter().rev().take_while(|&&b| is_identifier(b)).count();
+    let name = &alias[alias.len() - start..];
+    if alias.contains(&b' ') { b"" } else { name }
+}
+
+/// The YAML anchor directly before a value: `&name VALUE`.
+fn anchor(text: &[u8], value: usize) -> Option<&[u8]> {
+    let before = text[value.saturating_sub(80)..value].trim_ascii_end();
+    let before = before.strip_suffix(b"\"").or_else(|| before.strip_suffix(b"'")).unwrap_or(before).trim_ascii_end();
+    let length = before.iter().rev().take_while(|&&b| is_identifier(b) || b == b'-').count();
+    let (head, name) = before.split_at(before.len() - length);
+    (head.ends_with(b"&") && !name.is_empty()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_are_found_under_every_name() {
+        let text = b"import wandb as wb\nfrom wandb import login as l, Api\nconst w = require('@wandb/sdk')\n";
+        assert_eq!(imports(text), [b"wb".to_vec(), b"l".to_vec(), b"Api".to_vec(), b"w".to_vec()]);
+        assert!(WANDB.is_match(b"WandB"));
+    }
+
+    #[test]
+    fn a_name_that_is_given_a_value_is_not_used() {
+        assert!(!is_use(b"K = 1", 1) && !is_use(b"K: 1", 1) && !is_use(b"K\": 1", 1));
+        assert!(is_use(b"K)", 1) && is_use(b"K\"]", 1) && is_use(b"K == 1", 1) && is_use(b"K:-x", 1));
+    }
+}

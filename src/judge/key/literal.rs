@@ -1,0 +1,190 @@
+//! Texts within a text: the content of a string, the lines of a comment, the items of a list of strings.
+//! In: a text and a value in it. Out: the inner text as a reader or a shell would see it, and where the value begins in it.
+
+use std::ops::Range;
+
+use super::outline::{Outline, Spot};
+
+/// How much of a list or a comment is read to both sides of a value.
+const REACH: usize = 8 * 1024;
+/// How much of one string is read to both sides of a value.
+const STRING_REACH: usize = 16 * 1024;
+
+/// A text within a text.
+pub(super) struct Inner {
+    pub(super) text: Vec<u8>,
+    /// Where the value begins and ends in it.
+    pub(super) value: Range<usize>,
+}
+
+/// The content of the string that opens at `quote` and holds `value`: its range in `text`.
+pub(super) fn content(text: &[u8], quote: usize, value: &Range<usize>) -> Range<usize> {
+    let mark = text[quote];
+    let mut end = value.end;
+    let limit = text.len().min(value.end + STRING_REACH);
+    let mut escaped = false;
+    while end < limit && text[end] != b'\n' {
+        if !escaped && text[end] == mark {
+            break;
+        }
+        escaped = !escaped && text[end] == b'\\';
+        end += 1;
+    }
+    quote + 1..end
+}
+
+/// A string's content as it stands for itself: `\n`, `\"` and their like undone, one level.
+pub(super) fn unescaped(text: &[u8], content: Range<usize>, value: &Range<usize>) -> Inner {
+    let start = content.start.max(value.start.saturating_sub(STRING_REACH));
+    let mut inner = Inner { text: Vec::with_capacity(content.end - start), value: 0..0 };
+    unescape_into(&text[start..value.start], &mut inner.text);
+    let from = inner.text.len();
+    inner.text.extend_from_slice(&text[value.clone()]);
+    inner.value = from..inner.text.len();
+    unescape_into(&text[value.end..content.end], &mut inner.text);
+    inner
+}
+
+fn unescape_into(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..at]);
+        let (byte, length) = match rest.get(at + 1) {
+            Some(b'n') => (b'\n', 2),
+            Some(b't') => (b'\t', 2),
+            Some(b'r') => (b'\r', 2),
+            Some(b'u') => match rest.get(at + 2..at + 6).and_then(hex) {
+                Some(code) => (u8::try_from(code).unwrap_or(b'?'), 6),
+                None => (b'u', 2),
+            },
+            Some(b'x') => match rest.get(at + 2..at + 4).and_then(hex) {
+                Some(code) => (u8::try_from(code).unwrap_or(b'?'), 4),
+                None => (b'x', 2),
+            },
+            Some(&other) => (other, 2),
+            None => (b'\\', 1),
+        };
+        out.push(byte);
+        rest = &rest[at + length..];
+    }
+    out.extend_from_slice(rest);
+}
+
+fn hex(digits: &[u8]) -> Option<u32> {
+    u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// The strings of the list, tuple or call round a string, put together: with nothing between lines of text (a notebook's
+/// cell), with a space between words (the arguments of a command). `None` if there are no others.
+pub(super) fn joined(text: &[u8], outline: &Outline, spot: &Spot, value: &Range<usize>) -> Option<Inner> {
+    let frame = &outline.frames[spot.frame?];
+    let start = (frame.open + 1).max(value.start.saturating_sub(REACH));
+    let end = frame.close.unwrap_or(text.len()).min(value.end + REACH);
+    let own = spot.string?;
+    // From a cut the first quote might close a string rather than open one: begin at a line.
+    let start = if start > frame.open + 1 { start + memchr::memchr(b'\n', &text[start..own])? + 1 } else { start };
+    let mut items: Vec<(bool, Range<usize>)> = Vec::new();
+    let mut at = start;
+    while at < end {
+        let Some(open) = text[at..end].iter().position(|b| matches!(b, b'"' | b'\'')).map(|open| at + open) else { break };
+        let mut close = open + 1;
+        while close < end && text[close] != text[open] {
+            close += 1 + usize::from(text[close] == b'\\');
+        }
+        items.push((open == own, open + 1..close.min(end)));
+        at = close + 1;
+    }
+    if items.len() < 2 || !items.iter().any(|(own, _)| *own) {
+        return None;
+    }
+    let lines = items.iter().any(|(_, item)| text[item.clone()].ends_with(b"\\n"));
+    let mut inner = Inner { text: Vec::new(), value: 0..0 };
+    for (own, item) in items {
+        if !lines && !inner.text.is_empty() {
+            inner.text.push(b' ');
+        }
+        if own {
+            let part = unescaped(text, item, value);
+            let from = inner.text.len() + part.value.start;
+            inner.value = from..from + part.value.len();
+            inner.text.extend_from_slice(&part.text);
+        } else {
+            unescape_into(&text[item], &mut inner.text);
+        }
+    }
+    Some(inner)
+}
+
+/// The comment that begins at `comment` and holds `value`, with the comments directly above and below if it has its line
+/// to itself, all without their signs.
+pub(super) fn comment(text: &[u8], outline: &Outline, spot: &Spot, comment: usize, value: &Range<usize>) -> Inner {
+    let line = &outline.lines[spot.line];
+    let leader = &text[line.start..comment];
+    let sign = leader.trim_ascii();
+    let strip = |line: &[u8]| -> Option<usize> {
+        let blank = line.len() - line.trim_ascii_start().len();
+        line[blank..].starts_with(sign).then_some(blank + sign.len())
+    };
+    let mut inner = Inner { text: Vec::new(), value: 0..0 };
+    let alone = !sign.is_empty() && !sign.iter().any(u8::is_ascii_alphanumeric);
+    let mut first = spot.line;
+    let mut last = spot.line;
+    if alone {
+        let near = |at: usize| {
+            let other = &outline.lines[at];
+            other.start.abs_diff(value.start) < REACH && strip(&text[other.start..other.end]).is_some()
+        };
+        while first > 0 && near(first - 1) && text[outline.lines[first - 1].end..outline.lines[first].start].len() == 1 {
+            first -= 1;
+        }
+        while last + 1 < outline.lines.len()
+            && near(last + 1)
+            && text[outline.lines[last].end..outline.lines[last + 1].start].len() == 1
+        {
+            last += 1;
+        }
+    }
+    for at in first..=last {
+        let other = &outline.lines[at];
+        let start = if at == spot.line { comment } else { other.start + strip(&text[other.start..other.end]).unwrap_or(0) };
+        if at == spot.line {
+            let from = inner.text.len() + value.start - start;
+            inner.value = from..from + value.len();
+        }
+        inner.text.extend_from_slice(&text[start..other.end]);
+        inner.text.push(b'\n');
+    }
+    inner
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spot(text: &str) -> (Outline, Spot, Range<usize>) {
+        let at = text.find("KEY").expect("a marked place");
+        let (outline, spots) = Outline::read(text.as_bytes(), &[at]);
+        (outline, spots[0], at..at + 3)
+    }
+
+    #[test]
+    fn a_cell_and_a_command_are_put_together() {
+        let cell = "\"source\": [\n \"wandb.login(\\n\",\n \"  key=\\\"KEY\\\")\"\n]";
+        let (outline, here, value) = spot(cell);
+        let inner = joined(cell.as_bytes(), &outline, &here, &value).expect("two lines");
+        assert_eq!(inner.text, b"wandb.login(\n  key=\"KEY\")");
+        assert_eq!(&inner.text[inner.value], b"KEY");
+        let (outline, here, value) = spot("run([\"wandb\", 'login', \"KEY\"])");
+        let inner = joined(b"run([\"wandb\", 'login', \"KEY\"])", &outline, &here, &value).expect("three words");
+        assert_eq!(inner.text, b"wandb login KEY");
+    }
+
+    #[test]
+    fn commented_lines_are_read_as_one_text() {
+        let text = "x\n  # wandb.login(\n  #   key=KEY,\n  # )\ny";
+        let (outline, here, value) = spot(text);
+        let inner = comment(text.as_bytes(), &outline, &here, here.comment.expect("a comment"), &value);
+        assert_eq!(inner.text, b" wandb.login(\n   key=KEY,\n )\n");
+        assert_eq!(&inner.text[inner.value], b"KEY");
+    }
+}

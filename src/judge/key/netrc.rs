@@ -1,0 +1,45 @@
+//! What a netrc entry says: `machine HOST login USER password KEY`, on one line or several, in a netrc file or written by
+//! a command. In: a text and the value in it. Out: a verdict, if the value is the password of an entry.
+
+use std::ops::Range;
+
+use super::names::Says;
+use super::{Because, Verdict, token};
+use crate::finding::Confidence;
+
+/// How much of an entry is read to both sides of a value.
+const REACH: usize = 600;
+
+/// Reads the entry round `value`.
+pub(super) fn read(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
+    let floor = value.start.saturating_sub(REACH);
+    let before: Vec<&[u8]> = tokens(&text[floor..value.start]).collect();
+    if !matches!(before.last().copied()?, b"password" | b"passwd") {
+        return None;
+    }
+    let machine = before.iter().rposition(|token| matches!(*token, b"machine" | b"default"))?;
+    let after = tokens(&text[value.end..text.len().min(value.end + REACH)]);
+    let after = after.take_while(|token| !matches!(*token, b"machine" | b"default" | b"macdef"));
+    let entry: Vec<&[u8]> = before[machine..].iter().copied().chain(after).collect();
+    let of = |name: &[u8]| entry.iter().position(|token| *token == name).and_then(|at| entry.get(at + 1)).copied();
+    let host = of(b"machine").unwrap_or(b"default");
+    if token::wandb_host(host) || Says::of(host).wandb() {
+        return Some(Verdict::key(Confidence::High, Because::Netrc(super::shown(host))));
+    }
+    if Says::of(host) == Says::Foreign {
+        return Some(Verdict::not(format!("it is the password of `{}`", super::shown(host))));
+    }
+    // The SDK writes the literal name `user` for every server, and nobody else does.
+    (of(b"login") == Some(b"user")).then(|| Verdict::key(Confidence::Medium, Because::Netrc(super::shown(host))))
+}
+
+/// The words of an entry, without the quotes of a command that writes it and without comments.
+fn tokens(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|&b| b == b'\n')
+        .map(|line| {
+            let comment = line.windows(2).position(|pair| pair == b" #").unwrap_or(line.len());
+            &line[..comment]
+        })
+        .flat_map(|line| line.split(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b'\\')))
+        .filter(|token| !token.is_empty())
+}

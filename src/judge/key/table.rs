@@ -1,0 +1,126 @@
+//! What the row of a table says: its other cells, and the head of its column. In: a text and the value in it.
+//! Out: a verdict, if the value is a whole cell. Markdown, comma-, semicolon- and tab-separated tables.
+
+use std::ops::Range;
+
+use super::lead;
+use super::names::{self, Says};
+use super::{Because, Verdict};
+use crate::finding::Confidence;
+
+/// Longer lines are no rows that a person reads.
+const MAX_ROW: usize = 4096;
+
+/// Reads the row round `value`.
+pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
+    let start = memchr::memrchr(b'\n', &text[..value.start]).map_or(0, |at| at + 1);
+    let end = memchr::memchr(b'\n', &text[value.end..]).map_or(text.len(), |at| value.end + at);
+    if end - start > MAX_ROW {
+        return None;
+    }
+    let row = &text[start..end];
+    let key = &text[value.clone()];
+    [b'|', b'\t', b',', b';'].iter().find_map(|&separator| {
+        let cells = cells(row, separator);
+        let own = cells.iter().position(|cell| *cell == key)?;
+        if cells.len() < 2 {
+            return None;
+        }
+        let head = head(text, start, separator).map(|head| self::cells(head, separator));
+        let head = head.filter(|head| head.len() == cells.len());
+        by_cells(&cells, own, head.as_deref())
+    })
+}
+
+fn by_cells(cells: &[&[u8]], own: usize, head: Option<&[&[u8]]>) -> Option<Verdict> {
+    let column = head.map(|head| Says::of(head[own]));
+    let named = |cell: &[u8]| Some(Verdict::key(Confidence::High, Because::Named(format!("`{}`", super::shown(cell)))));
+    match column {
+        Some(Says::Revision) => return Some(Verdict::not("it stands in a column of revisions or digests")),
+        Some(Says::Foreign) => return Some(Verdict::not("it stands in a column of somebody else's secrets")),
+        Some(Says::WandbKey | Says::Wandb) => return named(head.map_or(b"", |head| head[own])),
+        _ => {}
+    }
+    let others = || cells.iter().enumerate().filter(|(at, _)| *at != own).map(|(_, cell)| *cell);
+    let phrase = |cell: &&[u8]| cell.len() <= 60 && cell.split(|b| *b == b' ').count() <= 5;
+    if let Some(cell) = others().filter(phrase).find(|cell| Says::of(cell) == Says::WandbKey) {
+        return named(cell);
+    }
+    if column == Some(Says::Key)
+        && let Some(cell) = others().filter(phrase).find(|cell| names::names_wandb(cell) || super::token::wandb_host(cell))
+    {
+        return Some(Verdict::key(Confidence::High, Because::Within(format!("`{}`", super::shown(cell)))));
+    }
+    None
+}
+
+/// The cells of a row, without white space, quotes and emphasis.
+fn cells(row: &[u8], separator: u8) -> Vec<&[u8]> {
+    let row = row.trim_ascii();
+    let row = match separator {
+        b'|' => row.strip_prefix(b"|").unwrap_or(row).strip_suffix(b"|").unwrap_or(row),
+        _ => row,
+    };
+    let bare = |cell: &'_ [u8]| -> usize { cell.len() };
+    let mut cells = Vec::new();
+    for cell in row.split(|&b| b == separator) {
+        let mut cell = cell.trim_ascii();
+        loop {
+            let before = bare(cell);
+            cell = lead::unquote(cell);
+            while let [b'*' | b'_', inner @ .., b'*' | b'_'] = cell {
+                cell = inner;
+            }
+            if bare(cell) == before {
+                break;
+            }
+        }
+        cells.push(cell);
+    }
+    cells
+}
+
+/// The first row of the table that the row at `start` belongs to, if it is not that row itself.
+fn head(text: &[u8], start: usize, separator: u8) -> Option<&[u8]> {
+    if separator != b'|' {
+        // A separated file has its head in its first line.
+        let end = memchr::memchr(b'\n', text)?;
+        return (end < start).then_some(&text[..end]);
+    }
+    let mut first = None;
+    let mut end = start.checked_sub(1)?;
+    let floor = start.saturating_sub(16 * 1024);
+    loop {
+        let from = memchr::memrchr(b'\n', &text[floor..end]).map_or(floor, |at| floor + at + 1);
+        let line = &text[from..end];
+        if !line.contains(&b'|') {
+            break;
+        }
+        first = Some(line);
+        if from <= floor {
+            break;
+        }
+        end = from - 1;
+    }
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(text: &str) -> Option<bool> {
+        let at = text.find("KEY!").expect("a marked place");
+        read(text.as_bytes(), at..at + 4).map(|verdict| matches!(verdict, Verdict::Key { .. }))
+    }
+
+    #[test]
+    fn rows_and_columns() {
+        assert_eq!(verdict("| W&B API key | `KEY!` |"), Some(true));
+        assert_eq!(verdict("| service | api key |\n|---|---|\n| wandb | KEY! |"), Some(true));
+        assert_eq!(verdict("| package | commit |\n|---|---|\n| wandb | KEY! |"), Some(false));
+        assert_eq!(verdict("user,wandb_key\nann,KEY!\n"), Some(true));
+        assert_eq!(verdict("name,sha1\nwandb key,KEY!\n"), Some(false));
+        assert_eq!(verdict("wandb,KEY!\n"), None);
+    }
+}

@@ -1,0 +1,187 @@
+//! What may be shown of a scanned text. In: bytes. Out: the same text with every key shape and every value at the name of
+//! a secret masked, and then with everything spelled out that would act on a terminal, a log or a page.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use crate::blob::Text;
+use crate::finding::Snippet;
+use crate::secret::{Format, KeyId, short_digest};
+
+/// The most characters of a snippet.
+const MAX_SNIPPET: usize = 160;
+/// How much of a line is looked at to both sides of the point.
+const REACH: usize = 2048;
+
+/// Key shapes, whole, cut off or of a later version, with any boundary: what is masked need not be a key.
+static KEYS: LazyLock<Regex> = LazyLock::new(|| compile(r"(?-u)wandb_v[0-9]+_[A-Za-z0-9_]{12,}|[0-9a-f]{40,}"));
+
+/// A value at the name of a secret, in user information, or in an authorization header.
+static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
+    compile(concat!(
+        r#"(?i-u)(?:[\w.-]*(?:api_?key|key|token|secret|passw(?:or)?d|credential)[\w.-]*\\?["']?\]?\s*(?:[:=]|=>|,)\s*\\?["']?"#,
+        r#"|--?[\w-]*(?:key|token|secret|password)[\w-]*\s+\\?["']?"#,
+        r#"|://[^\s/:@"']+:|\b(?:Bearer|Basic)\s+)([^\s"'\\,;&|)}\]@<>$(\[]{6,})"#
+    ))
+});
+
+fn compile(pattern: &str) -> Regex {
+    #[expect(clippy::unwrap_used, reason = "the patterns are constants, and tests compile them")]
+    Regex::new(pattern).unwrap()
+}
+
+/// The text with every key shape and every value at the name of a secret masked.
+pub(super) fn masked(text: &[u8]) -> Vec<u8> {
+    mask(text, None).0
+}
+
+/// As [`masked`]; `point` is a range that must be masked whatever it looks like, and comes back as the range of its mask.
+fn mask(text: &[u8], point: Option<(&Range<usize>, &str)>) -> (Vec<u8>, Range<usize>) {
+    let mut hidden: Vec<(Range<usize>, String)> = Vec::new();
+    let mut hide = |range: Range<usize>, shown: String| {
+        if !hidden.iter().any(|(other, _)| other.start < range.end && range.start < other.end) {
+            hidden.push((range, shown));
+        }
+    };
+    if let Some((point, shown)) = point {
+        hide(point.clone(), shown.to_owned());
+    }
+    for found in KEYS.find_iter(text) {
+        let format = if found.as_bytes()[0] == b'w' { Format::V1 } else { Format::Legacy };
+        hide(found.range(), format!("[{}]", KeyId::of(found.as_bytes(), format)));
+    }
+    for found in SECRETS.captures_iter(text) {
+        if let Some(value) = found.get(1).filter(|value| !is_word(value.as_bytes())) {
+            hide(value.range(), "[…]".to_owned());
+        }
+    }
+    hidden.sort_by_key(|(range, _)| range.start);
+    let mut out = Vec::with_capacity(text.len());
+    let mut mark = 0..0;
+    let mut at = 0;
+    for (range, shown) in hidden {
+        out.extend_from_slice(&text[at..range.start]);
+        if point.is_some_and(|(point, _)| *point == range) {
+            mark = out.len()..out.len() + shown.len();
+        }
+        out.extend_from_slice(shown.as_bytes());
+        at = range.end;
+    }
+    out.extend_from_slice(&text[at..]);
+    (out, mark)
+}
+
+/// Whether a value is plainly a name or a piece of syntax rather than a secret: `os.environ`, `API_KEY`, `args`.
+fn is_word(value: &[u8]) -> bool {
+    value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'.' | b'-' | b'/' | b'*' | b':' | b'{'))
+}
+
+/// The text with control and bidirectional characters spelled out.
+pub(super) fn visible(text: &[u8]) -> String {
+    crate::finding::visible(&String::from_utf8_lossy(text)).into_owned()
+}
+
+/// The line round `point` as it may be shown, and the digest of the whole line for a finding's id. `shown` stands for the
+/// point.
+pub(super) fn snippet(text: &Text<'_>, point: &Range<usize>, shown: Option<&str>) -> (Snippet, String) {
+    let bytes = text.bytes;
+    let floor = point.start.saturating_sub(REACH);
+    let ceiling = bytes.len().min(point.end + REACH);
+    let ends_line = |b: &u8| matches!(b, b'\n' | 0);
+    let start = bytes[floor..point.start].iter().rposition(ends_line).map_or(floor, |at| floor + at + 1);
+    let end = bytes[point.end..ceiling].iter().position(ends_line).map_or(ceiling, |at| point.end + at);
+    // A cut must not leave half of a key, which no pattern would know: step back out of the run.
+    let word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    let start = if start == floor && floor > 0 {
+        start + bytes[start..point.start].iter().take_while(|b| word(b)).count()
+    } else {
+        start
+    };
+    let end = if end == ceiling && ceiling < bytes.len() {
+        end - bytes[point.end..end].iter().rev().take_while(|b| word(b)).count()
+    } else {
+        end
+    };
+    let line = &bytes[start..end];
+    let inner = point.start - start..point.end - start;
+    let (line, mark) = match shown {
+        Some(shown) => mask(line, Some((&inner, shown))),
+        None => (masked(line), inner.start..inner.end),
+    };
+    let collapsed: Vec<&[u8]> = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
+    let digest = short_digest(&[&collapsed.join(&b' ')]);
+    let mark = mark.start.min(line.len())..mark.end.min(line.len());
+    (cut(&line, mark), digest)
+}
+
+/// At most [`MAX_SNIPPET`] characters round the mark.
+fn cut(line: &[u8], mark: Range<usize>) -> Snippet {
+    let before = visible(line[..mark.start].trim_ascii_start());
+    let middle = visible(&line[mark.clone()]);
+    let after = visible(line[mark.end..].trim_ascii_end());
+    let room = MAX_SNIPPET.saturating_sub(middle.chars().count());
+    let after_room = room.saturating_sub(before.chars().count()).max(room / 3);
+    let after_count = after.chars().count();
+    let shown_after: String = if after_count > after_room {
+        after.chars().take(after_room.saturating_sub(1)).chain(['…']).collect()
+    } else {
+        after
+    };
+    let before_room = room - shown_after.chars().count();
+    let before_count = before.chars().count();
+    let shown_before: String = if before_count > before_room {
+        ['…'].into_iter().chain(before.chars().skip(before_count - before_room.saturating_sub(1))).take(before_room).collect()
+    } else {
+        before
+    };
+    let start = shown_before.len();
+    let mark = start..start + middle.len();
+    Snippet { text: shown_before + &middle + &shown_after, mark }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::Before;
+    use crate::rule::example::{legacy_key, v1_key};
+
+    fn shown(line: &str, key: &str) -> Snippet {
+        let at = line.find(key).expect("the key");
+        let text = Text { bytes: line.as_bytes(), before: Before::default() };
+        snippet(&text, &(at..at + key.len()), Some("[abcd…]")).0
+    }
+
+    #[test]
+    fn other_secrets_on_the_line_are_masked_too() {
+        let (key, other, v1) = (legacy_key("a"), legacy_key("b"), v1_key("c"));
+        let line = format!("login(key=\"{key}\", token='hunter22', sha=\"{other}\", x=\"{v1}\", password: s3cr3t!!)");
+        let snippet = shown(&line, &key).text;
+        for secret in ["hunter22", &other[..8], &v1[..24], "s3cr3t"] {
+            assert!(!snippet.contains(secret), "{snippet}");
+        }
+        assert!(snippet.starts_with("login(key=\"[abcd…]\", token='[…]'"), "{snippet}");
+        assert!(!shown(&format!("https://u:passw0rd@h/?k={key}"), &key).text.contains("passw0rd"));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_round_the_mark_and_control_characters_are_spelled_out() {
+        let key = legacy_key("a");
+        let line = format!("{}\x1b[31m = \"{key}\" {}", "é".repeat(500), "y ".repeat(500));
+        let snippet = shown(&line, &key);
+        assert!(snippet.text.chars().count() <= MAX_SNIPPET, "{}", snippet.text.chars().count());
+        assert_eq!(&snippet.text[snippet.mark.clone()], "[abcd…]");
+        assert!(!snippet.text.contains('\x1b'));
+    }
+
+    #[test]
+    fn a_cut_leaves_no_half_of_another_key() {
+        let (key, other) = (legacy_key("a"), legacy_key("b"));
+        let line = format!("{other}{}k = {key}", " ".repeat(REACH - 20));
+        let text = Text { bytes: line.as_bytes(), before: Before::default() };
+        let at = line.rfind(&key).expect("the key");
+        let (snippet, _) = snippet(&text, &(at..at + 40), Some("[abcd…]"));
+        assert!(!snippet.text.contains(&other[24..]), "{}", snippet.text);
+    }
+}

@@ -1,0 +1,257 @@
+//! Which kind of place a key lies in, so which rule speaks. In: a file's path, a text, where the key stands.
+//! Out: the site, and what the file's name alone says.
+
+use crate::blob::{Kind, Origin};
+use crate::rule::Site;
+
+use super::key::{self, Because};
+
+/// What the name of a file says.
+pub(super) struct File {
+    /// The path in small letters, with a slash before every part.
+    path: String,
+    /// The last part of it, as it is written.
+    name: String,
+    site: Site,
+}
+
+impl File {
+    /// Reads the path of `origin`; a name that says nothing leaves it to the first lines of the text.
+    pub(super) fn new(origin: &Origin, text: &[u8]) -> File {
+        let path = format!("/{}", String::from_utf8_lossy(&origin.path).replace('\\', "/"));
+        let name = String::from_utf8_lossy(origin.file_name()).into_owned();
+        let nameless = origin.kind == Kind::Stdin && origin.path == b"-";
+        let path = if nameless { String::new() } else { path.to_ascii_lowercase() };
+        let site = by_path(&path).unwrap_or_else(|| by_text(text));
+        File { path, name, site }
+    }
+
+    /// Whether the file's name has W&B's in it.
+    pub(super) fn names_wandb(&self) -> bool {
+        self.is_wandb_settings() || self.is_for_wandb_key() || self.site == Site::Netrc
+    }
+
+    /// Whether it is a settings file of the SDK: `wandb/settings`, `.config/wandb/settings`.
+    pub(super) fn is_wandb_settings(&self) -> bool {
+        self.site == Site::Settings
+    }
+
+    /// Whether the file's name says that it holds W&B's key: `wandb_key.txt`, `.wandb_api_key`, `wandb.env`,
+    /// `wandb/api_key`.
+    pub(super) fn is_for_wandb_key(&self) -> bool {
+        if self.path.is_empty() || self.site == Site::RunFolder {
+            return false;
+        }
+        let stem = self.name.trim_start_matches('.');
+        let stem = stem.split('.').next().unwrap_or_default();
+        let folder = self.path.rsplit('/').nth(1).unwrap_or_default().trim_start_matches('.');
+        key::file_is_for_key(stem, folder)
+    }
+
+    /// The kind of place at `at` in `text`, given the evidence that made it a key.
+    pub(super) fn site(&self, text: &[u8], at: usize, because: &Because) -> Site {
+        match because {
+            Because::Netrc(_) if matches!(self.site, Site::Other | Site::Config) => return Site::Netrc,
+            Because::Url(_) if !matches!(self.site, Site::Netrc | Site::Settings | Site::History) => return Site::Url,
+            _ => {}
+        }
+        match self.site {
+            Site::Notebook if in_output(text, at) => Site::NotebookOutput,
+            Site::Config if self.path.ends_with(".json") && is_chat(text) => Site::Chat,
+            Site::Config if is_manifest(text) => Site::Deployment,
+            site => site,
+        }
+    }
+}
+
+/// The site that a path names.
+fn by_path(path: &str) -> Option<Site> {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let stem = name.strip_prefix('.').unwrap_or(name);
+    let extension = stem.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let within = |folder: &str| path.contains(folder);
+    let starts = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
+    let is = |names: &[&str]| names.contains(&name);
+    let ends = |extensions: &[&str]| extensions.contains(&extension);
+
+    if stem == "netrc" || name == "_netrc" || extension == "netrc" || stem.starts_with("netrc.") {
+        return Some(Site::Netrc);
+    }
+    if path.ends_with("wandb/settings")
+        || within("/.weave-claude-code/")
+        || within("/.weave_claude_plugin/")
+        || (within("/.config/wandb/") && !ends(&["md"]))
+    {
+        return Some(Site::Settings);
+    }
+    let run = ["/wandb/run-", "/wandb/offline-run-", "/wandb/latest-run/", "/wandb/sweep-", "/.wandb/run-"];
+    if run.iter().any(|run| within(run)) || extension == "wandb" || path.ends_with("wandb/debug.log") || path.ends_with("wandb/debug-internal.log") {
+        return Some(Site::RunFolder);
+    }
+    if name.ends_with("_history")
+        || is(&[".histfile", ".history", "consolehost_history.txt", ".rhistory", "history.sqlite", "history.txt", ".zhistory"])
+        || within("/.local/share/fish/")
+        || within("/.zsh_sessions/")
+    {
+        return Some(Site::History);
+    }
+    let editor = [
+        "/.vscode/", "/.vscode-server/", "/.idea/", "/.cursor/", "/.zed/", "/.continue/", "/.windsurf/", "/.codeium/", "/.codex/",
+        "/.gemini/", "/.claude/", "/.devcontainer/", "/.fleet/", "/.roo/", "/.kiro/", "/.opencode/", "/.amazonq/", "/sublime-text/",
+    ];
+    if editor.iter().any(|folder| within(folder))
+        || is(&[
+            "mcp.json", ".mcp.json", "claude_desktop_config.json", ".claude.json", "mcp_config.json", "mcp_settings.json",
+            "cline_mcp_settings.json", "devcontainer.json", ".devcontainer.json", "launch.json", "opencode.json", "mcp-config.json",
+        ])
+        || ends(&["code-workspace", "iml", "sublime-project"])
+    {
+        return Some(Site::Editor);
+    }
+    let ci = [
+        "/.github/workflows/", "/.github/actions/", "/.circleci/", "/.gitlab/", "/.gitlab-ci/", "/.buildkite/", "/.teamcity/",
+        "/.semaphore/", "/.woodpecker/", "/.azure-pipelines/", "/.tekton/", "/.forgejo/", "/.gitea/",
+    ];
+    if ci.iter().any(|folder| within(folder))
+        || starts(&[".gitlab-ci", "azure-pipelines", "bitbucket-pipelines", ".travis", "jenkinsfile", ".drone", "appveyor", ".appveyor", "cloudbuild", ".woodpecker", "buildspec", ".cirrus", "codemagic", "wercker", "semaphore.yml"])
+        || (is(&["action.yml", "action.yaml"]))
+        || extension == "jenkinsfile"
+    {
+        return Some(Site::Ci);
+    }
+    if starts(&["dockerfile", "containerfile", "docker-compose", "compose.y", "compose.override", "docker-bake", ".dockerenv"])
+        || (starts(&["compose."]) && ends(&["yml", "yaml"]))
+        || ends(&["dockerfile", "containerfile", "def", "sif"])
+        || name.contains(".dockerfile.")
+    {
+        return Some(Site::Image);
+    }
+    if ends(&["tf", "tfvars", "tfstate", "hcl", "bicep", "nomad", "pkr"])
+        || name.contains(".tfvars.")
+        || name.contains(".tfstate.")
+        || (starts(&["values"]) && ends(&["yaml", "yml"]))
+        || starts(&["helmfile", "kustomization", "chart.y", "skaffold"])
+        || ["/templates/", "/charts/", "/k8s/", "/kubernetes/", "/helm/", "/manifests/", "/terraform/", "/kustomize/"]
+            .iter()
+            .any(|folder| within(folder) && ends(&["yaml", "yml", "tpl", "json"]))
+    {
+        return Some(Site::Deployment);
+    }
+    if ends(&["eml", "mbox", "msg", "emlx"]) || within("/slack") && extension == "json" || name.contains("slack_export") || starts(&["mbox", "chat", "discord", "_chat", "whatsapp"]) {
+        return Some(Site::Chat);
+    }
+    if ends(&["ipynb"]) {
+        return Some(Site::Notebook);
+    }
+    if ends(&["log", "out", "err", "stdout", "stderr", "journal"])
+        || name.contains(".log.")
+        || (starts(&["slurm-", "nohup"]))
+        || (within("/logs/") && (extension.is_empty() || ends(&["txt", "jsonl", "json"])))
+    {
+        return Some(Site::Log);
+    }
+    if ends(&[
+        "sh", "bash", "zsh", "fish", "ksh", "csh", "tcsh", "dash", "ps1", "psm1", "psd1", "bat", "cmd", "slurm", "sbatch", "pbs", "sge",
+        "lsf", "job", "qsub", "command", "mk", "mak", "just", "nu", "exp", "expect", "sub", "submit",
+    ]) || is(&[
+        "makefile", "gnumakefile", "bsdmakefile", "justfile", ".justfile", "taskfile.yml", "taskfile.yaml", "taskfile", "rakefile",
+        ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".zshrc", ".zprofile", ".zshenv", ".zlogin", ".profile",
+        ".kshrc", ".cshrc", ".tcshrc", ".login", ".xprofile", ".xsessionrc", "config.fish", "crontab", "procfile", ".aliases", ".exports",
+        "bashrc", "zshrc", "profile",
+    ]) || starts(&["makefile.", "crontab"])
+    {
+        return Some(Site::Script);
+    }
+    if ends(&["md", "markdown", "mdx", "rst", "adoc", "asciidoc", "org", "html", "htm", "tex", "textile", "pod", "rmd", "qmd", "mdown", "wiki", "ltx", "xhtml", "mkd"])
+        || starts(&["readme", "contributing", "changelog", "install", "notes", "todo", "howto"])
+        || within("/docs/") && extension == "txt"
+    {
+        return Some(Site::Docs);
+    }
+    if ends(&[
+        "py", "pyi", "pyw", "pyx", "pxd", "js", "jsx", "ts", "tsx", "mjs", "cjs", "mts", "cts", "go", "rs", "java", "kt", "kts", "scala", "sc",
+        "groovy", "gradle", "c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "cs", "fs", "vb", "rb", "erb", "php", "jl", "r", "swift", "m", "mm",
+        "lua", "pl", "pm", "dart", "ex", "exs", "erl", "hs", "ml", "mli", "clj", "cljs", "edn", "el", "lisp", "scm", "vue", "svelte", "astro",
+        "sql", "nim", "zig", "d", "v", "cr", "f90", "f95", "pas", "asm", "cu", "cuh", "proto", "thrift", "graphql", "sol", "coffee", "elm", "bzl",
+        "bazel", "star", "cmake", "nix", "diff", "patch", "jsonnet", "libsonnet", "rkt", "tcl", "awk", "sage", "marimo", "ipy",
+    ]) || is(&["build", "workspace", "sconstruct", "cmakelists.txt", "gemfile", "vagrantfile"])
+    {
+        return Some(Site::Source);
+    }
+    if ends(&[
+        "json", "jsonc", "json5", "hjson", "yaml", "yml", "toml", "ini", "cfg", "conf", "config", "env", "envrc", "properties", "xml", "plist",
+        "service", "reg", "cnf", "desktop", "unit", "timer", "prefs", "settings", "inf", "gin", "secret", "secrets", "credentials", "rc",
+        "local", "production", "development", "staging", "example", "sample", "dist", "template", "ron", "cue", "dhall", "npmrc", "pypirc",
+    ]) || starts(&[".env", "env.", ".secrets", ".envrc", "secrets.", "credentials", "sshd_config", "ssh_config"])
+        || is(&["config", "environment", "pam_environment", ".pam_environment", "settings", "pip.conf", "supervisord.conf", "group_vars", "env", "secrets"])
+        || ["/.ssh/", "/host_vars/", "/group_vars/", "/.streamlit/", "/.config/", "/etc/"].iter().any(|folder| within(folder))
+        || name.ends_with("rc") && name.starts_with('.')
+    {
+        return Some(Site::Config);
+    }
+    None
+}
+
+/// The site that the first line tells when the name tells none.
+fn by_text(text: &[u8]) -> Site {
+    let line = text.split(|&b| b == b'\n').next().unwrap_or_default();
+    let Some(shebang) = line.strip_prefix(b"#!") else { return Site::Other };
+    let shell = [&b"sh"[..], b"bash", b"zsh", b"fish", b"ksh", b"dash", b"expect"];
+    let program = shebang.split(|b| matches!(b, b'/' | b' ' | b'\r'));
+    if program.into_iter().any(|word| shell.contains(&word)) { Site::Script } else { Site::Source }
+}
+
+/// Whether a place in a notebook's JSON belongs to the output of a cell: of the two names, the nearer before it counts,
+/// in whichever order the cell's members stand.
+fn in_output(text: &[u8], at: usize) -> bool {
+    let last = |name: &[u8]| memchr::memmem::rfind(&text[..at], name);
+    last(b"\"outputs\"") > last(b"\"source\"")
+}
+
+/// Whether a JSON text is an export of a chat: messages with who wrote them and when.
+fn is_chat(text: &[u8]) -> bool {
+    let head = &text[..text.len().min(8192)];
+    let has = |word: &[u8]| memchr::memmem::find(head, word).is_some();
+    let text = has(b"\"text\"") || has(b"\"content\"") || has(b"\"body\"") || has(b"\"message\"");
+    let who = has(b"\"user\"") || has(b"\"author\"") || has(b"\"sender\"") || has(b"\"from\"") || has(b"\"user_profile\"");
+    let when = has(b"\"ts\"") || has(b"\"timestamp\"") || has(b"\"createdDateTime\"") || has(b"\"date\"") || has(b"\"sent_at\"");
+    text && who && when
+}
+
+/// Whether a configuration file is a Kubernetes manifest.
+fn is_manifest(text: &[u8]) -> bool {
+    let starts_line = |word: &[u8]| {
+        memchr::memmem::find_iter(text, word).any(|at| at == 0 || matches!(text[at - 1], b'\n' | b'"' | b' '))
+    };
+    starts_line(b"apiVersion") && starts_line(b"kind")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_their_sites() {
+        for (path, site) in [
+            ("a/.netrc", Site::Netrc),
+            ("home/.config/wandb/settings", Site::Settings),
+            ("x/wandb/run-2026_1/files/config.yaml", Site::RunFolder),
+            (".bash_history", Site::History),
+            ("p/.vscode/launch.json", Site::Editor),
+            (".github/workflows/ci.yml", Site::Ci),
+            ("Dockerfile.gpu", Site::Image),
+            ("main.tf", Site::Deployment),
+            ("mail.eml", Site::Chat),
+            ("a.ipynb", Site::Notebook),
+            ("slurm-12.out", Site::Log),
+            ("run.sbatch", Site::Script),
+            ("README.md", Site::Docs),
+            ("src/train.py", Site::Source),
+            (".env.local", Site::Config),
+            ("key.txt", Site::Other),
+        ] {
+            let origin = Origin { kind: Kind::File, path: path.as_bytes().to_vec() };
+            assert_eq!(File::new(&origin, b"").site, site, "{path}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! wandward finds exposed Weights & Biases API keys and says what to do about them.
+//!
+//! ```text
+//! source ──▶ detect ──▶ judge ──▶ report          scan joins them, and nothing else does
+//! bytes      candidates findings  text out
+//! ```
+//!
+//! Nouns stand on the ground floor and import nothing above them: [`blob`] (bytes and where they came from),
+//! [`secret`] (a key that cannot be printed), [`rule`] (a page becomes a rule), [`finding`] (what a scan says),
+//! [`policy`] (what is allowed to be said, and what is permitted). A verb names nouns, and what the verb before it
+//! hands over. The library prints nothing, exits nowhere and never sees a flag.
+
+pub mod blob;
+pub mod detect;
+pub mod finding;
+pub mod judge;
+pub mod policy;
+pub mod report;
+pub mod rule;
+pub mod scan;
+pub mod secret;
+pub mod source;

@@ -1,0 +1,133 @@
+//! What may be said: the rules that were selected, and the permissions that stand beside a line.
+//! In: words of the user, lines of a text. Out: yes or no, and for a permission its reason.
+
+use crate::rule::{Group, Rule, RuleSet};
+
+/// Which rules speak, and whether permissions in the text count.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    select: Vec<String>,
+    ignore: Vec<String>,
+    /// Whether permissions in the text are honoured.
+    pub inline: bool,
+}
+
+/// A word that names neither a rule nor a group.
+#[derive(Debug, thiserror::Error)]
+#[error("no rule or group is called `{name}`{}", nearest.as_ref().map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default())]
+pub struct UnknownName {
+    name: String,
+    nearest: Option<String>,
+}
+
+impl Policy {
+    /// `select` and `ignore` name rules or groups; nothing selected means everything.
+    pub fn new(
+        rules: &RuleSet,
+        select: Vec<String>,
+        ignore: Vec<String>,
+        inline: bool,
+    ) -> Result<Policy, UnknownName> {
+        for name in select.iter().chain(&ignore) {
+            if rules.get(name).is_none() && !Group::ALL.iter().any(|group| group.name() == name) {
+                let nearest = rules.nearest(name).map(str::to_owned);
+                return Err(UnknownName { name: name.clone(), nearest });
+            }
+        }
+        Ok(Policy { select, ignore, inline })
+    }
+
+    /// Whether the rule may speak.
+    pub fn selects(&self, rule: &Rule) -> bool {
+        let named = |names: &[String]| names.iter().any(|name| *name == rule.id || name == rule.group.name());
+        (self.select.is_empty() || named(&self.select)) && !named(&self.ignore)
+    }
+}
+
+/// A permission in a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// Where the marker begins in its line, in bytes.
+    pub start: usize,
+    /// The rules it allows; `None` allows every rule.
+    pub rules: Option<Vec<String>>,
+    /// The reason, empty if none is given.
+    pub reason: String,
+    /// Whether it is written in our own form, which asks for a reason.
+    pub own: bool,
+}
+
+impl Permission {
+    /// Whether the permission holds for a rule.
+    pub fn allows(&self, rule: &str) -> bool {
+        self.rules.as_ref().is_none_or(|rules| rules.iter().any(|allowed| allowed == rule))
+    }
+
+    /// The permissions that hold for a line, given the line and the one above it.
+    pub fn for_line(line: &[u8], above: &[u8]) -> Vec<Permission> {
+        let mut found = own(line, b"wandward: allow[");
+        found.extend(own(above, b"wandward: allow-next-line["));
+        found.extend(HERE.iter().filter_map(|marker| foreign(line, marker)));
+        found.extend(NEXT_LINE.iter().filter_map(|marker| foreign(above, marker)));
+        found
+    }
+}
+
+/// The markers of other scanners, for the line on which they stand.
+const HERE: [&str; 5] =
+    ["gitleaks:allow", "betterleaks:allow", "trufflehog:ignore", "kingfisher:ignore", "pragma: allowlist secret"];
+/// Likewise, for the next line.
+const NEXT_LINE: [&str; 1] = ["pragma: allowlist nextline secret"];
+
+/// `wandward: allow[rule-id, …] reason`, every one on the line.
+fn own(line: &[u8], marker: &[u8]) -> Vec<Permission> {
+    let mut found = Vec::new();
+    for start in memchr::memmem::find_iter(line, marker) {
+        let rest = &line[start + marker.len()..];
+        let Some(close) = memchr::memchr(b']', rest) else { continue };
+        let rules = String::from_utf8_lossy(&rest[..close]);
+        let reason = String::from_utf8_lossy(&rest[close + 1..]);
+        // What closes the comment, or the string in a notebook's JSON, is no reason.
+        let reason = reason.split("*/").next().unwrap_or_default().split("-->").next().unwrap_or_default();
+        let reason = reason.split("\\n").next().unwrap_or_default();
+        found.push(Permission {
+            start,
+            rules: Some(rules.split(',').map(|rule| rule.trim().to_owned()).collect()),
+            reason: reason.trim_matches(|c: char| c.is_whitespace() || "\",:".contains(c)).to_owned(),
+            own: true,
+        });
+    }
+    found
+}
+
+fn foreign(line: &[u8], marker: &str) -> Option<Permission> {
+    let start = memchr::memmem::find(line, marker.as_bytes())?;
+    Some(Permission { start, rules: None, reason: marker.to_owned(), own: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permission_is_bound_to_its_line_and_its_rule() {
+        let here = Permission::for_line(b"k = 1  # wandward: allow[hardcoded-key, key-in-url] a fixture", b"");
+        assert_eq!(here.len(), 1);
+        assert!(here[0].allows("hardcoded-key") && here[0].allows("key-in-url") && !here[0].allows("key-in-log"));
+        assert_eq!(here[0].reason, "a fixture");
+        let next = Permission::for_line(b"k = 1", b"// wandward: allow-next-line[key-in-log] why */");
+        assert_eq!(next[0].reason, "why");
+        assert!(Permission::for_line(b"k = 1", b"# wandward: allow[key-in-log] why").is_empty());
+        assert!(Permission::for_line(b"# wandward: allow-next-line[key-in-log] why", b"").is_empty());
+    }
+
+    #[test]
+    fn markers_of_others_hold_for_every_rule() {
+        for marker in HERE {
+            let found = Permission::for_line(format!("k  # {marker}").as_bytes(), b"");
+            assert!(found.len() == 1 && found[0].allows("key-in-log"), "{marker}");
+        }
+        assert_eq!(Permission::for_line(b"k", b"# pragma: allowlist nextline secret").len(), 1);
+        assert!(Permission::for_line(b"# pragma: allowlist nextline secret", b"").is_empty());
+    }
+}

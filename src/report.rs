@@ -1,0 +1,47 @@
+//! Writes an outcome to a writer. In: an outcome. Out: text. One file a format, each with its own shape; none holds a key,
+//! since none is given one.
+
+mod json;
+mod pretty;
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use crate::finding::{Finding, Outcome};
+
+/// What a reader of the report wants of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// Colours.
+    pub colour: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+    /// How long the scan took.
+    pub took: Duration,
+    /// List what a permission keeps back.
+    pub suppressed: bool,
+    /// List what was passed over without being asked for.
+    pub verbose: bool,
+    /// Findings only.
+    pub quiet: bool,
+}
+
+/// Writes for people: one key, all its places, one remedy.
+pub fn pretty(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    pretty::write(outcome, style, out)
+}
+
+/// Writes one JSON object.
+pub fn json(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    json::write(outcome, out)
+}
+
+/// Writes one finding as a line of JSON.
+pub fn jsonl_finding(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    json::write_finding(finding, out)
+}
+
+/// Writes the last line of a JSON-lines report.
+pub fn jsonl_coverage(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    json::write_coverage(outcome, out)
+}

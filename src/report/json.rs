@@ -1,0 +1,188 @@
+//! `json` and `jsonl`, schema version 1. The shapes here are the contract: fields may be added, none changes its meaning.
+
+use std::io::{self, Write};
+
+use data_encoding::BASE64;
+use serde::Serialize;
+
+use crate::blob::{Origin, Place};
+use crate::finding::{Coverage, Finding, Key, Outcome, Suppressed};
+
+#[derive(Serialize)]
+struct Report<'o> {
+    schema_version: u32,
+    tool: Tool,
+    findings: Vec<FindingView<'o>>,
+    suppressed: Vec<SuppressedView<'o>>,
+    coverage: CoverageView<'o>,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct FindingView<'o> {
+    finding_id: &'o str,
+    rule: &'o str,
+    severity: &'static str,
+    confidence: &'static str,
+    message: &'o str,
+    evidence: &'o str,
+    location: Location<'o>,
+    key: Option<KeyView<'o>>,
+    also: [(); 0],
+    liveness: &'static str,
+    snippet: &'o str,
+    help: &'o str,
+}
+
+#[derive(Serialize)]
+struct Location<'o> {
+    kind: &'static str,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_raw: Option<String>,
+    line: u64,
+    column: u64,
+    end_line: u64,
+    end_column: u64,
+    inner: [&'o str; 0],
+}
+
+#[derive(Serialize)]
+struct KeyView<'o> {
+    format: &'static str,
+    prefix: Option<&'o str>,
+    id: &'o str,
+    fingerprint: &'o str,
+}
+
+#[derive(Serialize)]
+struct SuppressedView<'o> {
+    rule: &'o str,
+    location: Location<'o>,
+    fingerprint: Option<&'o str>,
+    by: &'static str,
+    reason: &'o str,
+}
+
+#[derive(Serialize)]
+struct CoverageView<'o> {
+    complete: bool,
+    files: u64,
+    bytes: u64,
+    objects: u64,
+    processes: u64,
+    skipped: Vec<SkipView<'o>>,
+}
+
+#[derive(Serialize)]
+struct SkipView<'o> {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_raw: Option<String>,
+    reason: &'o str,
+    gap: bool,
+}
+
+#[derive(Serialize)]
+struct Last<'o> {
+    coverage: CoverageView<'o>,
+}
+
+pub(super) fn write(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    let report = Report {
+        schema_version: 1,
+        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        findings: outcome.findings.iter().map(finding).collect(),
+        suppressed: outcome.suppressed.iter().map(suppressed).collect(),
+        coverage: coverage(&outcome.coverage),
+    };
+    serde_json::to_writer_pretty(&mut *out, &report)?;
+    writeln!(out)
+}
+
+pub(super) fn write_finding(one: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &finding(one))?;
+    writeln!(out)
+}
+
+pub(super) fn write_coverage(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Last { coverage: coverage(&outcome.coverage) })?;
+    writeln!(out)
+}
+
+fn finding(finding: &Finding) -> FindingView<'_> {
+    FindingView {
+        finding_id: &finding.id,
+        rule: &finding.rule.id,
+        severity: finding.severity().name(),
+        confidence: finding.confidence.name(),
+        message: &finding.rule.message,
+        evidence: &finding.evidence,
+        location: location(&finding.origin, &finding.place),
+        key: finding.key.as_ref().map(key),
+        also: [],
+        liveness: "unchecked",
+        snippet: &finding.snippet.text,
+        help: &finding.rule.help,
+    }
+}
+
+fn key(key: &Key) -> KeyView<'_> {
+    KeyView {
+        format: key.format.name(),
+        prefix: key.prefix.as_deref(),
+        id: key.id.as_str(),
+        fingerprint: key.fingerprint.as_str(),
+    }
+}
+
+fn suppressed(suppressed: &Suppressed) -> SuppressedView<'_> {
+    let finding = &suppressed.finding;
+    SuppressedView {
+        rule: &finding.rule.id,
+        location: location(&finding.origin, &finding.place),
+        fingerprint: finding.key.as_ref().map(|key| key.fingerprint.as_str()),
+        by: suppressed.by.name(),
+        reason: &suppressed.reason,
+    }
+}
+
+fn location<'o>(origin: &Origin, place: &Place) -> Location<'o> {
+    Location {
+        kind: origin.kind.name(),
+        path: origin.display_path().into_owned(),
+        path_raw: path_raw(origin),
+        line: place.line,
+        column: place.column,
+        end_line: place.end_line,
+        end_column: place.end_column,
+        inner: [],
+    }
+}
+
+/// The path in base64 where it cannot be told as text.
+fn path_raw(origin: &Origin) -> Option<String> {
+    str::from_utf8(&origin.path).is_err().then(|| BASE64.encode(&origin.path))
+}
+
+fn coverage(coverage: &Coverage) -> CoverageView<'_> {
+    let skipped = coverage.skipped.iter().map(|skip| SkipView {
+        path: skip.origin.display_path().into_owned(),
+        path_raw: path_raw(&skip.origin),
+        reason: &skip.reason,
+        gap: skip.gap,
+    });
+    CoverageView {
+        complete: coverage.complete(),
+        files: coverage.files,
+        bytes: coverage.bytes,
+        objects: 0,
+        processes: 0,
+        skipped: skipped.collect(),
+    }
+}

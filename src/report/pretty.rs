@@ -1,0 +1,167 @@
+//! For people: one key, all its places, one remedy; then what was looked at, and what was not.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin as Header, Renderer, Snippet, renderer::DecorStyle};
+
+use super::Style;
+use crate::finding::{Finding, Outcome, visible};
+use crate::rule::Severity;
+
+/// The most places of one key that are shown with their lines; the others are named.
+const SHOWN: usize = 8;
+
+pub(super) fn write(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(style.width);
+    for places in grouped(&outcome.findings) {
+        writeln!(out, "{}\n", renderer.render(&[group(&places)]))?;
+    }
+    if style.suppressed {
+        for one in &outcome.suppressed {
+            let (rule, place) = (&one.finding.rule.id, at(&one.finding));
+            let reason = if one.reason.is_empty() { "no reason given" } else { &one.reason };
+            writeln!(out, "allowed[{rule}]: {place}: {}", visible(reason))?;
+        }
+        if !outcome.suppressed.is_empty() {
+            writeln!(out)?;
+        }
+    }
+    if style.quiet {
+        return Ok(());
+    }
+    not_read(outcome, style, out)?;
+    writeln!(out, "{}", summary(outcome, style))
+}
+
+/// The findings by key, in the order of their first places; a finding without a key stands for itself.
+fn grouped(findings: &[Finding]) -> Vec<Vec<&Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    let mut by_key: HashMap<&str, usize> = HashMap::new();
+    for finding in findings {
+        match finding.key.as_ref().map(|key| key.fingerprint.as_str()) {
+            Some(key) => match by_key.get(key) {
+                Some(&at) => groups[at].push(finding),
+                None => {
+                    by_key.insert(key, groups.len());
+                    groups.push(vec![finding]);
+                }
+            },
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
+}
+
+fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
+    let first = places[0];
+    let level = match first.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let mut group = level.primary_title(first.rule.message.as_str()).id(first.rule.id.as_str()).elements([] as [Header; 0]);
+    for (nth, finding) in places.iter().enumerate() {
+        if nth == SHOWN && places.len() > SHOWN + 1 {
+            let rest: Vec<String> = places[nth..].iter().map(|finding| at(finding)).collect();
+            group = group.element(Level::NOTE.message(format!("and in {} more places:\n{}", rest.len(), rest.join("\n"))));
+            break;
+        }
+        let label = if finding.rule.id == first.rule.id {
+            finding.evidence.clone()
+        } else {
+            format!("{} ({})", finding.evidence, finding.rule.id)
+        };
+        let path = visible(&finding.origin.display_path()).into_owned();
+        let line = usize::try_from(finding.place.line).unwrap_or(usize::MAX);
+        let column = usize::try_from(finding.place.column).unwrap_or(usize::MAX);
+        let header = Header::path(path).line(line).char_column(column);
+        let snippet = Snippet::source(finding.snippet.text.as_str())
+            .line_start(line)
+            .annotation(AnnotationKind::Primary.span(finding.snippet.mark.clone()).label(label));
+        group = group.element(header).element(snippet);
+    }
+    if let Some(key) = &first.key {
+        let kind = key.format.name();
+        let prefix = key.prefix.as_ref().map(|prefix| format!(" of `{}`", visible(prefix))).unwrap_or_default();
+        let found = match places.len() {
+            1 => String::new(),
+            many => format!(", in {many} places"),
+        };
+        group = group.element(Level::NOTE.message(format!("{kind} key {}{prefix}, {}{found}", key.id, key.fingerprint)));
+    }
+    group.element(Level::HELP.message(first.rule.help.as_str()))
+}
+
+/// `path:line:column`.
+fn at(finding: &Finding) -> String {
+    format!("{}:{}:{}", visible(&finding.origin.display_path()), finding.place.line, finding.place.column)
+}
+
+fn not_read(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    let (gaps, passed): (Vec<_>, Vec<_>) = outcome.coverage.skipped.iter().partition(|skip| skip.gap);
+    let line = |skip: &crate::finding::Skip| format!("{}: {}", visible(&skip.origin.display_path()), visible(&skip.reason));
+    for skip in &gaps {
+        writeln!(out, "not read: {}", line(skip))?;
+    }
+    if style.verbose {
+        for skip in &passed {
+            writeln!(out, "passed over: {}", line(skip))?;
+        }
+    }
+    Ok(())
+}
+
+fn summary(outcome: &Outcome, style: &Style) -> String {
+    let coverage = &outcome.coverage;
+    let keys = grouped(&outcome.findings).iter().filter(|places| places[0].key.is_some()).count();
+    let places = outcome.findings.iter().filter(|finding| finding.key.is_some()).count();
+    let of = |severity| outcome.findings.iter().filter(|f| f.key.is_none() && f.severity() == severity).count();
+    let mut said = Vec::new();
+    if keys > 0 {
+        said.push(format!("{} in {}", count(keys, "exposed key"), count(places, "place")));
+    }
+    for (severity, word) in [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")] {
+        if of(severity) > 0 {
+            said.push(count(of(severity), word));
+        }
+    }
+    if said.is_empty() {
+        said.push(if coverage.complete() { "No exposed keys".to_owned() } else { "No exposed keys in what was read".to_owned() });
+    }
+    if !outcome.suppressed.is_empty() {
+        said.push(format!("{} allowed inline", outcome.suppressed.len()));
+    }
+    let gaps = coverage.skipped.iter().filter(|skip| skip.gap).count();
+    let passed = coverage.skipped.len() - gaps;
+    let mut looked = format!(
+        "Looked at {}, {}, in {:.2} s",
+        count(usize::try_from(coverage.files).unwrap_or(usize::MAX), "file"),
+        size(coverage.bytes),
+        style.took.as_secs_f64()
+    );
+    if gaps > 0 {
+        looked.push_str(&format!("; {gaps} could not be read"));
+    }
+    if passed > 0 {
+        looked.push_str(&format!("; passed over {passed} (links, git directories, …; `-v` lists them)"));
+    }
+    format!("{}. {looked}.", said.join(", "))
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Bytes in the largest unit of 1000 that leaves a digit before the point.
+fn size(bytes: u64) -> String {
+    let mut size = bytes as f64;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if size < 1000.0 {
+            return if unit == "B" { format!("{bytes} B") } else { format!("{size:.1} {unit}") };
+        }
+        size /= 1000.0;
+    }
+    format!("{size:.1} TB")
+}

@@ -1,0 +1,284 @@
+//! The sentence: sources are read, candidates detected, judged, and gathered into an outcome. The only file that joins
+//! the verbs. In: what to scan and by which rules. Out: an [`Outcome`], sorted, and each finding as it is found.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::blob::{Before, Kind, Origin, Text};
+use crate::detect;
+use crate::finding::{Coverage, Finding, Outcome, Skip};
+use crate::judge::{Judge, Judgement, Opinion};
+use crate::policy::Policy;
+use crate::rule::RuleSet;
+use crate::source::objects::Objects;
+use crate::source::tree::{self, BadGlob, Tree, Visit};
+use crate::source::{MAX_WHOLE, Piece, Reader};
+
+/// How far a scan has come, and whether it is to stop; shared with whoever watches it.
+#[derive(Default)]
+pub struct Progress {
+    /// Files read so far.
+    pub files: AtomicU64,
+    /// Bytes read so far.
+    pub bytes: AtomicU64,
+    /// Findings so far.
+    pub findings: AtomicU64,
+    /// Set to end the scan early; what was found is kept.
+    pub stop: AtomicBool,
+}
+
+/// What to scan.
+pub enum Input {
+    /// Files and folders.
+    Tree(Tree),
+    /// Standard input, under a name if it was given one.
+    Stdin(Option<PathBuf>),
+}
+
+/// A scan.
+pub struct Scan<'a> {
+    /// The rules that can speak.
+    pub rules: &'a RuleSet,
+    /// Which of them may.
+    pub policy: &'a Policy,
+    /// How far it has come.
+    pub progress: &'a Progress,
+    /// Told of each finding as it is found, in no promised order.
+    pub found: &'a (dyn Fn(&Finding) + Sync),
+}
+
+impl Scan<'_> {
+    /// Scans. The outcome is sorted by source, path and offset.
+    pub fn run(&self, input: &Input) -> Result<Outcome, BadGlob> {
+        let objects = Objects::default();
+        let outcome = Mutex::new(Outcome::default());
+        let is_object = |origin: &Origin, id: &str| {
+            let path = path_of(origin);
+            path.is_some_and(|path| objects.holds(&path, id))
+        };
+        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
+        let worker = || Worker {
+            scan: self,
+            judge: &judge,
+            reader: Reader::default(),
+            own: Outcome::default(),
+            all: &outcome,
+        };
+        match input {
+            Input::Tree(tree) => tree.walk(worker)?,
+            Input::Stdin(name) => worker().stdin(name.as_deref()),
+        }
+        let mut outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+        sort(&mut outcome);
+        Ok(outcome)
+    }
+
+    /// Scans a text at hand as if it were a file of that path; no repository is asked.
+    pub fn text(&self, path: &str, text: &[u8]) -> Outcome {
+        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &|_, _| false };
+        let outcome = Mutex::new(Outcome::default());
+        let mut worker = Worker { scan: self, judge: &judge, reader: Reader::default(), own: Outcome::default(), all: &outcome };
+        let origin = Origin { kind: Kind::File, path: path.as_bytes().to_vec() };
+        worker.bytes(&origin, text);
+        worker.count(text.len() as u64);
+        drop(worker);
+        outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is thought of every candidate on one line (from 1) of a file, the silent ones included.
+    pub fn explain(&self, path: &Path, line: u64) -> io::Result<Vec<Opinion>> {
+        let objects = Objects::default();
+        let is_object = |_: &Origin, id: &str| objects.holds(path, id);
+        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
+        let origin = tree::origin(path);
+        let mut opinions = Vec::new();
+        let mut lines = 0;
+        Reader::default().read_whole(tree::open_named(path)?, |piece| {
+            lines = piece.text.place(piece.own.end..piece.own.end).line;
+            let candidates = detect::candidates(piece.text.bytes, piece.own.clone());
+            opinions = judge.judge(&origin, &piece.text, &candidates, true).opinions;
+        })?;
+        if line == 0 || line > lines {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it has {lines} lines")));
+        }
+        opinions.retain(|opinion| match opinion {
+            Opinion::Finding(finding) => finding.place.line == line,
+            Opinion::Suppressed(suppressed) => suppressed.finding.place.line == line,
+            Opinion::Silent { place, .. } => place.line == line,
+        });
+        Ok(opinions)
+    }
+}
+
+/// The path that an origin lies at, for what is looked up beside it.
+fn path_of(origin: &Origin) -> Option<PathBuf> {
+    let named = origin.kind == Kind::File || origin.path != b"-";
+    named.then(|| tree::path(origin))
+}
+
+fn sort(outcome: &mut Outcome) {
+    let key = |finding: &Finding| (finding.origin.clone(), finding.offset, finding.rule.id.clone());
+    outcome.findings.sort_by_cached_key(key);
+    outcome.suppressed.sort_by_cached_key(|suppressed| key(&suppressed.finding));
+    outcome.coverage.skipped.sort();
+    outcome.coverage.skipped.dedup();
+}
+
+/// One thread's share of a scan.
+struct Worker<'w, 'a> {
+    scan: &'w Scan<'a>,
+    judge: &'w Judge<'w>,
+    reader: Reader,
+    own: Outcome,
+    all: &'w Mutex<Outcome>,
+}
+
+impl Worker<'_, '_> {
+    fn stdin(&mut self, name: Option<&Path>) {
+        let path = name.map_or_else(|| b"-".to_vec(), |name| tree::origin(name).path);
+        let origin = Origin { kind: Kind::Stdin, path };
+        // Standard input cannot be read twice, so as much of it as is ever held is read at once.
+        let mut head = Vec::new();
+        let read = io::stdin().lock().take(MAX_WHOLE as u64).read_to_end(&mut head);
+        let result = read.and_then(|_| {
+            if head.len() < MAX_WHOLE {
+                self.bytes(&origin, &head);
+                return Ok(head.len() as u64);
+            }
+            let input = io::Cursor::new(&head).chain(io::stdin().lock());
+            self.windows(&origin, input).map(|(bytes, _, opinions)| {
+                self.keep(opinions);
+                bytes
+            })
+        });
+        match result {
+            Ok(bytes) => self.count(bytes),
+            Err(error) => self.skip(Skip { origin, reason: format!("cannot be read: {error}"), gap: true }),
+        }
+    }
+
+    /// Judges a whole source that is at hand.
+    fn bytes(&mut self, origin: &Origin, bytes: &[u8]) {
+        let text = Text { bytes, before: Before::default() };
+        let judgement = self.piece(origin, &Piece { text, own: 0..bytes.len(), whole: true });
+        self.keep(judgement.opinions);
+    }
+
+    /// Reads a source piece by piece; tells how much there was, whether a verdict asks for all of it, and the opinions.
+    fn windows(&mut self, origin: &Origin, input: impl Read) -> io::Result<(u64, bool, Vec<Opinion>)> {
+        let mut reader = std::mem::take(&mut self.reader);
+        let mut open = false;
+        let mut opinions = Vec::new();
+        let result = reader.read(input, |piece| {
+            let judgement = self.piece(origin, piece);
+            open |= judgement.open && !piece.whole;
+            opinions.extend(judgement.opinions);
+            !self.stopped()
+        });
+        self.reader = reader;
+        Ok((result?, open, opinions))
+    }
+
+    fn piece(&self, origin: &Origin, piece: &Piece<'_>) -> Judgement {
+        let candidates = detect::candidates(piece.text.bytes, piece.own.clone());
+        if candidates.is_empty() {
+            return Judgement { opinions: Vec::new(), open: false };
+        }
+        self.judge.judge(origin, &piece.text, &candidates, false)
+    }
+
+    /// Takes the opinions of one source: numbers its findings, tells them, keeps them.
+    fn keep(&mut self, opinions: Vec<Opinion>) {
+        if opinions.is_empty() {
+            return;
+        }
+        let mut findings = Vec::new();
+        let mut suppressed = Vec::new();
+        for opinion in opinions {
+            match opinion {
+                Opinion::Finding(finding) => findings.push(*finding),
+                Opinion::Suppressed(one) => suppressed.push(*one),
+                Opinion::Silent { .. } => {}
+            }
+        }
+        findings.sort_by_key(|finding| finding.offset);
+        Finding::number(findings.iter_mut());
+        Finding::number(suppressed.iter_mut().map(|one| &mut one.finding));
+        for finding in &findings {
+            (self.scan.found)(finding);
+        }
+        self.scan.progress.findings.fetch_add(findings.len() as u64, Ordering::Relaxed);
+        self.own.findings.extend(findings);
+        self.own.suppressed.extend(suppressed);
+    }
+
+    fn count(&mut self, bytes: u64) {
+        self.own.coverage.files += 1;
+        self.own.coverage.bytes += bytes;
+        self.scan.progress.files.fetch_add(1, Ordering::Relaxed);
+        self.scan.progress.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Visit for Worker<'_, '_> {
+    fn file(&mut self, origin: Origin, mut file: File) {
+        let result = self.windows(&origin, &mut file).and_then(|(bytes, open, opinions)| {
+            // What a window leaves open (where does this variable end up?) the whole file may decide.
+            if open && bytes <= MAX_WHOLE as u64 && !self.stopped() {
+                file.rewind()?;
+                let mut judgement = None;
+                Reader::default().read_whole(&mut file, |piece| judgement = Some(self.piece(&origin, piece)))?;
+                return Ok((bytes, judgement.map_or(opinions, |judgement| judgement.opinions)));
+            }
+            Ok((bytes, opinions))
+        });
+        match result {
+            Ok((bytes, opinions)) => {
+                self.keep(opinions);
+                self.count(bytes);
+            }
+            Err(error) => {
+                let reason = format!("cannot be read: {}", tree::plain(&error));
+                self.skip(Skip { origin, reason, gap: true });
+            }
+        }
+    }
+
+    fn skip(&mut self, skip: Skip) {
+        self.own.coverage.skipped.push(skip);
+    }
+
+    fn stopped(&self) -> bool {
+        self.scan.progress.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Worker<'_, '_> {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.findings.append(&mut self.own.findings);
+        all.suppressed.append(&mut self.own.suppressed);
+        let Coverage { files, bytes, skipped } = std::mem::take(&mut self.own.coverage);
+        all.coverage.files += files;
+        all.coverage.bytes += bytes;
+        all.coverage.skipped.extend(skipped);
+    }
+}
+
+/// Runs the examples of a rule's page, in their order: a bad block must give exactly one finding, by this rule; a good one
+/// none at all. The error says what came out instead.
+pub fn check_page(rules: &RuleSet, rule: &crate::rule::Rule) -> Result<Vec<Result<(), String>>, crate::policy::UnknownName> {
+    let policy = Policy::new(rules, Vec::new(), Vec::new(), true)?;
+    let progress = Progress::default();
+    let scan = Scan { rules, policy: &policy, progress: &progress, found: &|_| {} };
+    let results = rule.examples().into_iter().map(|example| {
+        let outcome = scan.text(example.path, example.filled(&rule.id).as_bytes());
+        let found: Vec<&str> = outcome.findings.iter().map(|finding| finding.rule.id.as_str()).collect();
+        let wanted: &[&str] = if example.bad { &[&rule.id] } else { &[] };
+        if found == wanted { Ok(()) } else { Err(format!("wanted {wanted:?}, found {found:?}")) }
+    });
+    Ok(results.collect())
+}

@@ -1,0 +1,155 @@
+//! A key, held so that it cannot be printed: no `Debug`, no `Display`, no `Clone`, no serialisation.
+//! In: the bytes of a credential, borrowed from the text that exposes it. Out: what may be said about it, which is its
+//! format, its public id and its fingerprint.
+
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+/// How W&B wrote the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// 40 lowercase hexadecimal digits.
+    Legacy,
+    /// `wandb_v1_`, 27 letters or digits, `_`, 49 letters or digits.
+    V1,
+}
+
+impl Format {
+    /// The name in reports: `legacy` or `v1`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Legacy => "legacy",
+            Format::V1 => "v1",
+        }
+    }
+
+    /// The length in bytes, without an on-prem prefix.
+    pub const fn len(self) -> usize {
+        match self {
+            Format::Legacy => 40,
+            Format::V1 => 86,
+        }
+    }
+}
+
+/// A whole credential as the SDK would send it, on-prem prefix included.
+pub struct Secret<'t> {
+    text: &'t [u8],
+    format: Format,
+}
+
+impl<'t> Secret<'t> {
+    /// `text` is the credential with its prefix and dash, if it has one; it must end with a key of `format`.
+    pub fn new(text: &'t [u8], format: Format) -> Self {
+        debug_assert!(text.len() >= format.len());
+        Secret { text, format }
+    }
+
+    /// The format of the key.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The on-prem prefix without its dash.
+    pub fn prefix(&self) -> Option<String> {
+        let prefix = &self.text[..self.text.len() - self.format.len()];
+        let prefix = prefix.strip_suffix(b"-")?;
+        Some(String::from_utf8_lossy(prefix).into_owned())
+    }
+
+    /// The public part of the key.
+    pub fn id(&self) -> KeyId {
+        KeyId::of(&self.text[self.text.len() - self.format.len()..], self.format)
+    }
+
+    /// The identity of the key, the same everywhere and for ever.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.text)
+    }
+}
+
+/// As much of a key as W&B itself shows: 20 characters of a v1 key, 4 of a legacy one and `…`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyId(String);
+
+impl KeyId {
+    /// The id of the key that `key` begins with, on-prem prefix excluded.
+    pub(crate) fn of(key: &[u8], format: Format) -> Self {
+        let (shown, tail) = match format {
+            Format::V1 => (20, ""),
+            Format::Legacy => (4, "…"),
+        };
+        let shown = &key[..shown.min(key.len())];
+        KeyId(format!("{}{tail}", String::from_utf8_lossy(shown)))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `ww1-` and the first 32 hexadecimal digits of SHA-256 over the whole credential, prefix included.
+///
+/// A key has at least 160 random bits, so it cannot be guessed back from here.
+/// `printf %s "$KEY" | sha256sum | cut -c1-32` gives the same digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// The fingerprint of a credential.
+    pub fn of(credential: &[u8]) -> Self {
+        Fingerprint(format!("ww1-{}", short_digest(&[credential])))
+    }
+
+    /// The fingerprint as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The first 32 hexadecimal digits of SHA-256 over `parts`, which are kept apart by a zero byte.
+pub(crate) fn short_digest(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for (nth, part) in parts.iter().enumerate() {
+        if nth > 0 {
+            hash.update([0]);
+        }
+        hash.update(part);
+    }
+    HEXLOWER.encode(&hash.finalize()[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fingerprint_is_what_sha256sum_prints() {
+        // printf %s abc | sha256sum | cut -c1-32
+        assert_eq!(Fingerprint::of(b"abc").as_str(), "ww1-ba7816bf8f01cfea414140de5dae2223");
+    }
+
+    #[test]
+    fn the_prefix_is_kept_apart_from_the_id() {
+        let text = format!("local-{}", "ab12".repeat(10));
+        let secret = Secret::new(text.as_bytes(), Format::Legacy);
+        assert_eq!(secret.prefix().as_deref(), Some("local"));
+        assert_eq!(secret.id().as_str(), "ab12…");
+    }
+}

@@ -1,0 +1,285 @@
+//! Walks working trees in parallel. In: paths. Out: every regular file below them, opened, one thread at a time each;
+//! and everything that was passed over, with its reason. Hidden and git-ignored files count; git directories do not.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ignore::overrides::{Override, OverrideBuilder};
+use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, WalkState};
+
+use crate::blob::{Kind, Origin};
+use crate::finding::Skip;
+
+/// Takes what a walk meets; one a thread.
+pub trait Visit: Send {
+    /// A regular file, opened.
+    fn file(&mut self, origin: Origin, file: File);
+    /// Something that was not read.
+    fn skip(&mut self, skip: Skip);
+    /// Whether the walk is to end.
+    fn stopped(&self) -> bool;
+}
+
+/// What to walk.
+pub struct Tree {
+    /// The paths, as the user named them.
+    pub roots: Vec<PathBuf>,
+    /// Globs of what is left out below the roots; as in a `.gitignore`.
+    pub exclude: Vec<String>,
+    /// Threads; 0 lets the machine decide.
+    pub threads: usize,
+    /// Larger files are passed over; in bytes.
+    pub max_file_size: Option<u64>,
+}
+
+/// A glob that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the glob `{glob}`: {source}")]
+pub struct BadGlob {
+    glob: String,
+    source: ignore::Error,
+}
+
+impl Tree {
+    /// Walks everything; `visitor` makes one visitor for each thread.
+    pub fn walk<V: Visit>(&self, visitor: impl Fn() -> V) -> Result<(), BadGlob> {
+        let overrides = self.overrides()?;
+        let mut named = visitor();
+        let mut folders: Option<WalkBuilder> = None;
+        for root in self.distinct_roots() {
+            let meta = match fs::metadata(&root) {
+                Ok(meta) => meta,
+                Err(error) => {
+                    named.skip(skip(&root, format!("cannot be read: {}", plain(&error)), true));
+                    continue;
+                }
+            };
+            if !meta.is_dir() {
+                self.open(&root, true, &mut named);
+                continue;
+            }
+            if is_git_folder(&root) {
+                named.skip(skip(&root, GIT_FOLDER, false));
+                continue;
+            }
+            // A named link to a folder is followed; the slash makes the system do it.
+            let root = if root.is_symlink() { root.join("") } else { root };
+            match &mut folders {
+                Some(walk) => {
+                    walk.add(root);
+                }
+                None => folders = Some(WalkBuilder::new(root)),
+            }
+        }
+        drop(named);
+        if let Some(mut walk) = folders {
+            walk.standard_filters(false).follow_links(false).threads(self.threads).overrides(overrides);
+            walk.build_parallel().visit(&mut Builder { tree: self, visitor: &visitor });
+        }
+        Ok(())
+    }
+
+    fn overrides(&self) -> Result<Override, BadGlob> {
+        let mut builder = OverrideBuilder::new("");
+        for glob in &self.exclude {
+            builder.add(&format!("!{glob}")).map_err(|source| BadGlob { glob: glob.clone(), source })?;
+        }
+        builder.build().map_err(|source| BadGlob { glob: self.exclude.join(" "), source })
+    }
+
+    /// The roots without those that another root covers, so that nothing is read twice.
+    fn distinct_roots(&self) -> Vec<PathBuf> {
+        let real: Vec<_> = self.roots.iter().map(|root| fs::canonicalize(root).ok()).collect();
+        let covered = |nth: usize| {
+            let Some(own) = &real[nth] else { return false };
+            real.iter().enumerate().any(|(other, path)| {
+                let Some(path) = path else { return false };
+                if own == path {
+                    return other < nth;
+                }
+                let hidden = own.strip_prefix(path).is_ok_and(|below| below.iter().any(|part| part == ".git"));
+                own.starts_with(path) && !hidden && self.exclude.is_empty() && self.max_file_size.is_none()
+            })
+        };
+        (0..self.roots.len()).filter(|&nth| !covered(nth)).map(|nth| self.roots[nth].clone()).collect()
+    }
+
+    /// Opens a file and hands it on. Nothing but a regular file is opened for reading, even if it became something else
+    /// since it was listed.
+    fn open(&self, path: &Path, named: bool, visitor: &mut impl Visit) {
+        if named && let Err(reason) = regular(path, named) {
+            visitor.skip(skip(path, reason, false));
+            return;
+        }
+        let opened = open_file(path, named).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Ok((meta, _)) if !meta.is_file() => visitor.skip(skip(path, "not a regular file", false)),
+            Ok((meta, _)) if self.max_file_size.is_some_and(|most| meta.len() > most) => {
+                visitor.skip(skip(path, format!("larger than --max-file-size ({} bytes)", meta.len()), true));
+            }
+            Ok((_, file)) => visitor.file(origin(path), file),
+            Err(error) => {
+                let gone = error.kind() == io::ErrorKind::NotFound;
+                let reason = if gone { "gone since it was listed".to_owned() } else { format!("cannot be read: {}", plain(&error)) };
+                visitor.skip(skip(path, reason, named || !gone));
+            }
+        }
+    }
+}
+
+/// Why a git directory is passed over.
+const GIT_FOLDER: &str = "a git directory, whose objects are not plain files";
+
+/// Whether a path may be opened: opening a FIFO would wait, opening a device may do anything.
+fn regular(path: &Path, named: bool) -> Result<(), &'static str> {
+    let meta = if named { fs::metadata(path) } else { fs::symlink_metadata(path) };
+    let Ok(meta) = meta else { return Ok(()) };
+    let kind = meta.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_fifo() {
+            return Err("a FIFO (use `-` to read standard input)");
+        }
+        if kind.is_socket() {
+            return Err("a socket");
+        }
+        if kind.is_block_device() || kind.is_char_device() {
+            return Err("a device");
+        }
+    }
+    Err(if kind.is_symlink() { "a link, which is not followed" } else { "not a regular file" })
+}
+
+#[cfg(unix)]
+fn open_file(path: &Path, named: bool) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let follow = if named { 0 } else { libc::O_NOFOLLOW };
+    #[expect(clippy::disallowed_methods, reason = "source is the door to what is scanned")]
+    fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | follow).open(path)
+}
+
+#[cfg(not(unix))]
+fn open_file(path: &Path, _named: bool) -> io::Result<File> {
+    #[expect(clippy::disallowed_methods, reason = "source is the door to what is scanned")]
+    File::open(path)
+}
+
+/// Whether a folder is a git directory, a bare repository included.
+fn is_git_folder(path: &Path) -> bool {
+    path.file_name() == Some(OsStr::new(".git"))
+        || (path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir())
+}
+
+/// The origin of a file: the path as it was reached, without the `./` that says nothing.
+pub fn origin(path: &Path) -> Origin {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let mut bytes: &[u8] = bytes;
+    while let Some(rest) = bytes.strip_prefix(b"./") {
+        bytes = rest;
+    }
+    let mut path = bytes.to_vec();
+    if cfg!(windows) {
+        path.iter_mut().filter(|b| **b == b'\\').for_each(|b| *b = b'/');
+    }
+    Origin { kind: Kind::File, path }
+}
+
+/// The path of an origin, as the system wants it.
+pub fn path(origin: &Origin) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        PathBuf::from(OsStr::from_bytes(&origin.path))
+    }
+    #[cfg(not(unix))]
+    PathBuf::from(String::from_utf8_lossy(&origin.path).into_owned())
+}
+
+/// Opens a file that the user named.
+pub fn open_named(path: &Path) -> io::Result<File> {
+    regular(path, true).map_err(|reason| io::Error::new(io::ErrorKind::InvalidInput, reason))?;
+    open_file(path, true)
+}
+
+fn skip(path: &Path, reason: impl Into<String>, gap: bool) -> Skip {
+    Skip { origin: origin(path), reason: reason.into(), gap }
+}
+
+/// An I/O error without the number that says nothing to a reader.
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+struct Builder<'t, F> {
+    tree: &'t Tree,
+    visitor: &'t F,
+}
+
+impl<'t, V: Visit + 't, F: Fn() -> V> ParallelVisitorBuilder<'t> for Builder<'t, F> {
+    fn build(&mut self) -> Box<dyn ParallelVisitor + 't> {
+        Box::new(Walker { tree: self.tree, visitor: (self.visitor)() })
+    }
+}
+
+struct Walker<'t, V> {
+    tree: &'t Tree,
+    visitor: V,
+}
+
+impl<V: Visit> Walker<'_, V> {
+    fn failed(&mut self, error: &ignore::Error) {
+        let path = path_of(error).unwrap_or_else(|| Path::new("?"));
+        let reason = match error.io_error() {
+            Some(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.visitor.skip(skip(path, "gone since it was listed", false));
+                return;
+            }
+            Some(error) => format!("cannot be read: {}", plain(error)),
+            None => format!("cannot be read: {error}"),
+        };
+        self.visitor.skip(skip(path, reason, true));
+    }
+}
+
+/// The path that an error of the walk is about.
+fn path_of(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => path_of(err),
+        _ => None,
+    }
+}
+
+impl<V: Visit> ParallelVisitor for Walker<'_, V> {
+    fn visit(&mut self, entry: Result<DirEntry, ignore::Error>) -> WalkState {
+        if self.visitor.stopped() {
+            return WalkState::Quit;
+        }
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                self.failed(&error);
+                return WalkState::Continue;
+            }
+        };
+        let Some(kind) = entry.file_type() else { return WalkState::Continue };
+        if kind.is_dir() {
+            if entry.depth() > 0 && is_git_folder(entry.path()) {
+                self.visitor.skip(skip(entry.path(), GIT_FOLDER, false));
+                return WalkState::Skip;
+            }
+        } else if kind.is_file() {
+            self.tree.open(entry.path(), false, &mut self.visitor);
+        } else if let Err(reason) = regular(entry.path(), false) {
+            self.visitor.skip(skip(entry.path(), reason, false));
+        }
+        WalkState::Continue
+    }
+}
