@@ -104,7 +104,11 @@ fn prefix(text: &[u8], key: usize) -> Option<usize> {
     let dash = key.checked_sub(1).filter(|&at| text[at] == b'-')?;
     let length = text[..dash].iter().rev().take(MAX_PREFIX + 1).take_while(|b| b.is_ascii_alphanumeric()).count();
     let start = dash - length;
-    let start = start + escape_tail(text, start..dash);
+    let start = match text[start..dash].strip_suffix(b"local") {
+        // Quoted-printable writes `=3Dlocal-…`.
+        Some([b'0'..=b'9' | b'A'..=b'F', b'0'..=b'9' | b'A'..=b'F']) if text[..start].ends_with(b"=") => start + 2,
+        _ => start + escape_tail(text, start..dash),
+    };
     (start < dash && dash - start <= MAX_PREFIX).then_some(start)
 }
 

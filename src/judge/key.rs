@@ -8,8 +8,10 @@ mod command;
 mod flow;
 mod lead;
 mod literal;
+mod markup;
 mod names;
 mod netrc;
+mod object;
 mod outline;
 mod prose;
 mod published;
@@ -204,7 +206,13 @@ impl<'t> KeyJudge<'t> {
             return Some(Verdict::not("its prefix names a revision or a digest"));
         }
         let verdict = self.read(self.text, outline, spot, credential, trail, 0);
-        verdict.or_else(|| self.by_file(credential, trail))
+        let verdict = verdict.or_else(|| self.by_file(credential, trail));
+        match verdict {
+            Some(Verdict::Key { confidence: Confidence::Medium, .. }) if self.file.holds_revisions() => {
+                Some(Verdict::not("the file's name says that it holds revisions or digests"))
+            }
+            verdict => verdict,
+        }
     }
 
     /// Reads what stands round `value` in `text`, which is the file or a text within it.
@@ -228,11 +236,14 @@ impl<'t> KeyJudge<'t> {
             let content = literal::content(text, quote, value);
             let fills = fills(&text[content.clone()], value.start - content.start..value.end - content.start);
             if fills {
-                if let Some(inner) = literal::joined(text, outline, spot, value)
+                let lead = text[spot.item.min(quote)..quote].trim_ascii();
+                if lead.is_empty()
+                    && let Some(inner) = literal::joined(text, outline, spot, value)
                     && let Some(verdict) = command::read(&inner.text, inner.value)
                 {
                     return Some(verdict);
                 }
+                trail.sent |= text[content.start..value.start].trim_ascii() == b"api:";
             } else {
                 let inner = literal::unescaped(text, content, value);
                 if let Some(verdict) = self.within(&inner, trail, depth) {
@@ -251,13 +262,21 @@ impl<'t> KeyJudge<'t> {
             start = quote;
         } else if let Some(comment) = spot.comment {
             let inner = literal::comment(text, outline, spot, comment, value);
-            return self.within(&inner, trail, depth);
+            let verdict = self.within(&inner, trail, depth);
+            // `$ENV{KEY} // "…"` is an alternative in Perl and no comment.
+            if verdict.is_some() || !text[..comment].ends_with(b" //") {
+                return verdict;
+            }
+            *trail = Trail::default();
         }
         let lead = &text[spot.item.min(start)..start];
         if matches!(lead.trim_ascii_end().last(), Some(b'+' | b'%' | b'.')) && command::logs_in(lead) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
-        if let Some(verdict) = netrc::read(text, value) {
+        if spot.frame.is_some() && spot.string.is_some() && command::logs_in(&text[start.saturating_sub(300)..start]) {
+            return Some(Verdict::key(Confidence::High, Because::Command));
+        }
+        if let Some(verdict) = netrc::read(text, value).or_else(|| command::of_revisions(text, value)) {
             return Some(verdict);
         }
         let chain = Chain { text, outline, imports: &self.imports };
@@ -273,7 +292,7 @@ impl<'t> KeyJudge<'t> {
         table::read(text, value.clone())
             .or_else(|| prose::comment_beside(text, value, trail.leaf))
             .or_else(|| prose::label_above(text, value))
-            .or_else(|| prose::read(text, value.clone(), trail.leaf))
+            .or_else(|| prose::read(text, value.clone(), trail))
     }
 
     /// Reads a text within the text.
@@ -286,6 +305,9 @@ impl<'t> KeyJudge<'t> {
     fn by_file(&self, value: &Range<usize>, trail: &Trail) -> Option<Verdict> {
         let key = || Some(Verdict::key(Confidence::Medium, Because::FileName));
         let named = matches!(trail.leaf, Some(Says::Key | Says::Nothing));
+        if trail.leaf == Some(Says::Wandb) && !self.file.holds_revisions() && self.file.may_name_services() {
+            return key();
+        }
         if named && (self.file.is_wandb_settings() || self.file.is_for_wandb_key()) {
             return key();
         }
@@ -308,10 +330,20 @@ fn continues(byte: u8) -> bool {
 fn fills(content: &[u8], value: Range<usize>) -> bool {
     let before = content[..value.start].trim_ascii();
     let after = content[value.end..].trim_ascii();
-    let scheme = before.is_empty()
-        || [&b"bearer"[..], b"basic", b"token", b"apikey", b"$", b"api:"].iter().any(|s| before.eq_ignore_ascii_case(s));
-    let closing = after.is_empty() || after == b"\\n" || after == b"\\r\\n" || after == b"\\";
-    scheme && closing
+    let silent = |part: &[u8]| !part.iter().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80);
+    let scheme = silent(before)
+        || [&b"bearer"[..], b"basic", b"token", b"apikey", b"api:"].iter().any(|s| before.eq_ignore_ascii_case(s));
+    scheme && (silent(after) || after == b"\\n" || after == b"\\r\\n")
+}
+
+/// Whether a file of that name holds a list of keys by service.
+pub(super) fn file_is_for_keys(stem: &str) -> bool {
+    matches!(Says::of(stem.as_bytes()), Says::Key | Says::WandbKey)
+}
+
+/// Whether a file of that name is about revisions or digests.
+pub(super) fn file_is_for_revisions(name: &str) -> bool {
+    names::names_revision(name.as_bytes())
 }
 
 /// Whether a file of that name, in a folder of that name, is one for W&B's key.

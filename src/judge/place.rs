@@ -48,6 +48,22 @@ impl File {
         key::file_is_for_key(stem, folder)
     }
 
+    /// Whether the file's name says that it holds revisions or digests: `SHA1SUMS`, `.git-blame-ignore-revs`, `x.sha1`.
+    pub(super) fn holds_revisions(&self) -> bool {
+        let locks = self.path.ends_with(".lock") || ["package-lock.json", "go.sum", "yarn.lock", "pnpm-lock.yaml"].iter().any(|n| self.path.ends_with(n));
+        locks || key::file_is_for_revisions(&self.name) || ["fetch_head", "orig_head", "packed-refs"].iter().any(|n| self.path.ends_with(n))
+    }
+
+    /// Whether a bare `wandb: VALUE` in this file names a service and its key, as lists of keys and notes do.
+    pub(super) fn may_name_services(&self) -> bool {
+        let stem = self.name.trim_start_matches('.').split('.').next().unwrap_or_default();
+        key::file_is_for_keys(stem)
+            || matches!(self.site, Site::Chat | Site::Other)
+            || stem == "env"
+            || self.path.ends_with(".env")
+            || self.path.ends_with("secrets.toml")
+    }
+
     /// The kind of place at `at` in `text`, given the evidence that made it a key.
     pub(super) fn site(&self, text: &[u8], at: usize, because: &Because) -> Site {
         match because {

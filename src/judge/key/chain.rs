@@ -7,47 +7,74 @@ use std::ops::Range;
 use super::lead::{self, Lead};
 use super::names::{self, Says};
 use super::outline::{Outline, Spot};
-use super::{Because, Verdict};
+use super::{Because, Verdict, markup, object, token};
 use crate::finding::Confidence;
 
 /// How far a call or an object is read to both sides of a value.
 const REACH: usize = 16 * 1024;
-/// How many lines of a mapping are read to both sides of a value.
-const MAPPING_LINES: usize = 300;
+/// How far the server that a user name and a key are sent to may stand.
+const SERVER_REACH: usize = 1200;
 
 /// What has been learnt about a value on the way from its nearest name outward.
 #[derive(Default)]
 pub(super) struct Trail {
     /// What the nearest name that says anything says; `None` while there was no name at all.
     pub(super) leaf: Option<Says>,
+    /// Whether the nearest name is a phrase rather than an identifier.
+    pub(super) phrase: bool,
+    /// Whether the value goes to whatever server is named nearest: an authorization header, the password of user `api`.
+    pub(super) sent: bool,
     /// Names under which the value may be used elsewhere in the text.
     pub(super) aliases: Vec<Vec<u8>>,
     /// Whether the value is a positional argument of a call that we do not know, so that what it returns is not the value.
     through_call: bool,
+    /// Whether the value is an item of a list that has a name, rather than a value that has one.
+    unnamed: bool,
+    /// Whether the value is a member of what a run is configured with, which W&B keeps but does not use.
+    configures: bool,
 }
 
 impl Trail {
-    /// Takes the next name outward.
+    /// Takes the next name outward, a path of names from its last part on.
     fn name(&mut self, name: &[u8]) -> Option<Verdict> {
         let name = name.trim_ascii();
+        if name.contains(&b'/') && !name.starts_with(b"/") || memchr::memmem::find(name, b"://").is_some() {
+            self.leaf.get_or_insert(Says::Other);
+            return None;
+        }
+        if self.leaf.is_none() {
+            self.phrase = name.contains(&b' ');
+        }
+        if self.phrase || names::is_file(name) {
+            return self.part(name);
+        }
+        name.rsplit(|b| matches!(b, b'.' | b':' | b'>')).filter(|part| !part.is_empty()).find_map(|part| self.part(part))
+    }
+
+    fn part(&mut self, name: &[u8]) -> Option<Verdict> {
+        let says = if names::is_file(name) { Says::Other } else { Says::of(name) };
         let shown = || format!("`{}`", super::shown(name));
-        let says = Says::of(name);
-        let open = matches!(self.leaf, None | Some(Says::Nothing));
         match says {
-            Says::WandbKey => return Some(Verdict::key(Confidence::High, Because::Named(shown()))),
-            Says::Wandb if self.leaf == Some(Says::Key) => {
-                return Some(Verdict::key(Confidence::High, Because::Within(shown())));
-            }
-            Says::Wandb if open && !self.through_call => {
+            Says::WandbKey if self.unnamed => {
                 return Some(Verdict::key(Confidence::Medium, Because::Named(shown())));
             }
-            Says::Revision if open => return Some(Verdict::not(format!("{} names a revision, a digest or an id", shown()))),
-            Says::Foreign if open || self.leaf == Some(Says::Key) => {
+            Says::WandbKey => return Some(named(name)),
+            Says::Key if self.leaf == Some(Says::Wandb) => return Some(within(name)),
+            Says::Wandb | Says::Other if self.leaf == Some(Says::Key) && names::names_wandb(name) => {
+                return Some(within(name));
+            }
+            Says::Revision if self.open() || self.leaf == Some(Says::Wandb) => {
+                return Some(Verdict::not(format!("{} names a revision, a digest or an id", shown())));
+            }
+            Says::Foreign if self.open() || matches!(self.leaf, Some(Says::Key | Says::Wandb)) => {
                 return Some(Verdict::not(format!("{} is somebody else's", shown())));
             }
             _ => {}
         }
-        if self.leaf.is_none() || (self.leaf == Some(Says::Nothing) && says != Says::Nothing) {
+        self.configures |= matches!(&*name.to_ascii_lowercase(), b"config" | b"hparams" | b"hyperparameters");
+        self.sent |= self.open() && name.eq_ignore_ascii_case(b"authorization");
+        let ours = says == Says::Wandb && self.through_call;
+        if self.open() && !ours && (self.leaf.is_none() || says != Says::Nothing) {
             self.leaf = Some(says);
         }
         if matches!(says, Says::Key | Says::Other) {
@@ -56,32 +83,44 @@ impl Trail {
         None
     }
 
-    /// Whether what the object is called can still decide.
-    fn takes_labels(&self) -> bool {
-        matches!(self.leaf, None | Some(Says::Nothing | Says::Key))
+    /// Whether no name has said anything yet.
+    fn open(&self) -> bool {
+        matches!(self.leaf, None | Some(Says::Nothing))
     }
 
     /// Takes what a sibling called `name`, `id`, `host` … says of the object that the value belongs to.
     fn label(&mut self, value: &[u8]) -> Option<Verdict> {
+        let key = self.leaf == Some(Says::Key);
+        if !key && self.leaf != Some(Says::Nothing) || names::is_file(value) || has_hex(value) {
+            return None;
+        }
         let shown = || format!("`{}`", super::shown(value));
-        let open = matches!(self.leaf, None | Some(Says::Nothing));
         match Says::of(value) {
-            Says::WandbKey if open || self.leaf == Some(Says::Key) => {
-                Some(Verdict::key(Confidence::High, Because::Named(shown())))
-            }
-            Says::Wandb if open => Some(Verdict::key(Confidence::Medium, Because::Named(shown()))),
-            Says::Revision if open => Some(Verdict::not(format!("{} names a revision, a digest or an id", shown()))),
-            Says::Foreign if open => Some(Verdict::not(format!("{} is somebody else's", shown()))),
-            _ if self.leaf == Some(Says::Key) && (names::names_wandb(value) || super::token::wandb_host(value)) => {
-                Some(Verdict::key(Confidence::High, Because::Within(shown())))
-            }
-            Says::Key | Says::Other if open => {
+            Says::WandbKey if !value.contains(&b' ') || names::is_phrase(value) => Some(named(value)),
+            Says::Wandb => Some(Verdict::key(Confidence::Medium, Because::Named(shown()))),
+            Says::Revision if !key => Some(Verdict::not(format!("{} names a revision, a digest or an id", shown()))),
+            Says::Foreign if !key => Some(Verdict::not(format!("{} is somebody else's", shown()))),
+            _ if key && (names::names_wandb(value) || token::wandb_host(value)) => Some(within(value)),
+            Says::Key | Says::Other if !key => {
                 self.aliases.push(value.to_vec());
                 None
             }
             _ => None,
         }
     }
+}
+
+fn named(name: &[u8]) -> Verdict {
+    Verdict::key(Confidence::High, Because::Named(format!("`{}`", super::shown(name))))
+}
+
+fn within(name: &[u8]) -> Verdict {
+    Verdict::key(Confidence::High, Because::Within(format!("`{}`", super::shown(name))))
+}
+
+/// Whether a text holds something as long as a key: then it is no name.
+fn has_hex(text: &[u8]) -> bool {
+    text.len() >= 40 && text.split(|b| !b.is_ascii_hexdigit()).any(|run| run.len() >= 40)
 }
 
 /// The text, its outline, and what the whole file says of names for W&B.
@@ -95,51 +134,106 @@ pub(super) struct Chain<'t, 'o> {
 impl<'t> Chain<'t, '_> {
     /// Climbs from the value that begins at `value` and stands at `spot` outward.
     pub(super) fn climb(&self, spot: &Spot, value: usize, trail: &mut Trail) -> Option<Verdict> {
+        if let Some(markup) = markup::read(self.text, value) {
+            let verdict = self.markup(&markup, trail);
+            if verdict.is_some() {
+                return verdict;
+            }
+        }
+        let own = lead::read(&self.text[spot.item.min(value)..value]);
+        if let Some(word) = own.names.first().filter(|_| !own.bound) {
+            if let Some(keyword) = word.strip_prefix(b":") {
+                if let Some(verdict) = trail.name(keyword) {
+                    return Some(verdict);
+                }
+            } else if PASSING.contains(word) {
+                trail.leaf = Some(Says::Nothing);
+            } else if word.eq_ignore_ascii_case(b"authorization") {
+                trail.name(word);
+            } else {
+                // A word merely stands before the value: that is a command or a sentence, not a binding.
+                return None;
+            }
+        }
         let mut at = value;
         let mut item = spot.item;
         let mut frame = spot.frame;
         let mut line = spot.line;
+        let mut read = own;
         loop {
-            let text = &self.text[item.min(at)..at];
-            if let Some(verdict) = self.element(text, trail) {
-                return Some(verdict);
-            }
-            let read = lead::read(text);
-            for name in &read.names {
-                if !read.bound && !is_command_name(name) {
-                    // `return`, `ENV NAME`: a word that merely stands before the value names it only if it says W&B's key.
-                    continue;
-                }
-                if let Some(verdict) = trail.name(name) {
-                    return Some(verdict);
+            if read.bound {
+                for name in &read.names {
+                    if let Some(verdict) = trail.name(name) {
+                        return Some(verdict);
+                    }
                 }
             }
             let Some(current) = frame else { break };
             let bracket = &self.outline.frames[current];
-            if let Some(verdict) = self.bracket(current, at, item, &read, trail) {
-                return Some(verdict);
+            let verdict = self.bracket(current, at, item, &read, trail);
+            let verdict = verdict.or_else(|| self.sent(self.inside(current, at), at, trail));
+            if verdict.is_some() {
+                return verdict;
             }
+            trail.unnamed |= trail.leaf.is_none() && self.text[bracket.open] != b'(';
             at = bracket.open;
             item = bracket.item;
             frame = bracket.parent;
             line = bracket.line;
+            let before = &self.text[item.min(at)..at];
+            let callee = if self.text[at] == b'(' { callee(before).len() } else { 0 };
+            read = lead::read(&before[..before.len() - callee]);
         }
-        self.by_indentation(line, trail).or_else(|| self.by_section(line, trail))
+        let window = value.saturating_sub(SERVER_REACH)..self.text.len().min(value + SERVER_REACH);
+        self.sent(window, value, trail).or_else(|| self.by_indentation(line, trail)).or_else(|| self.by_section(line, trail))
+    }
+
+    /// What elements and attributes say.
+    fn markup(&self, markup: &markup::Markup<'t>, trail: &mut Trail) -> Option<Verdict> {
+        let (own, outer) = markup.names.split_first()?;
+        if let Some(verdict) = trail.name(own) {
+            return Some(verdict);
+        }
+        let cell = matches!(*own, b"td" | b"dd" | b"code" | b"string" | b"p" | b"span" | b"b");
+        if let Some(before) = markup.before
+            && (cell || trail.open())
+            && before.len() <= 60
+            && (names::is_phrase(before) || !before.contains(&b' '))
+        {
+            match Says::of(before) {
+                Says::WandbKey => return Some(named(before)),
+                Says::Revision => return Some(Verdict::not(format!("it follows `{}`", super::shown(before)))),
+                _ => {}
+            }
+        }
+        if let Some(verdict) = markup.labels.iter().find_map(|label| trail.label(label)) {
+            return Some(verdict);
+        }
+        if cell { None } else { outer.iter().take(4).find_map(|name| trail.name(name)) }
+    }
+
+    /// A value that is sent to a server belongs to the nearest of the servers that are named in the same brackets, or
+    /// else nearby.
+    fn sent(&self, within: Range<usize>, at: usize, trail: &mut Trail) -> Option<Verdict> {
+        if !trail.sent {
+            return None;
+        }
+        let host = token::nearest_server(&self.text[within.clone()], at.saturating_sub(within.start))?;
+        trail.sent = false;
+        token::wandb_host(host).then(|| Verdict::key(Confidence::High, Because::Beside(super::shown(host))))
     }
 
     /// What a bracket says of a value in it.
-    fn bracket(
-        &self,
-        frame: usize,
-        value: usize,
-        item: usize,
-        own: &Lead<'t>,
-        trail: &mut Trail,
-    ) -> Option<Verdict> {
+    fn bracket(&self, frame: usize, value: usize, item: usize, own: &Lead<'t>, trail: &mut Trail) -> Option<Verdict> {
         let bracket = &self.outline.frames[frame];
         let inside = self.inside(frame, value);
         let opener = self.text[bracket.open];
         let before = &self.text[bracket.item.min(bracket.open)..bracket.open];
+        if own.names.is_empty() && opener != b'{' && trail.leaf.is_none() {
+            if let Some(verdict) = self.by_position(frame, item, trail) {
+                return Some(verdict);
+            }
+        }
         if opener == b'(' {
             let verdict = self.call(before, inside.clone(), item, own, trail);
             if verdict.is_some() {
@@ -150,14 +244,25 @@ impl<'t> Chain<'t, '_> {
                 return Some(verdict);
             }
         }
-        if opener != b'[' && trail.takes_labels() {
-            for label in labels(self.text, inside, Some(value)) {
+        if opener != b'[' && matches!(trail.leaf, Some(Says::Nothing | Says::Key)) {
+            for label in object::labels(self.text, inside, Some(value)) {
                 if let Some(verdict) = trail.label(label) {
                     return Some(verdict);
                 }
             }
         }
-        if opener == b'{' { self.block_head(before, trail) } else { None }
+        if opener != b'{' {
+            return None;
+        }
+        // `\newcommand{\wandbkey}{VALUE}`.
+        if let Some(group) = before.strip_suffix(b"}").filter(|_| own.names.is_empty())
+            && let Some(open) = memchr::memrchr(b'{', group)
+            && let Some(verdict) = trail.name(group[open + 1..].strip_prefix(b"\\").unwrap_or(&group[open + 1..]))
+        {
+            return Some(verdict);
+        }
+        let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        self.head(before[start..].trim_ascii(), trail)
     }
 
     /// What a bracket encloses, as far as it is read.
@@ -166,6 +271,28 @@ impl<'t> Chain<'t, '_> {
         let start = (bracket.open + 1).max(value.saturating_sub(REACH));
         let end = bracket.close.unwrap_or(self.text.len()).min(value + REACH);
         start..end.max(start)
+    }
+
+    /// The name at the same position of the list that the values are given to: `(a, b) = ("x", VALUE)`,
+    /// `INSERT INTO t (a, b) VALUES ('x', VALUE)`.
+    fn by_position(&self, frame: usize, item: usize, trail: &mut Trail) -> Option<Verdict> {
+        let bracket = &self.outline.frames[frame];
+        let floor = bracket.open.saturating_sub(REACH);
+        let before = self.text[floor..bracket.open].trim_ascii_end();
+        let line = &before[memchr::memrchr(b'\n', before).map_or(0, |at| at + 1)..];
+        let names = if let Some(left) = line.strip_suffix(b"=") {
+            let left = left.trim_ascii();
+            left.strip_prefix(b"(").and_then(|left| left.strip_suffix(b")")).unwrap_or(left)
+        } else {
+            let upper = before.to_ascii_uppercase();
+            let values = memchr::memmem::rfind(&upper, b"VALUES")?;
+            let columns = before[..values].trim_ascii_end().strip_suffix(b")")?;
+            &columns[memchr::memrchr(b'(', columns)? + 1..]
+        };
+        let names: Vec<&[u8]> = names.split(|&b| b == b',').map(<[u8]>::trim_ascii).collect();
+        let nth = top_level_commas(&self.text[bracket.open + 1..item.max(bracket.open + 1)]);
+        let name = names.get(nth).filter(|_| names.len() > 1)?;
+        trail.name(lead::unquote(name))
     }
 
     /// The call whose argument the value is.
@@ -177,150 +304,105 @@ impl<'t> Chain<'t, '_> {
         own: &Lead<'t>,
         trail: &mut Trail,
     ) -> Option<Verdict> {
-        let callee = lead::word_before(before).filter(|word| before.ends_with(word)).unwrap_or_default();
+        let callee = callee(before);
         let last = callee.rsplit(|&b| matches!(b, b'.' | b':' | b'/')).next().unwrap_or_default();
         let arguments = &self.text[inside.clone()];
-        let keyword = own.names.first().map(|name| Says::of(name));
-        let ours = names::names_wandb(callee) || self.imports.iter().any(|name| imported(callee, name));
         let shown = || format!("`{}`", super::shown(callee));
-        let open = matches!(trail.leaf, None | Some(Says::Nothing | Says::Key));
-        if ours && open {
-            let logs_in = LOGS_IN.iter().any(|word| last.eq_ignore_ascii_case(word.as_bytes()));
+        let argument = || Some(Verdict::key(Confidence::High, Because::Argument(shown())));
+        let positional = own.names.is_empty() && trail.leaf.is_none();
+        let key = trail.leaf == Some(Says::Key);
+        let logs_in = LOGS_IN.iter().any(|word| last.eq_ignore_ascii_case(word.as_bytes()));
+        if names::names_wandb(callee) || self.imports.iter().any(|name| imported(callee, name)) {
             let takes_key = Says::of(callee) == Says::WandbKey || logs_in;
-            if keyword == Some(Says::Key) || (takes_key && own.names.is_empty()) {
-                return Some(Verdict::key(Confidence::High, Because::Argument(shown())));
+            if (key && !trail.configures) || (takes_key && positional) {
+                return argument();
             }
         }
         // `"wandb login {}".format(KEY)`: the text that the key is put into.
         if last == b"format" && super::command::logs_in(before) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
-        if open {
-            if let Some(verdict) = self.neighbours(inside, item, trail) {
+        // `getenv("WANDB_API_KEY").orElse(KEY)`: what the value stands in for.
+        if FALLS_BACK.contains(&last)
+            && let Some(name) = lead::first_string(before)
+            && Says::of(name) == Says::WandbKey
+        {
+            return Some(named(name));
+        }
+        // `WANDB("…")`: a member of an enumeration of keys.
+        if positional && Says::of(callee) == Says::Wandb && !callee.iter().any(u8::is_ascii_lowercase) {
+            trail.leaf = Some(Says::Wandb);
+        }
+        if positional || key || trail.leaf == Some(Says::Nothing) {
+            if let Some(verdict) = self.neighbours(inside.clone(), item, trail) {
                 return Some(verdict);
             }
-            let userinfo = own.names.is_empty() && trail.leaf.is_none() && before_is_api(self.text, item, callee);
-            if (trail.leaf == Some(Says::Key) || userinfo || LOGS_IN.iter().any(|word| last.eq_ignore_ascii_case(word.as_bytes())))
-                && super::token::mentions_wandb(arguments)
-            {
-                return Some(Verdict::key(Confidence::High, Because::Beside(super::token::mention(arguments))));
+            if positional {
+                trail.sent |= follows_api(&self.text[..item]);
+            }
+            if !trail.sent && (key || (positional && logs_in && last != b"Api")) {
+                let mention = token::mention(arguments);
+                if !mention.is_empty() {
+                    return Some(Verdict::key(Confidence::High, Because::Beside(mention)));
+                }
             }
         }
-        if !callee.is_empty() && own.names.is_empty() {
-            trail.through_call = true;
-        }
+        let labels = object::labels(self.text, inside, Some(item));
+        trail.sent |= key && labels.contains(&&b"api"[..]);
         if trail.leaf == Some(Says::Nothing) {
             // `add_argument("--api-key", default=VALUE)` makes a variable of the flag.
             let flags = arguments.split(|&b| b == b',').take(8).map(|item| lead::unquote(item.trim_ascii()));
-            trail.aliases.extend(flags.filter_map(|flag| flag.strip_prefix(b"--")).map(|flag| {
-                flag.iter().map(|&b| if b == b'-' { b'_' } else { b }).collect()
-            }));
+            trail.aliases.extend(
+                flags
+                    .filter_map(|flag| flag.strip_prefix(b"--"))
+                    .map(|flag| flag.iter().map(|&b| if b == b'-' { b'_' } else { b }).collect()),
+            );
         }
+        trail.through_call |= positional && !callee.is_empty();
         None
     }
 
     /// What the other items of a list, a tuple or the arguments of a call say: the one before the value, and, for few
-    /// items, any.
-    fn neighbours(&self, inside: Range<usize>, item: usize, trail: &mut Trail) -> Option<Verdict> {
-        if !trail.takes_labels() {
+    /// items, any that is the very name of W&B's key.
+    fn neighbours(&self, inside: Range<usize>, item: usize, trail: &Trail) -> Option<Verdict> {
+        if !matches!(trail.leaf, None | Some(Says::Nothing | Says::Key)) {
             return None;
         }
         let before = self.text[inside.start..item.max(inside.start)].trim_ascii_end();
         let before = before.strip_suffix(b",").unwrap_or(before);
         let nearest = before.rsplit(|&b| b == b',').next().unwrap_or_default().trim_ascii();
-        let literal = |text: &'t [u8]| {
-            let inner = lead::unquote(text);
-            (inner.len() < text.len() && inner.len() <= 100).then_some(inner)
-        };
-        if trail.leaf != Some(Says::Key)
+        if trail.leaf.is_none()
             && let Some(name) = literal(nearest)
         {
             match Says::of(name) {
-                Says::WandbKey => return Some(named(name)),
-                Says::Revision => {
-                    return Some(Verdict::not(format!("it follows `{}`", super::shown(name))));
-                }
+                Says::WandbKey if names::is_phrase(name) => return Some(named(name)),
+                Says::Revision => return Some(Verdict::not(format!("it follows `{}`", super::shown(name)))),
                 Says::Foreign => return Some(Verdict::not(format!("`{}` is somebody else's", super::shown(name)))),
                 _ => {}
             }
         }
-        // Any literal among a few items that is the name of W&B's key: `add_argument("--wandb_key", default=VALUE)`.
-        let mut items = self.text[inside].split(|&b| b == b',').take(24);
+        let mut items = self.text[inside].split(|&b| b == b',').take(12);
         items.find_map(|item| {
-            let item = item.trim_ascii();
             let value = item.rsplit(|&b| b == b'=').next().unwrap_or_default().trim_ascii();
-            literal(value).filter(|name| name.len() <= 40 && Says::of(name) == Says::WandbKey && !name.contains(&b' ')).map(named)
+            literal(value).filter(|name| !name.contains(&b' ') && Says::of(name) == Says::WandbKey).map(named)
         })
     }
 
-    /// The attributes and neighbours of a markup element: `<env name="NAME" value="VALUE"/>`, `<key>NAME</key><string>VALUE`.
-    fn element(&self, lead: &'t [u8], trail: &mut Trail) -> Option<Verdict> {
-        let text = lead.trim_ascii_end();
-        let text = text.strip_suffix(b"<![CDATA[").unwrap_or(text);
-        let open = memchr::memrchr(b'<', text)?;
-        let tag = &text[open + 1..];
-        if !tag.first().is_some_and(|b| b.is_ascii_alphabetic()) {
-            return None;
-        }
-        let attributes = attributes(tag);
-        let of_element = |trail: &mut Trail| {
-            attributes.iter().filter(|(name, _)| is_label(name)).find_map(|(_, value)| trail.label(value))
-        };
-        if !text.ends_with(b">") {
-            // The value is itself an attribute.
-            let (name, _) = attributes.last()?;
-            return trail.name(name).or_else(|| of_element(trail));
-        }
-        let element = tag.split(|b| b.is_ascii_whitespace() || *b == b'>').next().unwrap_or_default();
-        let verdict = of_element(trail).or_else(|| trail.name(element));
-        if verdict.is_some() {
-            return verdict;
-        }
-        if matches!(trail.leaf, Some(Says::Nothing | Says::Other)) {
-            // The element before it: `<td>NAME</td><td>VALUE</td>`, `<key>NAME</key> <string>VALUE</string>`.
-            let before = text[..open].trim_ascii_end();
-            if before.ends_with(b">")
-                && let Some(close) = before.windows(2).rposition(|pair| pair == b"</")
-                && let Some(start) = memchr::memrchr(b'>', &before[..close])
-            {
-                let content = before[start + 1..close].trim_ascii();
-                if content.len() <= 60 && Says::of(content) == Says::WandbKey {
-                    return Some(named(content));
-                }
-            }
-        }
-        None
-    }
-
-    /// The head of a block in braces: `resource "kubernetes_secret" "wandb" {`, `class WandbConfig {`.
-    fn block_head(&self, before: &'t [u8], trail: &mut Trail) -> Option<Verdict> {
-        let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
-        self.head(before[start..].trim_ascii(), trail)
-    }
-
     /// The head of a block: its words are names for what is in it.
-    fn head(&self, head: &'t [u8], trail: &mut Trail) -> Option<Verdict> {
-        let is_code = [&b"class "[..], b"def ", b"struct ", b"function ", b"func ", b"fn ", b"resource ", b"variable ", b"locals", b"output ", b"data "]
-            .iter()
-            .any(|word| memchr::memmem::find(head, word).is_some());
-        if !is_code || head.len() > 200 {
+    fn head(&self, head: &[u8], trail: &mut Trail) -> Option<Verdict> {
+        let head = head.split(|&b| b == b'(').next().unwrap_or_default();
+        let words = || head.rsplit(|&b| matches!(b, b' ' | b'"' | b'\'' | b':' | b'\t')).filter(|word| !word.is_empty());
+        if head.len() > 200 || words().any(|word| CONTROL.contains(&word)) || lead::read(head).bound {
             return None;
         }
-        let head = head.split(|&b| b == b'(').next().unwrap_or_default();
-        for word in head.rsplit(|&b| matches!(b, b' ' | b'"' | b'\'')).filter(|word| !word.is_empty()) {
+        for word in words() {
             let says = Says::of(word);
-            let verdict = match says {
-                Says::WandbKey => trail.label(word),
-                _ if trail.leaf == Some(Says::Key) && names::names_wandb(word) => {
-                    Some(Verdict::key(Confidence::Medium, Because::Within(format!("`{}`", super::shown(word)))))
-                }
-                _ => None,
-            };
-            if verdict.is_some() {
-                return verdict;
-            }
-            if matches!(trail.leaf, Some(Says::Nothing)) && matches!(says, Says::Key | Says::Other) {
-                trail.aliases.push(word.to_vec());
+            match says {
+                Says::WandbKey if matches!(trail.leaf, Some(Says::Nothing | Says::Key)) => return Some(named(word)),
+                _ if trail.leaf == Some(Says::Key) && names::names_wandb(word) => return Some(within(word)),
+                Says::Key if trail.leaf == Some(Says::Wandb) => return Some(within(word)),
+                Says::Key | Says::Other if trail.leaf == Some(Says::Nothing) => trail.aliases.push(word.to_vec()),
+                _ => {}
             }
         }
         None
@@ -328,112 +410,90 @@ impl<'t> Chain<'t, '_> {
 
     /// The keys and blocks that a line belongs to by indentation, and what stands beside it in the same mapping.
     fn by_indentation(&self, line: usize, trail: &mut Trail) -> Option<Verdict> {
+        let lines = &self.outline.lines;
         let mut current = line;
         for _ in 0..32 {
-            if let Some(verdict) = self.mapping(current, trail) {
-                return Some(verdict);
+            if matches!(trail.leaf, Some(Says::Nothing | Says::Key)) {
+                for label in object::mapping(self.text, self.outline, current) {
+                    if let Some(verdict) = trail.label(label) {
+                        return Some(verdict);
+                    }
+                }
             }
-            let own = &self.outline.lines[current];
-            let mut parent = own.parent;
+            let mut parent = lines[current].parent;
             // The line of the list item that the value's line goes on is a sibling, not a parent.
             while let Some(at) = parent {
-                let above = &self.outline.lines[at];
-                if above.content > above.indent && above.content == own.content {
-                    parent = above.parent;
+                if lines[at].content > lines[at].indent && lines[at].content == lines[current].content {
+                    parent = lines[at].parent;
                 } else {
                     break;
                 }
             }
             current = parent?;
-            let text = self.text_of(current);
+            let text = self.text[lines[current].start..lines[current].end].trim_ascii();
             let text = text.strip_prefix(b"- ").unwrap_or(text).trim_ascii();
-            if let Some(name) = yaml_key(text) {
-                if let Some(verdict) = trail.name(name) {
-                    return Some(verdict);
-                }
-            } else if let Some(verdict) = self.head(text, trail) {
-                return Some(verdict);
+            let verdict = match object::line_key(text) {
+                // A block of text under a key is no value of it unless the key says so.
+                Some((name, true)) if Says::of(name) == Says::Revision => return None,
+                Some((name, _)) => trail.name(name),
+                None if text.ends_with(b":") || text.ends_with(b"{") => self.head(text, trail),
+                None => None,
+            };
+            if verdict.is_some() {
+                return verdict;
             }
         }
         None
     }
 
-    fn text_of(&self, line: usize) -> &'t [u8] {
-        let line = &self.outline.lines[line];
-        self.text[line.start..line.end].trim_ascii()
-    }
-
-    /// Labels among the lines of the mapping that a line belongs to: `name: WANDB_API_KEY` above `value: VALUE`, and
-    /// `metadata:` with its `name:`.
-    fn mapping(&self, line: usize, trail: &mut Trail) -> Option<Verdict> {
-        let lines = &self.outline.lines;
-        let own = lines[line].content;
-        let of = |at: usize| {
-            let text = self.text_of(at);
-            text.strip_prefix(b"- ").unwrap_or(text).trim_ascii_start()
-        };
-        yaml_pair(of(line)).filter(|_| trail.takes_labels())?;
-        let mut labels: Vec<&'t [u8]> = Vec::new();
-        let mut look = |at: usize, metadata: bool| {
-            let Some((name, value)) = yaml_pair(of(at)) else { return };
-            if lines[at].content == own && is_label(name) && !value.is_empty() {
-                labels.push(value);
-            } else if metadata && name == b"name" {
-                labels.push(value);
-            }
-        };
-        let in_metadata = |at: usize| lines[at].parent.is_some_and(|p| lines[p].content == own && of(p) == b"metadata:");
-        if lines[line].content == lines[line].indent {
-            for at in (line.saturating_sub(MAPPING_LINES)..line).rev() {
-                if lines[at].content < own || of(at).starts_with(b"---") {
-                    break;
-                }
-                look(at, in_metadata(at));
-                if lines[at].content == own && lines[at].indent < own {
-                    break;
-                }
-            }
-        }
-        for at in line + 1..lines.len().min(line + MAPPING_LINES) {
-            if lines[at].indent < own || of(at).starts_with(b"---") {
-                break;
-            }
-            look(at, in_metadata(at));
-        }
-        labels.into_iter().find_map(|label| trail.label(label))
-    }
-
     /// The `[section]` that a line belongs to, and its labels.
     fn by_section(&self, line: usize, trail: &mut Trail) -> Option<Verdict> {
         let lines = &self.outline.lines;
-        let section = lines[line].section?;
-        let name = self.text_of(section);
-        let name = &name[..memchr::memrchr(b']', name)?];
-        let name = name.trim_ascii_start().strip_prefix(b"[").unwrap_or(name);
-        for part in name.split(|b| matches!(b, b'.' | b'"' | b' ' | b'[')).filter(|part| !part.is_empty()) {
-            if trail.leaf == Some(Says::Key) && names::names_wandb(part) || Says::of(part) == Says::WandbKey {
-                return Some(Verdict::key(Confidence::High, Because::Within(format!("`[{}]`", super::shown(name)))));
-            }
-        }
-        if !trail.takes_labels() {
-            return None;
+        let section = lines[line].section.filter(|_| matches!(trail.leaf, Some(Says::Nothing | Says::Key | Says::Wandb)))?;
+        let head = self.text[lines[section].start..lines[section].end].trim_ascii();
+        let name = head[..memchr::memrchr(b']', head)?].trim_ascii_start();
+        let name: &[u8] = name.strip_prefix(b"[[").or_else(|| name.strip_prefix(b"[")).unwrap_or(name);
+        let name = name.strip_suffix(b"]").unwrap_or(name);
+        let verdict = match trail.leaf {
+            Some(Says::Key) if names::names_wandb(name) && Says::of(name) != Says::Revision => Some(within(name)),
+            Some(Says::Wandb) if names::names_key(name) => Some(within(name)),
+            _ => None,
+        };
+        if verdict.is_some() || trail.leaf == Some(Says::Wandb) {
+            return verdict;
         }
         let start = lines[section].end.max(lines[line].start.saturating_sub(REACH));
         let next = lines[line..].iter().find(|other| other.section != Some(section));
         let end = next.map_or(self.text.len(), |next| next.start).min(lines[line].end + REACH);
-        labels(self.text, start..end, None).into_iter().find_map(|label| trail.label(label))
+        object::labels(self.text, start..end, None).into_iter().find_map(|label| trail.label(label))
     }
 }
 
-fn named(name: &[u8]) -> Verdict {
-    Verdict::key(Confidence::High, Because::Named(format!("`{}`", super::shown(name))))
-}
-
 /// What takes a key as its first argument when W&B or a W&B host is about.
-const LOGS_IN: [&str; 12] = [
+const LOGS_IN: &[&str] = &[
     "login", "_login", "relogin", "Api", "auth", "authenticate", "set_api_key", "write_key", "wandb_login", "HTTPBasicAuth",
-    "set_key", "BasicAuth",
+    "set_key", "BasicAuth", "set_token", "bearerAuth",
 ];
+
+/// Calls whose argument stands in for what they are called on.
+const FALLS_BACK: &[&[u8]] =
+    &[b"orElse", b"or_else", b"unwrap_or", b"unwrap_or_else", b"getOrElse", b"getOrDefault", b"default", b"fallback", b"or"];
+
+/// Words before a value that hand it on.
+const PASSING: &[&[u8]] = &[b"return", b"yield", b"default", b"DEFAULT", b"echo", b"puts", b"in", b"is"];
+
+/// Words that make the head of a block one that names nothing.
+const CONTROL: &[&[u8]] = &[
+    b"if", b"for", b"while", b"switch", b"try", b"catch", b"with", b"do", b"else", b"elif", b"import", b"except", b"finally", b"match",
+];
+
+/// What is called, given what stands before a bracket.
+fn callee(before: &[u8]) -> &[u8] {
+    let word = lead::word_before(before).filter(|word| before.ends_with(word)).unwrap_or_default();
+    // A keyword argument's or an annotation's sign is no part of a path.
+    let start = word.iter().rposition(|b| matches!(b, b'=' | b'&' | b'%')).map_or(0, |at| at + 1);
+    &word[start..]
+}
 
 /// Whether a callee is a name that the file imports from W&B: the name itself, or a path below it.
 fn imported(callee: &[u8], name: &[u8]) -> bool {
@@ -441,121 +501,27 @@ fn imported(callee: &[u8], name: &[u8]) -> bool {
 }
 
 /// Whether the item before is the user name that W&B wants beside a key: `auth=("api", VALUE)`.
-fn before_is_api(text: &[u8], item: usize, callee: &[u8]) -> bool {
-    let before = text[..item].trim_ascii_end();
+fn follows_api(before: &[u8]) -> bool {
+    let before = before.trim_ascii_end();
     let before = before.strip_suffix(b",").unwrap_or(before).trim_ascii_end();
-    callee.is_empty() && (before.ends_with(b"\"api\"") || before.ends_with(b"'api'"))
+    before.ends_with(b"\"api\"") || before.ends_with(b"'api'")
 }
 
-/// Whether a bare word before a value names it: a flag, an upper-case variable, a W&B name; not a word of a sentence.
-fn is_command_name(word: &[u8]) -> bool {
-    matches!(Says::of(word), Says::WandbKey | Says::Foreign) || (word.len() > 2 && Says::of(word) == Says::Revision)
-}
-
-/// Names of members that say what an object is for.
-fn is_label(name: &[u8]) -> bool {
-    const LABELS: [&str; 44] = [
-        "name", "id", "key", "label", "title", "alias", "service", "provider", "host", "hostname", "server", "machine", "url",
-        "baseurl", "endpoint", "type", "kind", "target", "platform", "tracker", "logger", "backend", "integration", "app",
-        "account", "issuer", "env", "variable", "varname", "option", "property", "field", "setting", "param", "parameter",
-        "site", "realm", "uri", "identifier", "for", "secretname", "envvar", "domain", "origin",
-    ];
-    let flat: String =
-        name.iter().filter(|b| b.is_ascii_alphanumeric()).map(|b| char::from(b.to_ascii_lowercase())).collect();
-    LABELS.contains(&flat.as_str())
-}
-
-/// The values of the labels in an object, a call or a section; `but` is the offset of a value that is no label.
-fn labels(text: &[u8], inside: Range<usize>, but: Option<usize>) -> Vec<&[u8]> {
-    let mut found = Vec::new();
-    let mut depth = 0usize;
-    let mut start = inside.start;
-    let mut metadata = false;
-    for at in inside.start..=inside.end {
-        let end = at == inside.end;
-        let byte = if end { b',' } else { text[at] };
-        match byte {
-            b'(' | b'[' | b'{' => {
-                metadata = depth == 0 && memchr::memmem::find(&text[start..at], b"metadata").is_some();
-                depth += 1;
-                if metadata {
-                    start = at + 1;
-                }
-            }
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            b',' | b'\n' | b';' => {
-                let holds = but.is_some_and(|but| (start..at).contains(&but));
-                if (depth == 0 || (metadata && depth == 1)) && !holds {
-                    found.extend(pair(&text[start..at]).filter(|(name, _)| is_label(name)).map(|(_, value)| value));
-                }
-                if depth == 0 || metadata {
-                    start = at + 1;
-                }
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
-/// `name = value`, `"name": "value"`, `name => 'value'`, both unquoted; the value a word or a short literal.
-fn pair(item: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The content of an item that is a literal and could be a name.
+fn literal(item: &[u8]) -> Option<&[u8]> {
     let item = item.trim_ascii();
-    let at = item.iter().position(|b| matches!(b, b':' | b'='))?;
-    let name = lead::unquote(item[..at].trim_ascii());
-    let value = item[at + 1..].trim_ascii_start();
-    let value = value.strip_prefix(b">").unwrap_or(value).trim_ascii();
-    let value = lead::unquote(value);
-    (!name.is_empty() && !value.is_empty() && value.len() <= 100).then_some((name, value))
+    let inner = lead::unquote(item);
+    let name = inner.len() < item.len() && inner.len() <= 60 && !names::is_file(inner) && !has_hex(inner);
+    name.then_some(inner)
 }
 
-/// The attributes of a tag that is open at its end.
-fn attributes(tag: &[u8]) -> Vec<(&[u8], &[u8])> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(equals) = memchr::memchr(b'=', &tag[at..]).map(|e| at + e) {
-        let name = lead::word_before(&tag[..equals]).unwrap_or_default();
-        let rest = tag[equals + 1..].trim_ascii_start();
-        let (value, length) = match rest.first() {
-            Some(quote @ (b'"' | b'\'')) => {
-                let close = memchr::memchr(*quote, &rest[1..]).map_or(rest.len(), |c| c + 1);
-                (&rest[1.min(close)..close], close + 1)
-            }
-            _ => {
-                let end = rest.iter().position(|b| b.is_ascii_whitespace() || *b == b'>').unwrap_or(rest.len());
-                (&rest[..end], end)
-            }
-        };
-        found.push((name, value));
-        at = (tag.len() - rest.len() + length).min(tag.len()).max(equals + 1);
-    }
-    found
-}
-
-/// The key of a line that opens a mapping, a list or a block of text: `key:`, `"key": |`, `key: &anchor`, `key: !!str`.
-fn yaml_key(line: &[u8]) -> Option<&[u8]> {
-    let (name, value) = yaml_pair(line)?;
-    matches!(value.first(), None | Some(b'|' | b'>' | b'&' | b'!' | b'#' | b'{' | b'[')).then_some(name)
-}
-
-/// `key: value` on a line, both unquoted.
-fn yaml_pair(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let line = line.trim_ascii();
-    let quoted = matches!(line.first(), Some(b'"' | b'\''));
-    let colon = if quoted {
-        let close = memchr::memchr(line[0], &line[1..])? + 2;
-        (line.get(close) == Some(&b':')).then_some(close)?
-    } else {
-        let colon = memchr::memchr(b':', line)?;
-        let name = &line[..colon];
-        if name.is_empty() || name.contains(&b'(') || name.iter().filter(|b| **b == b' ').count() > 3 {
-            return None;
-        }
-        colon
-    };
-    if !matches!(line.get(colon + 1), None | Some(b' ' | b'\t')) {
-        return None;
-    }
-    let value = line[colon + 1..].trim_ascii();
-    Some((lead::unquote(&line[..colon]), lead::unquote(value)))
+/// How many commas stand outside of all brackets.
+fn top_level_commas(text: &[u8]) -> usize {
+    let mut depth = 0i32;
+    text.iter()
+        .filter(|&&byte| {
+            depth += i32::from(matches!(byte, b'(' | b'[' | b'{')) - i32::from(matches!(byte, b')' | b']' | b'}'));
+            byte == b',' && depth == 0
+        })
+        .count()
 }

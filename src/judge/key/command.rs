@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::lead;
 use super::names::{self, Says};
-use super::{Because, Verdict, token};
+use super::{Because, Verdict, object, token};
 use crate::finding::Confidence;
 
 /// How much of a command is read to both sides of a value.
@@ -28,10 +28,10 @@ impl Word<'_> {
 }
 
 /// Programs whose arguments are revisions.
-const REVISION_PROGRAMS: [&[u8]; 8] = [b"git", b"hg", b"svn", b"jj", b"pip", b"pip3", b"sha1sum", b"shasum"];
+const REVISION_PROGRAMS: &[&[u8]] = &[b"git", b"hg", b"svn", b"jj", b"pip", b"pip3", b"sha1sum", b"shasum"];
 
 /// Options that a key is given to, whatever the program.
-const KEY_OPTIONS: [&[u8]; 14] = [
+const KEY_OPTIONS: &[&[u8]] = &[
     b"-p", b"-w", b"-k", b"--body", b"-b", b"--value", b"--secret-string", b"--data", b"--string-value", b"--set", b"-H",
     b"--header", b"-u", b"--user",
 ];
@@ -49,31 +49,27 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
     if before_logs_in(before) {
         return command;
     }
+    let named = |name: &[u8]| Some(Verdict::key(Confidence::High, Because::Named(format!("`{}`", super::shown(name)))));
     if let Some(previous) = before.last() {
         let name = lead::unquote(previous.text);
-        let name = name.strip_suffix(b",").unwrap_or(name);
+        let name = name.strip_suffix(b",").or_else(|| name.strip_suffix(b":")).unwrap_or(name);
         match Says::of(name) {
-            Says::WandbKey if !name.contains(&b' ') && !name.contains(&b'=') && !name.ends_with(b".") => {
-                return Some(Verdict::key(Confidence::High, Because::Named(format!("`{}`", super::shown(name)))));
-            }
+            Says::WandbKey if is_name(name) => return named(name),
             Says::Revision | Says::Foreign => {
                 return Some(Verdict::not(format!("it follows `{}`", super::shown(name))));
             }
             _ => {}
         }
     }
-    let program = before.iter().map(|word| word.text).find(|word| !is_prompt(word)).unwrap_or_default();
-    if REVISION_PROGRAMS.contains(&program) {
-        return Some(Verdict::not(format!("it is an argument of `{}`", super::shown(program))));
-    }
-    // `echo KEY | wandb login`, `printf '%s' KEY | wandb login`.
+    // `echo KEY | wandb login`, `echo KEY | gh secret set WANDB_API_KEY`.
     if words.get(end).is_some_and(|word| word.text == b"|" || word.text == b"|&") {
         let next = &words[end + 1..];
         let next = &next[..next.iter().position(Word::parts).unwrap_or(next.len())];
-        if let Some((login, wandb)) = login(next)
-            && wandb < login
-        {
+        if login(next).is_some() {
             return command;
+        }
+        if let Some(word) = next.iter().find(|word| is_name(word.text) && Says::of(word.text) == Says::WandbKey) {
+            return named(word.text);
         }
     }
     // `wandb login <<< KEY`.
@@ -87,7 +83,27 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
     let option = before.last().is_some_and(|word| {
         word.option() && (KEY_OPTIONS.contains(&word.text) || Says::of(word.text) == Says::Key)
     });
-    let assigned = inside.strip_suffix(b"=").is_some_and(|name| Says::of(name.rsplit(|&b| b == b'=').next().unwrap_or(name)) == Says::Key);
+    // `--from-literal=key=KEY`, `name=WANDB_API_KEY,value=KEY`.
+    let own_name = inside.strip_suffix(b"=").map(|names| names.rsplit(|b| matches!(b, b'=' | b',')).next().unwrap_or(names));
+    let assigned = own_name.is_some_and(|name| Says::of(name) == Says::Key);
+    if own_name.is_some_and(|name| Says::of(name) == Says::Nothing)
+        && let Some((_, name)) = word.text.split(|&b| b == b',').filter_map(object::pair).find(|(label, value)| {
+            object::is_label(label) && Says::of(value) == Says::WandbKey
+        })
+    {
+        return named(name);
+    }
+    // `set --name WANDB_API_KEY --value KEY`, `reg add … /v WANDB_API_KEY /d KEY`.
+    let after_option = option
+        || before.last().is_some_and(|word| word.text == b"/d" || (word.option() && Says::of(word.text) == Says::Nothing));
+    if (after_option || own_name.is_some())
+        && let Some(name) = segment.iter().map(|word| lead::unquote(word.text)).find(|name| {
+            let last = name.rsplit(|b| matches!(b, b'/' | b':')).next().unwrap_or_default();
+            is_name(last) && Says::of(last) == Says::WandbKey && memchr::memmem::find(name, b"://").is_none()
+        })
+    {
+        return named(name);
+    }
     let header = memchr::memmem::find(inside, b"Bearer ").is_some() || memchr::memmem::find(inside, b"Basic ").is_some();
     if (user || option || assigned || header)
         && let Some(mention) = segment
@@ -101,6 +117,28 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
     None
 }
 
+/// A verdict against a value that is an argument of a program for revisions: `git checkout KEY`.
+pub(super) fn of_revisions(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
+    let span = logical_line(text, value);
+    let words = words(text, span.start..value.start);
+    let start = words.iter().rposition(Word::parts).map_or(0, |at| at + 1);
+    let program = words[start..].iter().map(|word| word.text).find(|word| !is_prompt(word))?;
+    let program = program.rsplit(|&b| b == b'/').next().unwrap_or_default();
+    let configures = words[start..].iter().any(|word| word.text == b"config");
+    (REVISION_PROGRAMS.contains(&program) && !configures)
+        .then(|| Verdict::not(format!("it is an argument of `{}`", super::shown(program))))
+}
+
+/// Whether a word is a name or an option, and no part of a sentence, no file and no reference to a variable.
+fn is_name(word: &[u8]) -> bool {
+    !names::is_file(word)
+        && !word.contains(&b' ')
+        && !word.contains(&b'=')
+        && !word.contains(&b'$')
+        && !word.contains(&b'(')
+        && !matches!(word.last(), Some(b'.' | b'!' | b'?' | b')'))
+}
+
 /// Whether a text ends in the command that logs in to W&B, so that what is put behind it is a key.
 pub(super) fn logs_in(text: &[u8]) -> bool {
     let text = text.trim_ascii_end();
@@ -111,14 +149,18 @@ pub(super) fn logs_in(text: &[u8]) -> bool {
         .flat_map(|word| {
             let base = word.span.start;
             word.text
-                .split(|b| b"\"'{}%()[]+,.".contains(b) && *b != b'.')
-                .filter(|part| !part.is_empty() && *part != b"s")
+                .split(|b| b"\"'{}%()[]+,:".contains(b))
+                .filter(|part| !part.is_empty() && !SYNTAX.contains(part))
                 .map(move |part| Word { text: part, span: base..base })
                 .collect::<Vec<_>>()
         })
         .collect();
     before_logs_in(&stripped)
 }
+
+/// What a program's text puts between the words of a command.
+const SYNTAX: &[&[u8]] =
+    &[b"s", b"c", b".", b"args", b"arguments", b"argv", b".arg", b".args", b"list", b"&", b"-ArgumentList", b".format"];
 
 /// Whether the words before a value are `wandb … login` and options.
 fn before_logs_in(before: &[Word]) -> bool {

@@ -11,14 +11,15 @@ pub(super) struct Lead<'t> {
 }
 
 /// Words that stand between a name and a value and name nothing: types, and words of a declaration.
-const TYPES: [&str; 34] = [
+const TYPES: &[&str] = &[
     "string", "str", "String", "&str", "&'static", "char", "char*", "*char", "text", "Text", "varchar", "any", "Any", "auto",
     "val", "final", "const", "constexpr", "SecretStr", "Optional", "Union", "Final", "bytes", "byte", "object", "var", "let",
     "static", "readonly", "unset", "u8", "std::string", "std::string_view", "CharSequence",
 ];
 
 /// Words that hand a value on unchanged, so that what stands before them names it.
-const FALLBACKS: [&[u8]; 8] = [b"||", b"??", b" or", b" else", b":-", b" if", b"?:", b" //"];
+const FALLBACKS: &[&[u8]] =
+    &[b"||", b"??", b" or", b" else", b":-", b" if", b"?:", b" //", b" DEFAULT", b" default"];
 
 /// Reads the end of `lead`.
 pub(super) fn read(lead: &[u8]) -> Lead<'_> {
@@ -32,6 +33,11 @@ pub(super) fn read(lead: &[u8]) -> Lead<'_> {
         let Some((name, left)) = name_before(before, operator) else { break };
         names.push(name);
         rest = left.trim_ascii_end();
+        // `config["logger"]["wandb"]["key"] =`: what is subscripted names it too.
+        while let Some(base) = subscripted(before, name, rest) {
+            names.push(base);
+            rest = &rest[..base.as_ptr() as usize - rest.as_ptr() as usize];
+        }
     }
     if names.is_empty() && !bound {
         names.extend(word_before(rest));
@@ -47,6 +53,9 @@ fn trim_value_start(lead: &[u8]) -> &[u8] {
         rest = rest.trim_ascii_end();
         while let [head @ .., b'"' | b'\'' | b'`' | b'$' | b'\\' | b'*' | b'@'] = rest {
             rest = head;
+        }
+        for entity in [&b"&quot;"[..], b"&#34;", b"&#39;", b"&apos;", b"&#x27;"] {
+            rest = rest.strip_suffix(entity).unwrap_or(rest);
         }
         // `b"…"`, `f'…'`: the letter belongs to the string only if the quote was just taken.
         if rest.len() < before.len()
@@ -71,12 +80,12 @@ fn trim_value_start(lead: &[u8]) -> &[u8] {
 
 /// An operator at the end, and what stands before it.
 fn operator(rest: &[u8]) -> Option<(&[u8], &'static [u8])> {
-    const OPERATORS: [&[u8]; 16] = [
-        b"||=", b"??=", b":::=", b"::=", b":=", b"?=", b"+=", b"==", b"!=", b"=~", b"<-", b"->", b"=>", b"=", b":", b"|",
+    const OPERATORS: &[&[u8]] = &[
+        b"||=", b"??=", b":::=", b"::=", b":=", b"?=", b"+=", b"==", b"!=", b"=~", b"<-", b"->", b"=>", b"=", b":",
     ];
     let rest = rest.trim_ascii_end();
     for fallback in FALLBACKS {
-        if let Some(before) = rest.strip_suffix(fallback) {
+        if let Some(before) = rest.strip_suffix(*fallback) {
             return Some((before, fallback));
         }
     }
@@ -84,10 +93,10 @@ fn operator(rest: &[u8]) -> Option<(&[u8], &'static [u8])> {
 }
 
 /// The name before an operator, and what stands before the name.
-fn name_before<'t>(before: &'t [u8], operator: &[u8]) -> Option<(&'t [u8], &'t [u8])> {
-    let before = before.trim_ascii_end();
+fn name_before<'t>(whole: &'t [u8], operator: &[u8]) -> Option<(&'t [u8], &'t [u8])> {
+    let before = whole.trim_ascii_end();
     // The typographic forms of emphasis round a label: `**key**:`, `` `key`: ``, `_key_:`.
-    let stripped = before.strip_suffix(b"**").or_else(|| before.strip_suffix(b"__")).unwrap_or(before);
+    let stripped = before.strip_suffix(b"**").or_else(|| before.strip_suffix(b"__")).unwrap_or(before).trim_ascii_end();
     match stripped.last()? {
         quote @ (b'"' | b'\'' | b'`') => {
             let end = stripped.len() - 1;
@@ -103,6 +112,12 @@ fn name_before<'t>(before: &'t [u8], operator: &[u8]) -> Option<(&'t [u8], &'t [
             if unquoted.len() < inner.len() {
                 return Some((unquoted, &stripped[..open]));
             }
+            // `[wandbKey, setWandbKey] = useState(…)`, `KEYS[wandb]=…`.
+            let subscripts = word_before(&stripped[..open]).is_some_and(|word| stripped[..open].ends_with(word));
+            let first = inner.split(|&b| b == b',').next().unwrap_or_default().trim_ascii();
+            if !subscripts && !first.is_empty() {
+                return Some((first, &stripped[..open]));
+            }
             // `key: Optional[str] = …`, `char key[] = …`: what is in the brackets is no name.
             name_before(&stripped[..open], operator)
         }
@@ -115,7 +130,9 @@ fn name_before<'t>(before: &'t [u8], operator: &[u8]) -> Option<(&'t [u8], &'t [
         }
         b'}' => {
             let open = matching(stripped, b'{', b'}')?;
-            Some((&stripped[open + 1..stripped.len() - 1], &stripped[..open]))
+            let inner = stripped[open + 1..stripped.len() - 1].trim_ascii();
+            // `string Key { get; set; } = …`: the braces are no name.
+            if inner.contains(&b';') { name_before(&stripped[..open], operator) } else { Some((inner, &stripped[..open])) }
         }
         _ if operator == b":" && !stripped.ends_with(b":") => Some(label(stripped)),
         _ => {
@@ -125,9 +142,11 @@ fn name_before<'t>(before: &'t [u8], operator: &[u8]) -> Option<(&'t [u8], &'t [
                 let start = word.as_ptr() as usize - stripped.as_ptr() as usize;
                 let left = stripped[..start].trim_ascii_end();
                 let typed = std::str::from_utf8(word).is_ok_and(|word| TYPES.contains(&word));
-                // `key: str = …` names what stands before the colon.
-                if left.ends_with(b":") && operator != b":" && word_before(&left[..left.len() - 1]).is_some() {
-                    end = &left[..left.len() - 1];
+                // `key: str = …` and `key:str=…` name what stands before the colon; `cmd: KEY=…` does not.
+                let annotates = typed || before.len() < whole.len() || start == left.len();
+                let name = left.strip_suffix(b":").filter(|name| annotates && operator != b":" && word_before(name).is_some());
+                if let Some(name) = name {
+                    end = name;
                 } else if typed && word_before(left).is_some() {
                     end = left;
                 } else {
@@ -135,6 +154,21 @@ fn name_before<'t>(before: &'t [u8], operator: &[u8]) -> Option<(&'t [u8], &'t [
                 }
             }
         }
+    }
+}
+
+/// The name before `["…"]`, if `name` was taken out of such brackets: the name that is subscripted, or that of the brackets
+/// before.
+fn subscripted<'t>(before: &[u8], name: &[u8], rest: &'t [u8]) -> Option<&'t [u8]> {
+    if !before.trim_ascii_end().ends_with(b"]") || name.is_empty() {
+        return None;
+    }
+    match rest.last()? {
+        b']' => {
+            let open = matching(rest, b'[', b']')?;
+            Some(unquote(rest[open + 1..rest.len() - 1].trim_ascii()))
+        }
+        _ => word_before(rest).filter(|word| rest.ends_with(word)),
     }
 }
 
@@ -155,7 +189,9 @@ fn label(before: &[u8]) -> (&[u8], &[u8]) {
         }
         start = next;
     }
-    (before[start..].trim_ascii(), &before[..start])
+    let phrase = before[start..].trim_ascii();
+    let emphasis = phrase.strip_prefix(b"**").or_else(|| phrase.strip_prefix(b"__")).unwrap_or(phrase);
+    (emphasis, &before[..start])
 }
 
 /// The identifier, path or flag at the very end.

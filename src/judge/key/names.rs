@@ -21,7 +21,7 @@ pub(super) enum Says {
 }
 
 /// Spellings of W&B that are one word once joined.
-const WANDB: [&str; 9] = [
+const WANDB: &[&str] = &[
     "wandb",
     "weightsandbiases",
     "weightandbiases",
@@ -33,25 +33,27 @@ const WANDB: [&str; 9] = [
     "weightsnbiases",
 ];
 /// Spellings that stand for W&B only beside a word for a key.
-const WANDB_IN_SHORT: [&str; 2] = ["wb", "wnb"];
+const WANDB_IN_SHORT: &[&str] = &["wb", "wnb"];
 
-const KEY: [&str; 38] = [
+const KEY: &[&str] = &[
     "key", "keys", "apikey", "apikeys", "api", "token", "tokens", "secret", "secrets", "password", "passwords", "passwd",
     "passphrase", "passcode", "pass", "pwd", "pw", "login", "auth", "authorization", "authentication", "authenticate",
     "credential", "credentials", "cred", "creds", "bearer", "apitoken", "authtoken", "accesstoken", "accesskey",
     "secretkey", "authkey", "apisecret", "userkey", "loginkey", "keystr", "schlüssel",
+    "密钥", "令牌", "キー", "clé", "clave", "chiave",
 ];
 
 /// Words that make even the name of a key the name of something derived from it, or of something else.
-const DERIVED: [&str; 38] = [
+const DERIVED: &[&str] = &[
     "commit", "commits", "sha", "sha1", "sha256", "sha512", "shas", "rev", "revs", "revision", "revisions", "ref", "refs",
     "hash", "hashes", "hashed", "digest", "digests", "checksum", "checksums", "md5", "fingerprint", "fingerprints",
     "thumbprint", "etag", "signature", "version", "githash", "gitsha", "commithash", "commitsha", "commitid", "sha1sum",
     "cache", "artifact", "integrity", "changeset", "srcrev",
+    "shasum", "sha1sums", "sha256sums",
 ];
 
 /// Words that name an identifier of something that is not a key.
-const IDENTIFIER: [&str; 52] = [
+const IDENTIFIER: &[&str] = &[
     "id", "ids", "uuid", "guid", "oid", "blob", "tree", "object", "head", "branch", "tag", "tags", "ver", "versions",
     "sig", "patch", "parent", "parents", "artifacts", "run", "runs", "runid", "job", "jobs", "sweep", "snapshot", "nonce",
     "salt", "pin", "pinned", "lock", "locked", "resolved", "upstream", "submodule", "build", "buildid", "manifest", "git",
@@ -60,14 +62,14 @@ const IDENTIFIER: [&str; 52] = [
 ];
 
 /// Words that make a key something other than a credential.
-const NO_CREDENTIAL: [&str; 34] = [
+const NO_CREDENTIAL: &[&str] = &[
     "public", "primary", "foreign", "sort", "partition", "ssh", "gpg", "pgp", "rsa", "dsa", "host", "idempotency", "dedup",
     "csrf", "xsrf", "page", "next", "continuation", "cursor", "pad", "eos", "bos", "unk", "tokenizer", "special", "map",
     "lookup", "index", "cell", "ephemeral", "crypto", "encryption", "press", "vault",
 ];
 
 /// Whose secret it is when it is not ours.
-const VENDORS: [&str; 44] = [
+const VENDORS: &[&str] = &[
     "github", "gh", "ghp", "gitlab", "bitbucket", "hf", "huggingface", "openai", "anthropic", "claude", "aws", "azure",
     "gcp", "google", "slack", "discord", "neptune", "comet", "clearml", "mlflow", "kaggle", "docker", "dockerhub", "npm",
     "pypi", "sentry", "datadog", "heroku", "mailgun", "sendgrid", "twilio", "stripe", "cohere", "replicate", "deepseek",
@@ -75,14 +77,14 @@ const VENDORS: [&str; 44] = [
 ];
 
 /// Words that say nothing about a W&B name that they stand in.
-const NEUTRAL: [&str; 46] = [
+const NEUTRAL: &[&str] = &[
     "my", "our", "your", "the", "a", "for", "of", "to", "from", "in", "is", "default", "prod", "production", "dev",
     "staging", "test", "main", "personal", "private", "team", "user", "account", "env", "environment", "var", "value",
     "val", "str", "string", "local", "cloud", "server", "current", "new", "old", "admin", "service", "bot", "ci", "global",
     "shared", "work", "company", "lab", "org",
 ];
 
-const NOTHING: [&str; 50] = [
+const NOTHING: &[&str] = &[
     "value", "val", "default", "defaultvalue", "data", "stringdata", "content", "contents", "text", "item", "items", "arg",
     "args", "argv", "command", "cmd", "env", "envs", "environment", "variable", "variables", "vars", "var", "envvars",
     "config", "params", "parameters", "parameter", "headers", "header", "body", "options", "kwargs", "input", "inputs",
@@ -96,6 +98,10 @@ impl Says {
         let words = words(name);
         if words.is_empty() {
             return Says::Nothing;
+        }
+        // The key of a W&B server's administrator names neither W&B nor anybody else.
+        if words.join(" ").ends_with("global admin api key") {
+            return Says::WandbKey;
         }
         let has = |list: &[&str], words: &[String]| words.iter().any(|word| list.contains(&word.as_str()));
         let key = has(&KEY, &words);
@@ -137,6 +143,28 @@ pub(super) fn names_wandb(text: &[u8]) -> bool {
     let words = words(text);
     let key = words.iter().any(|word| KEY.contains(&word.as_str()));
     wandb(&words, key).is_some()
+}
+
+/// Whether a label of several words says nothing but whose key it is: `W&B API key (prod)`. A single word always does.
+pub(super) fn is_phrase(text: &[u8]) -> bool {
+    let words = words(text);
+    let known = |word: &String| {
+        let word = word.as_str();
+        KEY.contains(&word) || NEUTRAL.contains(&word) || is_number(word) || ["w", "b", "and", "weights", "weight", "biases", "bias"].contains(&word) || WANDB.contains(&word)
+    };
+    !text.contains(&b' ') || words.iter().all(known)
+}
+
+/// Whether a name is that of a file or a place rather than of a value: `wandb_key.py`, `https://…`, `src/wandb_key`.
+pub(super) fn is_file(name: &[u8]) -> bool {
+    const EXTENSIONS: &[&str] = &[
+        "py", "pyi", "sh", "bash", "js", "ts", "tsx", "jsx", "go", "rs", "java", "kt", "rb", "php", "jl", "r", "c", "h", "cc", "cpp", "txt", "md",
+        "rst", "json", "yaml", "yml", "toml", "ini", "cfg", "lock", "gz", "whl", "zip", "tar", "git", "log", "ipynb", "html", "csv", "pem",
+    ];
+    let after_dot = name.rsplit(|&b| b == b'.').next().filter(|last| last.len() < name.len());
+    let extension = after_dot.is_some_and(|last| EXTENSIONS.iter().any(|e| last.eq_ignore_ascii_case(e.as_bytes())));
+    let slash = memchr::memchr(b'/', name).is_some_and(|at| at > 0) || memchr::memmem::find(name, b"://").is_some();
+    extension || slash
 }
 
 /// Whether one of the words is the name of a revision or a digest.
@@ -187,15 +215,32 @@ fn words(name: &[u8]) -> Vec<String> {
         }
         spaced.extend(c.to_lowercase());
     }
-    for ampersand in ["w&b", "w & b", "w&amp;b", "w\\u0026b"] {
+    for ampersand in ["w&b", "w & b", "w&amp;b", "w\\u0026b", "w\\&b"] {
         spaced = spaced.replace(ampersand, " wandb ");
     }
     let mut words = Vec::new();
-    for word in spaced.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+    for word in spaced.split(|c: char| !c.is_alphanumeric()).flat_map(by_script).filter(|word| !word.is_empty()) {
         // `W&B`, `WandB` and `WANDBKey` come apart in humps that `wandb` must join again; see `wandb`.
         split_joined(word, &mut words);
     }
     words
+}
+
+/// Parts a word where ASCII letters and letters of a script without spaces meet: `wandb密钥`.
+fn by_script(word: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut last: Option<bool> = None;
+    for (at, c) in word.char_indices() {
+        let other = u32::from(c) >= 0x2e80;
+        if last.is_some_and(|last| last != other) {
+            parts.push(&word[start..at]);
+            start = at;
+        }
+        last = Some(other);
+    }
+    parts.push(&word[start..]);
+    parts
 }
 
 /// Parts a word such as `mywandbapikey` at W&B's name.
@@ -213,7 +258,7 @@ fn split_joined(word: &str, words: &mut Vec<String>) {
 /// Parts a run of letters into words for keys, as far as it begins with such.
 fn split_known(mut run: &str, words: &mut Vec<String>) {
     while !run.is_empty() {
-        let known = KEY.iter().chain(&DERIVED).chain(&NEUTRAL).filter(|k| k.len() > 1 && run.starts_with(**k));
+        let known = KEY.iter().chain(DERIVED).chain(NEUTRAL).filter(|k| k.len() > 1 && run.starts_with(**k));
         let length = known.map(|k| k.len()).max().unwrap_or(run.len());
         words.push(run[..length].to_owned());
         run = &run[length..];

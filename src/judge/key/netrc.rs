@@ -41,5 +41,7 @@ fn tokens(text: &[u8]) -> impl Iterator<Item = &[u8]> {
             &line[..comment]
         })
         .flat_map(|line| line.split(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b'\\')))
+        // A diff or a quoted mail puts a sign before the line.
+        .map(|token| token.strip_prefix(b"+").or_else(|| token.strip_prefix(b">")).unwrap_or(token))
         .filter(|token| !token.is_empty())
 }

@@ -128,7 +128,7 @@ impl Reader<'_> {
         self.new_item(start);
         self.lex(start + blank, end, number);
         self.last = bytes.trim_ascii_end().last().copied().unwrap_or_default();
-        self.goes_on = matches!(self.last, b',' | b'(' | b'[' | b'{' | b':' | b'=' | b'+' | b'|' | b'&' | b'\\' | b'.');
+        self.goes_on = matches!(self.last, b',' | b'[' | b'{' | b':' | b'=' | b'+' | b'|' | b'&' | b'\\' | b'.');
     }
 
     /// A bracket that a line of the same or a lesser depth follows was never closed, or was none.
@@ -211,6 +211,7 @@ impl Reader<'_> {
                     b'"' | b'\'' | b'`' if opens_string(self.text, start, at) => string = Some((at, byte)),
                     b'(' | b'[' | b'{' => self.push(at, number),
                     b')' | b']' | b'}' => self.pop(at, byte),
+                    b';' if ends_entity(&self.text[start..at]) => {}
                     b',' | b';' => match self.open.last_mut() {
                         Some(top) => top.item = at + 1,
                         None => self.item = at + 1,
@@ -260,6 +261,12 @@ impl Reader<'_> {
 /// The width of white space, a tab counting eight columns.
 fn width(blank: &[u8]) -> usize {
     blank.iter().map(|&b| if b == b'\t' { 8 } else { 1 }).sum()
+}
+
+/// Whether a semicolon behind `before` ends a character reference of markup: `&quot;`, `&#34;`.
+fn ends_entity(before: &[u8]) -> bool {
+    let name = before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || **b == b'#').count();
+    (2..8).contains(&name) && before[..before.len() - name].ends_with(b"&")
 }
 
 /// Whether a quote opens a string: it does not behind a letter (`don't`), unless that is a prefix such as `f` or `rb`.

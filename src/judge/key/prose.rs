@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::chain::Trail;
 use super::names::{self, Says};
 use super::{Because, Verdict};
 use crate::finding::Confidence;
@@ -13,89 +14,155 @@ const REACH: usize = 400;
 const LINKS: usize = 7;
 
 /// Words that join what something is called and the thing itself.
-const LINK: [&str; 73] = [
+const LINK: &[&str] = &[
     "is", "was", "are", "as", "with", "using", "use", "used", "by", "to", "the", "a", "an", "my", "our", "your", "his", "her",
     "their", "this", "that", "it", "here", "following", "below", "value", "set", "be", "will", "would", "for", "via", "and",
     "then", "just", "please", "now", "new", "old", "current", "enter", "paste", "type", "put", "copy", "try", "export", "in",
     "on", "at", "key", "api", "token", "account", "login", "s", "which", "like", "so", "called", "equals", "want", "i", "ll",
-    "into", "when", "asked", "prompted", "if", "you", "need", "hit", "of",
+    "into", "when", "asked", "prompted", "if", "you", "need", "hit", "of", "changed", "default", "one", "mine", "input", "log",
+    "rejected", "refused", "accepted", "invalid", "expired", "leaked", "found", "got", "given", "from", "env", "shared", "var",
 ];
+
+/// Words directly before a value that say what it is, whatever stands before them.
+const COPULA: &[&str] = &["is", "was", "be", "are", "ist", "lautet", "es", "est", "equals", "enter"];
+
+/// Words that, behind a value, begin to say what it is.
+const BECOMES: &[&str] = &["is", "was", "as", "for", "to", "into", "works", "ist", "should", "by"];
 
 /// Words for a key that are no name of one: what one does with it.
-const LOGIN: [&str; 8] = ["log", "logged", "logging", "sign", "signin", "authenticating", "credential", "apikey"];
+const LOGIN: &[&str] = &["logged", "logging", "signin", "authenticating", "authorize", "credential"];
 
 /// Words that make a sentence one about a revision.
-const ABOUT_REVISIONS: [&str; 30] = [
+const ABOUT_REVISIONS: &[&str] = &[
     "merge", "merged", "checkout", "cherry", "branch", "pr", "pull", "diff", "patch", "release", "released", "introduced",
     "bisect", "regression", "since", "build", "changelog", "head", "blame", "revert", "reverted", "bump", "bumped", "upstream",
-    "fix", "fixes", "fixed", "refactor", "artifact", "run",
+    "fix", "fixes", "fixed", "refactor", "artifact", "run", "pinned", "tag", "image",
 ];
 
-/// Reads the sentence round `value`; `leaf` is what its own name says. A value that an identifier names is no part of a
+/// A word of a sentence, in small letters.
+struct Word {
+    text: String,
+    /// Where it begins in the sentence.
+    start: usize,
+}
+
+impl Word {
+    fn links(&self) -> bool {
+        LINK.contains(&self.text.as_str()) || !self.text.is_ascii()
+    }
+
+    fn about_revisions(&self) -> bool {
+        ABOUT_REVISIONS.contains(&self.text.as_str()) || names::names_revision(self.text.as_bytes()) || is_hex(&self.text)
+    }
+}
+
+/// Whether a word is an abbreviated or whole object id: a sentence that names one is about revisions.
+fn is_hex(word: &str) -> bool {
+    word.len() >= 7 && word.bytes().all(|b| b.is_ascii_hexdigit()) && word.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// Reads the sentence round `value`, given what its own name says. A value that an identifier names is no part of a
 /// sentence, unless that identifier is a key's (`logged in to W&B (key=KEY)`).
-pub(super) fn read(text: &[u8], value: Range<usize>, leaf: Option<Says>) -> Option<Verdict> {
-    let before = sentence_before(text, value.start);
-    let after = sentence_after(text, value.end);
-    if leaf == Some(Says::Other) && !before.trim_ascii_end().ends_with(b":") {
+pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Verdict> {
+    if trail.leaf == Some(Says::Other) && !trail.phrase {
         return None;
     }
+    let before = plain(sentence_before(text, value.start));
+    let after = plain(sentence_after(text, value.end));
     let called = || Some(Verdict::key(Confidence::Medium, Because::Sentence));
-    // The SDK's own complaint about a key of the wrong length repeats the key.
-    let lower = before.to_ascii_lowercase();
-    if let Some(at) = memchr::memmem::find(&lower, b"key must be")
-        && lower[..at].ends_with(b"api-") | lower[..at].ends_with(b"api ")
-    {
+    // The SDK repeats a key of the wrong length in its complaint, and its prompt is followed by what was typed.
+    let lower = before.to_lowercase();
+    let complaint = lower.find("key must be").is_some_and(|at| lower[..at].ends_with("api-") || lower[..at].ends_with("api "));
+    if complaint || lower.contains("paste an api key") {
         return called();
     }
-    let left = words(before);
-    let right = words(after);
-    let about_revisions =
-        left.iter().chain(&right).any(|word| ABOUT_REVISIONS.contains(&word.as_str()) || names::names_revision(word.as_bytes()));
-    if about_revisions {
+    let left = words(&before);
+    let right = words(&after);
+    if left.iter().chain(&right).any(Word::about_revisions) {
         return None;
     }
-    let bound = matches!(before.trim_ascii_end().last(), Some(b':' | b'=' | b'>'));
-    if let Some((_, end)) = phrase(&left) {
+    let end = before.trim_end();
+    let bound = end.ends_with([':', '=', '>', '：']);
+    let copula = left.last().is_some_and(|word| COPULA.contains(&word.text.as_str()));
+    if let Some((start, end)) = phrase(&left) {
         let links = &left[end..];
-        let joined = links.iter().all(|word| LINK.contains(&word.as_str()));
-        if links.len() <= LINKS && (joined || bound) && !is_code(before) {
+        let joined = links.iter().all(Word::links);
+        if links.len() <= LINKS && (joined || bound || copula) && !is_code(&before[left[start].start..]) {
             return called();
         }
     }
-    if let Some((start, _)) = phrase(&right)
-        && start <= LINKS
-        && right[..start].iter().all(|word| LINK.contains(&word.as_str()))
-        && !is_code(after)
+    // "KEY is my wandb key", and "the key KEY was refused by wandb".
+    let key_before = left.last().is_some_and(|word| names::names_key(word.text.as_bytes()));
+    let begins = right.first().is_some_and(|word| BECOMES.contains(&word.text.as_str()) || !word.text.is_ascii());
+    let opens = after.trim_start().starts_with(['(', '-', '–', '—', '<', '←']);
+    let head = &right[..right.len().min(LINKS + 3)];
+    if let Some((start, end)) = phrase(head).or_else(|| wandb_in(head).filter(|_| key_before))
+        && (begins || opens || key_before)
+        && head[..start].iter().all(Word::links)
+        && !is_code(&after[..head.get(end).map_or(after.len(), |word| word.start)])
     {
         return called();
     }
+    // "Log in to wandb. When it asks for the key, enter KEY."
+    let asks = left.iter().rposition(|word| names::names_key(word.text.as_bytes()));
+    if let Some(at) = asks
+        && left[at + 1..].iter().all(Word::links)
+        && left.len() - at <= LINKS
+        && !is_code(&before)
+    {
+        let start = value.start - sentence_before(text, value.start).len();
+        let earlier = plain(sentence_before(text, start.saturating_sub(1)));
+        let earlier = words(&earlier);
+        let names_wandb = earlier.iter().any(|word| names::names_wandb(word.text.as_bytes()));
+        if names_wandb && earlier.len() <= 20 && !earlier.iter().any(Word::about_revisions) && !text[..start].ends_with(b"\n") {
+            return called();
+        }
+    }
     None
+}
+
+/// The first word for W&B.
+fn wandb_in(words: &[Word]) -> Option<(usize, usize)> {
+    let at = words.iter().position(|word| names::names_wandb(word.text.as_bytes()))?;
+    Some((at, at + 1))
 }
 
 /// What a line says of a value that stands alone below it: a prompt, a heading, a label.
 pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
     let line = memchr::memrchr(b'\n', &text[..value.start])?;
-    let alone = |part: &[u8]| !part.iter().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80);
+    let alone = |part: &[u8]| {
+        let part = part.trim_ascii();
+        let part = part.strip_prefix(b"A:").unwrap_or(part);
+        part.len() <= 8 && !part.iter().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
+    };
     let end = memchr::memchr(b'\n', &text[value.end..]).map_or(text.len(), |at| value.end + at);
     if !alone(&text[line..value.start]) || !alone(&text[value.end..end]) {
         return None;
     }
     let above = &text[line.saturating_sub(REACH)..line];
-    let label = above.rsplit(|&b| b == b'\n').map(<[u8]>::trim_ascii).take(3).find(|line| {
-        line.iter().any(u8::is_ascii_alphanumeric)
-    })?;
-    let said = words(label);
-    if said.len() > 24 || said.iter().any(|word| ABOUT_REVISIONS.contains(&word.as_str()) || names::names_revision(word.as_bytes())) {
+    let label = above
+        .rsplit(|&b| b == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .take(3)
+        .find(|line| line.iter().any(u8::is_ascii_alphanumeric))?;
+    let shown = plain(label);
+    let said = words(&shown);
+    if said.len() > 24 || said.iter().any(Word::about_revisions) {
         return None;
     }
-    let open = matches!(label.last(), Some(b':' | b'=' | b'>' | b'\xA9' | b'*' | b'|'));
-    let names_key = phrase(&said).is_some();
+    let bare = shown.trim_end_matches(['*', '`', '_', ' ', '"']);
+    let open = bare.ends_with([':', '=', '>', '?', '：']);
     let short = said.len() <= 6;
-    let verdict = match Says::of(label) {
-        Says::WandbKey if short => true,
-        Says::Wandb if short && open => true,
-        _ => names_key && (open || short),
-    };
+    // `echo $WANDB_API_KEY` prints it.
+    let printed = bare.rsplit(' ').next().and_then(|last| last.strip_prefix('$')).is_some_and(|name| {
+        Says::of(name.trim_matches(['{', '}', '"']).as_bytes()) == Says::WandbKey
+    });
+    let verdict = printed
+        || match Says::of(label) {
+            Says::WandbKey if short && (open || names::is_phrase(label)) => true,
+            Says::Wandb if short && open => true,
+            _ => phrase(&said).is_some() && open,
+        };
     verdict.then(|| Verdict::key(Confidence::Medium, Because::Label(super::shown(label))))
 }
 
@@ -107,19 +174,19 @@ pub(super) fn comment_beside(text: &[u8], value: &Range<usize>, leaf: Option<Say
     let above = start.checked_sub(1).and_then(|newline| {
         let from = memchr::memrchr(b'\n', &text[..newline]).map_or(0, |at| at + 1);
         let line = text[from..newline].trim_ascii();
-        let line = line.strip_prefix(b"{").unwrap_or(line);
         ["#", "//", ";", "--", "/*", "<!--", "REM "].iter().find_map(|sign| line.strip_prefix(sign.as_bytes()))
     });
-    [trailing, above].into_iter().flatten().find_map(|comment| {
-        let comment = &comment[..comment.len().min(REACH)];
-        let said = words(comment);
-        let about_revisions =
-            said.iter().any(|word| ABOUT_REVISIONS.contains(&word.as_str()) || names::names_revision(word.as_bytes()));
+    let named = leaf.is_some();
+    [(trailing, true), (above, named)].into_iter().filter(|(_, counts)| *counts).filter_map(|(comment, _)| comment).find_map(|comment| {
+        let comment = comment[..comment.len().min(REACH)].trim_ascii();
+        let shown = plain(comment);
+        let said = words(&shown);
         let says = match leaf {
             Some(Says::Key) => names::names_wandb(comment) && said.len() <= 12,
-            _ => phrase(&said).is_some() && said.len() <= 8,
+            _ => phrase(&said).is_some() && said.len() <= 8 && (names::is_phrase(comment) || said.len() <= 4),
         };
-        (says && !about_revisions).then(|| Verdict::key(Confidence::Medium, Because::Label(super::shown(comment.trim_ascii()))))
+        (says && !said.iter().any(Word::about_revisions))
+            .then(|| Verdict::key(Confidence::Medium, Because::Label(super::shown(comment))))
     })
 }
 
@@ -131,23 +198,25 @@ fn comment_in(rest: &[u8]) -> Option<&[u8]> {
 }
 
 /// Where a phrase that means W&B's key begins and ends among words: a word for W&B and a word for a key, close together.
-fn phrase(words: &[String]) -> Option<(usize, usize)> {
-    let wandb = |at: usize| {
-        names::names_wandb(words[at].as_bytes())
-            || (at + 2 < words.len() && names::names_wandb(words[at..at + 3].join(" ").as_bytes()))
-            || (at + 1 < words.len() && names::names_wandb(words[at..at + 2].join(" ").as_bytes()))
+fn phrase(words: &[Word]) -> Option<(usize, usize)> {
+    let joined = |at: usize, length: usize| {
+        let part: Vec<&str> = words.iter().skip(at).take(length).map(|word| word.text.as_str()).collect();
+        part.len() == length && names::names_wandb(part.join(" ").as_bytes())
     };
-    let key = |at: usize| names::names_key(words[at].as_bytes()) || LOGIN.contains(&words[at].as_str());
+    let length = |at: usize| (1..=3).find(|&length| joined(at, length));
+    let key = |at: usize| {
+        let word = words[at].text.as_str();
+        let next = words.get(at + 1).map_or("", |word| word.text.as_str());
+        names::names_key(word.as_bytes()) || LOGIN.contains(&word) || (matches!(word, "log" | "sign") && matches!(next, "in" | "into"))
+    };
     let keys: Vec<usize> = (0..words.len()).filter(|&at| key(at)).collect();
-    let ours: Vec<usize> = (0..words.len()).filter(|&at| wandb(at)).collect();
     let mut best: Option<(usize, usize)> = None;
-    for &k in &keys {
-        for &w in &ours {
-            if k.abs_diff(w) <= 6 {
-                let found = (k.min(w), k.max(w) + 1);
-                if best.is_none_or(|best| found.1 > best.1) {
-                    best = Some(found);
-                }
+    for at in 0..words.len() {
+        let Some(length) = length(at) else { continue };
+        for &k in keys.iter().filter(|k| k.abs_diff(at) <= 8) {
+            let found = (k.min(at), (k + 1).max(at + length));
+            if best.is_none_or(|best| found.1 > best.1) {
+                best = Some(found);
             }
         }
     }
@@ -155,20 +224,61 @@ fn phrase(words: &[String]) -> Option<(usize, usize)> {
 }
 
 /// Whether a stretch of text reads as program text rather than as a sentence.
-fn is_code(text: &[u8]) -> bool {
-    // What directly opens the value (`key=`, `[`) is allowed; what stands before that is not.
-    let inner = &text[..text.len().saturating_sub(3)];
-    inner.iter().any(|b| matches!(b, b'{' | b'}' | b'[' | b']' | b';' | b'=' | b'<'))
+fn is_code(text: &str) -> bool {
+    // What directly opens the value (`key=`, `[`, `\texttt{`) is allowed; what stands before that is not.
+    let inner = &text.as_bytes()[..text.len().saturating_sub(10)];
+    let end = &text.as_bytes()[inner.len()..];
+    let signs = |b: &u8| matches!(b, b'{' | b'}' | b'[' | b']' | b';' | b'=' | b'<');
+    inner.iter().any(signs)
+        || end[..end.len().saturating_sub(2)].iter().any(|b| matches!(b, b';' | b'='))
         || inner.windows(2).any(|pair| pair[1] == b'(' && (pair[0].is_ascii_alphanumeric() || pair[0] == b'_'))
 }
 
-/// The words of a text in small letters; `W&B` and `API-key` stay whole.
-fn words(text: &[u8]) -> Vec<String> {
-    String::from_utf8_lossy(text)
-        .split(|c: char| !(c.is_alphanumeric() || matches!(c, '&' | '_')))
-        .filter(|word| !word.is_empty() && *word != "&")
-        .map(str::to_lowercase)
-        .collect()
+/// The text without the tags of markup, and with its commonest character references undone.
+fn plain(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_ref();
+    while let Some(open) = rest.find('<') {
+        out.push_str(&rest[..open]);
+        let tag = &rest[open + 1..];
+        match tag.find('>') {
+            Some(close) if close < 80 && tag.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') => {
+                out.push(' ');
+                rest = &tag[close + 1..];
+            }
+            _ => {
+                out.push('<');
+                rest = tag;
+            }
+        }
+    }
+    // A tag that the value cuts in two.
+    let cut = rest.find('>').filter(|&at| at < 30 && rest[..at].starts_with('/') && out.is_empty());
+    out.push_str(cut.map_or(rest, |at| &rest[at + 1..]));
+    out.replace("&amp;", "&").replace("&quot;", "\"").replace("\\&", "&")
+}
+
+/// The words of a text in small letters; `W&B` stays whole, and scripts without spaces part from ASCII.
+fn words(text: &str) -> Vec<Word> {
+    let mut words: Vec<Word> = Vec::new();
+    let mut last: Option<(usize, bool)> = None;
+    for (at, c) in text.char_indices() {
+        if !(c.is_alphanumeric() || matches!(c, '&' | '_')) {
+            last = None;
+            continue;
+        }
+        let other = u32::from(c) >= 0x2e80;
+        match (&mut last, words.last_mut()) {
+            (Some((_, script)), Some(word)) if *script == other => word.text.extend(c.to_lowercase()),
+            _ => {
+                words.push(Word { text: c.to_lowercase().collect(), start: at });
+                last = Some((at, other));
+            }
+        }
+    }
+    words.retain(|word| word.text != "&");
+    words
 }
 
 /// The sentence up to a value; a single newline is white space, an empty line or a new item of a list ends it.
@@ -201,7 +311,7 @@ fn is_wrapped(line: &[u8]) -> bool {
     let line = line.trim_ascii();
     let last = line.last().copied().unwrap_or_default();
     let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count();
-    words >= 3 && (last.is_ascii_alphanumeric() || matches!(last, b',' | b':' | b'&' | b'"')) && !is_code(line)
+    words >= 3 && (last.is_ascii_alphanumeric() || matches!(last, b',' | b':' | b'&' | b'"')) && !is_code(&String::from_utf8_lossy(line))
 }
 
 /// The sentence from a value on.
@@ -219,7 +329,7 @@ mod tests {
 
     fn called(text: &str) -> bool {
         let at = text.find("KEY").expect("a marked place");
-        read(text.as_bytes(), at..at + 3, None).is_some()
+        read(text.as_bytes(), at..at + 3, &Trail::default()).is_some()
     }
 
     #[test]

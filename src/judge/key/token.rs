@@ -38,7 +38,7 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
         _ => {}
     }
     match after {
-        [b'/', ..] if !after.starts_with(b"/>") && !after.starts_with(b"//") && !after.starts_with(b"/*") => {
+        [b'/', ..] if last != Some(b'=') && !after.starts_with(b"/>") && !after.starts_with(b"//") && !after.starts_with(b"/*") => {
             Some(Verdict::not("it is part of a path"))
         }
         [b'-' | b'+', c, ..] if c.is_ascii_alphanumeric() => Some(Verdict::not("it is part of a longer token")),
@@ -108,11 +108,6 @@ pub(super) fn wandb_host(host: &[u8]) -> bool {
     dotted && (memchr::memmem::find(&lower, b"wandb").is_some() || lower.ends_with(b"forge.coreweave.com"))
 }
 
-/// Whether a call or a command names a W&B server, or W&B itself as a word of its own.
-pub(super) fn mentions_wandb(text: &[u8]) -> bool {
-    !mention(text).is_empty()
-}
-
 /// The W&B server or the word for W&B that a text names; empty if none.
 pub(super) fn mention(text: &[u8]) -> String {
     let lower = text.to_ascii_lowercase();
@@ -122,7 +117,10 @@ pub(super) fn mention(text: &[u8]) -> String {
         let end = at + text[at..].iter().take_while(part).count();
         let word = &text[start..end];
         // `github.com/wandb/…` is a path below somebody else's host.
-        let below = text[..start].ends_with(b"/") && !text[..start].ends_with(b"://");
+        let path = text[..start].iter().rev().take_while(|b| !b.is_ascii_whitespace() && !b"\"'=(,".contains(b)).count();
+        let below = text[start - path..start].contains(&b'/')
+            && !text[..start].ends_with(b"://")
+            && text[start - path..start].contains(&b'.');
         if wandb_host(word) && !below {
             return super::shown(word);
         }
@@ -132,6 +130,24 @@ pub(super) fn mention(text: &[u8]) -> String {
         }
     }
     String::new()
+}
+
+/// The server that is named nearest to `at`.
+pub(super) fn nearest_server(text: &[u8], at: usize) -> Option<&[u8]> {
+    let part = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    let urls = memchr::memmem::find_iter(text, b"://").map(|scheme| {
+        let host = &text[scheme + 3..];
+        // A user name and a password before the host.
+        let host = host.split(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'"' | b'\'')).next().unwrap_or_default();
+        let host = host.rsplit(|&b| b == b'@').next().unwrap_or_default();
+        (scheme, &host[..host.iter().take_while(part).count()])
+    });
+    let bare = memchr::memmem::find_iter(text, b"wandb.").map(|start| {
+        let start = start - text[..start].iter().rev().take_while(part).count();
+        (start, &text[start..start + text[start..].iter().take_while(part).count()])
+    });
+    let bare = bare.filter(|(_, host)| host.ends_with(b"wandb.ai") || host.ends_with(b"wandb.io"));
+    urls.chain(bare).min_by_key(|(place, _)| place.abs_diff(at)).map(|(_, host)| host)
 }
 
 #[cfg(test)]

@@ -1,0 +1,151 @@
+//! What an object is called: its `name`, `id`, `host`, wherever among its members that stands.
+//! In: the bytes of a bracket's content, of a section, or the lines of a mapping. Out: the values of those members.
+
+use std::ops::Range;
+
+use super::lead;
+use super::outline::Outline;
+
+/// How many lines of a mapping are read to both sides of a value.
+const MAPPING_LINES: usize = 300;
+
+/// Names of members that say what an object is for.
+pub(super) fn is_label(name: &[u8]) -> bool {
+    const LABELS: &[&str] = &[
+        "label", "title", "alias", "service", "provider", "host", "server", "machine", "url", "baseurl", "apibase", "apiurl",
+        "endpoint", "type", "kind", "target", "platform", "tracker", "logger", "backend", "integration", "integrationtype", "app",
+        "account", "issuer", "env", "variable", "var", "option", "property", "field", "setting", "param", "parameter", "site",
+        "realm", "uri", "identifier", "for", "domain", "origin", "description", "model", "image",
+    ];
+    let flat: String =
+        name.iter().filter(|b| b.is_ascii_alphanumeric()).map(|b| char::from(b.to_ascii_lowercase())).collect();
+    LABELS.contains(&flat.as_str()) || ["name", "id", "key"].iter().any(|end| flat.ends_with(end))
+}
+
+/// The values of the labels between brackets or in a section; `but` is the offset of a value that is no label.
+pub(super) fn labels(text: &[u8], inside: Range<usize>, but: Option<usize>) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    let mut depth = 0usize;
+    let mut start = inside.start;
+    let mut metadata = false;
+    for at in inside.start..=inside.end {
+        let byte = if at == inside.end { b',' } else { text[at] };
+        match byte {
+            b'(' | b'[' | b'{' => {
+                metadata = depth == 0 && memchr::memmem::find(&text[start..at], b"metadata").is_some();
+                depth += 1;
+                if metadata {
+                    start = at + 1;
+                }
+            }
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' | b'\n' | b';' => {
+                let holds = but.is_some_and(|but| (start..at).contains(&but));
+                if (depth == 0 || (metadata && depth == 1)) && !holds {
+                    found.extend(pair(&text[start..at]).filter(|(name, _)| is_label(name)).map(|(_, value)| value));
+                }
+                if depth == 0 || metadata {
+                    start = at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// `name = value`, `"name": "value"`, `name => 'value'`, `:name "value"`, both unquoted; the value a short literal.
+pub(super) fn pair(item: &[u8]) -> Option<(&[u8], &[u8])> {
+    let item = item.trim_ascii();
+    let item = item.strip_prefix(b"|").map_or(item, <[u8]>::trim_ascii_start);
+    let keyword = item.strip_prefix(b":");
+    let (name, value) = match keyword {
+        Some(rest) => rest.split_at(rest.iter().position(u8::is_ascii_whitespace)?),
+        None => {
+            let at = item.iter().position(|b| matches!(b, b':' | b'='))?;
+            (&item[..at], &item[at + 1..])
+        }
+    };
+    let value = value.trim_ascii_start();
+    let value = value.strip_prefix(b">").unwrap_or(value).trim_ascii();
+    let value = match (keyword, value.first()) {
+        // `:name "X" :value "Y"`: the value is the literal that comes next.
+        (Some(_), Some(b'"')) => &value[..memchr::memchr(b'"', &value[1..])? + 2],
+        _ => value,
+    };
+    let (name, value) = (lead::unquote(name.trim_ascii()), lead::unquote(value));
+    (!name.is_empty() && !value.is_empty() && value.len() <= 100).then_some((name, value))
+}
+
+/// The values of the labels in the mapping that a line belongs to: `name: WANDB_API_KEY` above or below `value: VALUE`,
+/// and the `name:` of its `metadata:`.
+pub(super) fn mapping<'t>(text: &'t [u8], outline: &Outline, line: usize) -> Vec<&'t [u8]> {
+    let lines = &outline.lines;
+    let own = lines[line].content;
+    let of = |at: usize| {
+        let text = text[lines[at].start..lines[at].end].trim_ascii();
+        text.strip_prefix(b"- ").unwrap_or(text).trim_ascii_start()
+    };
+    let mut labels: Vec<&'t [u8]> = Vec::new();
+    if line_pair(of(line)).is_none() {
+        return labels;
+    }
+    let mut look = |at: usize| {
+        let Some((name, value)) = line_pair(of(at)) else { return };
+        let in_metadata = lines[at].parent.is_some_and(|p| lines[p].content == own && of(p) == b"metadata:");
+        if (lines[at].content == own && is_label(name) && !value.is_empty()) || (in_metadata && name == b"name") {
+            labels.push(value);
+        }
+    };
+    if lines[line].content == lines[line].indent {
+        for at in (line.saturating_sub(MAPPING_LINES)..line).rev() {
+            if lines[at].content < own || of(at).starts_with(b"---") {
+                break;
+            }
+            look(at);
+            if lines[at].content == own && lines[at].indent < own {
+                break;
+            }
+        }
+    }
+    for at in line + 1..lines.len().min(line + MAPPING_LINES) {
+        if lines[at].indent < own || of(at).starts_with(b"---") {
+            break;
+        }
+        look(at);
+    }
+    labels
+}
+
+/// The key of a line that opens a mapping, a list or a block of text: `key:`, `"key": |`, `key: &anchor`, `key: !!str`.
+/// Tells too whether what follows is a block of text, which need not be the value of the key.
+pub(super) fn line_key(line: &[u8]) -> Option<(&[u8], bool)> {
+    let (name, value) = line_pair(line)?;
+    match value.first() {
+        None | Some(b'&' | b'!' | b'#' | b'{' | b'[') => Some((name, false)),
+        Some(b'|' | b'>') => Some((name, true)),
+        _ => None,
+    }
+}
+
+/// `key: value` on a line, both unquoted.
+fn line_pair(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let line = line.trim_ascii();
+    let quoted = matches!(line.first(), Some(b'"' | b'\''));
+    let colon = if quoted {
+        let close = memchr::memchr(line[0], &line[1..])? + 2;
+        (line.get(close) == Some(&b':')).then_some(close)?
+    } else {
+        let colon = memchr::memchr(b':', line)?;
+        let name = &line[..colon];
+        if name.is_empty() || name.contains(&b'(') || name.iter().filter(|b| **b == b' ').count() > 3 {
+            return None;
+        }
+        colon
+    };
+    if !matches!(line.get(colon + 1), None | Some(b' ' | b'\t')) {
+        return None;
+    }
+    let value = line[colon + 1..].trim_ascii();
+    Some((lead::unquote(&line[..colon]), lead::unquote(value)))
+}
