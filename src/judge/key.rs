@@ -263,9 +263,16 @@ impl<'t> KeyJudge<'t> {
         } else if let Some(comment) = spot.comment {
             let inner = literal::comment(text, outline, spot, comment, value);
             let verdict = self.within(&inner, trail, depth);
-            // `$ENV{KEY} // "…"` is an alternative in Perl and no comment.
-            if verdict.is_some() || !text[..comment].ends_with(b" //") {
+            if verdict.is_some() {
                 return verdict;
+            }
+            // What is commented out still belongs to the section or the mapping that it stood in.
+            if matches!(trail.leaf, Some(Says::Key | Says::Nothing)) {
+                return Chain { text, outline, imports: &self.imports }.around(spot.line, trail);
+            }
+            // `$ENV{KEY} // "…"` is an alternative in Perl and no comment.
+            if !text[..comment].ends_with(b" //") {
+                return None;
             }
             *trail = Trail::default();
         }
@@ -280,7 +287,7 @@ impl<'t> KeyJudge<'t> {
             return Some(verdict);
         }
         let chain = Chain { text, outline, imports: &self.imports };
-        if let Some(verdict) = chain.climb(spot, start, trail) {
+        if let Some(verdict) = chain.climb(spot, start, value.end, trail) {
             return Some(verdict);
         }
         if let Some(verdict) = command::read(text, value.clone()) {
@@ -343,7 +350,8 @@ pub(super) fn file_is_for_keys(stem: &str) -> bool {
 
 /// Whether a file of that name is about revisions or digests.
 pub(super) fn file_is_for_revisions(name: &str) -> bool {
-    names::names_revision(name.as_bytes())
+    let message = ["message", "msg"].iter().any(|word| name.to_ascii_lowercase().contains(word));
+    names::names_revision(name.as_bytes()) && !message
 }
 
 /// Whether a file of that name, in a folder of that name, is one for W&B's key.

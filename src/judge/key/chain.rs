@@ -63,7 +63,10 @@ impl Trail {
             Says::Wandb | Says::Other if self.leaf == Some(Says::Key) && names::names_wandb(name) => {
                 return Some(within(name));
             }
-            Says::Revision if self.open() || self.leaf == Some(Says::Wandb) => {
+            // Only the nearest name says that something is an identifier; farther out it names what holds it.
+            Says::Revision
+                if self.leaf.is_none() || ((self.open() || self.leaf == Some(Says::Wandb)) && names::names_revision(name)) =>
+            {
                 return Some(Verdict::not(format!("{} names a revision, a digest or an id", shown())));
             }
             Says::Foreign if self.open() || matches!(self.leaf, Some(Says::Key | Says::Wandb)) => {
@@ -98,10 +101,17 @@ impl Trail {
         match Says::of(value) {
             Says::WandbKey if !value.contains(&b' ') || names::is_phrase(value) => Some(named(value)),
             Says::Wandb => Some(Verdict::key(Confidence::Medium, Because::Named(shown()))),
+            // `name: password` beside `value: VALUE` makes it the value of that name.
+            Says::Key if !key => {
+                self.sent |= value.eq_ignore_ascii_case(b"authorization");
+                self.leaf = Some(Says::Key);
+                self.aliases.push(value.to_vec());
+                None
+            }
             Says::Revision if !key => Some(Verdict::not(format!("{} names a revision, a digest or an id", shown()))),
             Says::Foreign if !key => Some(Verdict::not(format!("{} is somebody else's", shown()))),
             _ if key && (names::names_wandb(value) || token::wandb_host(value)) => Some(within(value)),
-            Says::Key | Says::Other if !key => {
+            Says::Other if !key => {
                 self.aliases.push(value.to_vec());
                 None
             }
@@ -133,7 +143,12 @@ pub(super) struct Chain<'t, 'o> {
 
 impl<'t> Chain<'t, '_> {
     /// Climbs from the value that begins at `value` and stands at `spot` outward.
-    pub(super) fn climb(&self, spot: &Spot, value: usize, trail: &mut Trail) -> Option<Verdict> {
+    pub(super) fn climb(&self, spot: &Spot, value: usize, end: usize, trail: &mut Trail) -> Option<Verdict> {
+        if let Some(name) = lead::name_behind(&self.text[end..self.text.len().min(end + 80)])
+            && let Some(verdict) = trail.name(name)
+        {
+            return Some(verdict);
+        }
         if let Some(markup) = markup::read(self.text, value) {
             let verdict = self.markup(&markup, trail);
             if verdict.is_some() {
@@ -148,6 +163,10 @@ impl<'t> Chain<'t, '_> {
                 }
             } else if PASSING.contains(word) {
                 trail.leaf = Some(Says::Nothing);
+            } else if spot.frame.is_some() && LISP.iter().any(|head| self.text[spot.item..value].starts_with(head)) {
+                if let Some(verdict) = trail.name(word.rsplit(|&b| b == b'/').next().unwrap_or_default()) {
+                    return Some(verdict);
+                }
             } else if word.eq_ignore_ascii_case(b"authorization") {
                 trail.name(word);
             } else {
@@ -185,12 +204,34 @@ impl<'t> Chain<'t, '_> {
             read = lead::read(&before[..before.len() - callee]);
         }
         let window = value.saturating_sub(SERVER_REACH)..self.text.len().min(value + SERVER_REACH);
-        self.sent(window, value, trail).or_else(|| self.by_indentation(line, trail)).or_else(|| self.by_section(line, trail))
+        self.sent(window, value, trail).or_else(|| self.around(line, trail))
+    }
+
+    /// What the lines and the section say that a line belongs to.
+    pub(super) fn around(&self, line: usize, trail: &mut Trail) -> Option<Verdict> {
+        self.by_indentation(line, trail).or_else(|| self.by_section(line, trail))
     }
 
     /// What elements and attributes say.
     fn markup(&self, markup: &markup::Markup<'t>, trail: &mut Trail) -> Option<Verdict> {
         let (own, outer) = markup.names.split_first()?;
+        if markup.content && !markup.labels.is_empty() {
+            trail.leaf = Some(Says::Nothing);
+            if let Some(verdict) = markup.labels.iter().find_map(|label| trail.label(label)) {
+                return Some(verdict);
+            }
+            trail.leaf = trail.leaf.filter(|leaf| *leaf == Says::Key);
+        }
+        if let Some(head) = markup.head
+            && let Some(verdict) = trail.name(head)
+        {
+            return Some(verdict);
+        }
+        if trail.leaf == Some(Says::Key)
+            && let Some(before) = markup.before.filter(|before| names::names_wandb(before) && names::is_phrase(before))
+        {
+            return Some(within(before));
+        }
         if let Some(verdict) = trail.name(own) {
             return Some(verdict);
         }
@@ -275,14 +316,13 @@ impl<'t> Chain<'t, '_> {
 
     /// The name at the same position of the list that the values are given to: `(a, b) = ("x", VALUE)`,
     /// `INSERT INTO t (a, b) VALUES ('x', VALUE)`.
-    fn by_position(&self, frame: usize, item: usize, trail: &mut Trail) -> Option<Verdict> {
+    fn by_position(&self, frame: usize, place: usize, trail: &mut Trail) -> Option<Verdict> {
         let bracket = &self.outline.frames[frame];
+        let item = self.text[bracket.item.min(bracket.open)..bracket.open].trim_ascii();
         let floor = bracket.open.saturating_sub(REACH);
-        let before = self.text[floor..bracket.open].trim_ascii_end();
-        let line = &before[memchr::memrchr(b'\n', before).map_or(0, |at| at + 1)..];
-        let names = if let Some(left) = line.strip_suffix(b"=") {
-            let left = left.trim_ascii();
-            left.strip_prefix(b"(").and_then(|left| left.strip_suffix(b")")).unwrap_or(left)
+        let before = &self.text[floor..bracket.open];
+        let names = if let Some(left) = item.strip_suffix(b"=") {
+            left.trim_ascii().strip_prefix(b"(")?.strip_suffix(b")")?
         } else {
             let upper = before.to_ascii_uppercase();
             let values = memchr::memmem::rfind(&upper, b"VALUES")?;
@@ -290,7 +330,7 @@ impl<'t> Chain<'t, '_> {
             &columns[memchr::memrchr(b'(', columns)? + 1..]
         };
         let names: Vec<&[u8]> = names.split(|&b| b == b',').map(<[u8]>::trim_ascii).collect();
-        let nth = top_level_commas(&self.text[bracket.open + 1..item.max(bracket.open + 1)]);
+        let nth = top_level_commas(&self.text[bracket.open + 1..place.max(bracket.open + 1)]);
         let name = names.get(nth).filter(|_| names.len() > 1)?;
         trail.name(lead::unquote(name))
     }
@@ -328,6 +368,10 @@ impl<'t> Chain<'t, '_> {
             && Says::of(name) == Says::WandbKey
         {
             return Some(named(name));
+        }
+        // `run(["wandb", "login"], input=KEY)`.
+        if trail.leaf == Some(Says::Nothing) && super::command::mentions_login(arguments) {
+            return Some(Verdict::key(Confidence::High, Because::Command));
         }
         // `WANDB("…")`: a member of an enumeration of keys.
         if positional && Says::of(callee) == Says::Wandb && !callee.iter().any(u8::is_ascii_lowercase) {
@@ -449,7 +493,7 @@ impl<'t> Chain<'t, '_> {
     /// The `[section]` that a line belongs to, and its labels.
     fn by_section(&self, line: usize, trail: &mut Trail) -> Option<Verdict> {
         let lines = &self.outline.lines;
-        let section = lines[line].section.filter(|_| matches!(trail.leaf, Some(Says::Nothing | Says::Key | Says::Wandb)))?;
+        let section = lines[line].section?;
         let head = self.text[lines[section].start..lines[section].end].trim_ascii();
         let name = head[..memchr::memrchr(b']', head)?].trim_ascii_start();
         let name: &[u8] = name.strip_prefix(b"[[").or_else(|| name.strip_prefix(b"[")).unwrap_or(name);
@@ -457,9 +501,11 @@ impl<'t> Chain<'t, '_> {
         let verdict = match trail.leaf {
             Some(Says::Key) if names::names_wandb(name) && Says::of(name) != Says::Revision => Some(within(name)),
             Some(Says::Wandb) if names::names_key(name) => Some(within(name)),
+            // `[wandb_keys]`, and a name of whoever's each is.
+            Some(Says::Other) if Says::of(name) == Says::WandbKey && name.to_ascii_lowercase().ends_with(b"s") => Some(within(name)),
             _ => None,
         };
-        if verdict.is_some() || trail.leaf == Some(Says::Wandb) {
+        if verdict.is_some() || !matches!(trail.leaf, Some(Says::Nothing | Says::Key)) {
             return verdict;
         }
         let start = lines[section].end.max(lines[line].start.saturating_sub(REACH));
@@ -472,7 +518,7 @@ impl<'t> Chain<'t, '_> {
 /// What takes a key as its first argument when W&B or a W&B host is about.
 const LOGS_IN: &[&str] = &[
     "login", "_login", "relogin", "Api", "auth", "authenticate", "set_api_key", "write_key", "wandb_login", "HTTPBasicAuth",
-    "set_key", "BasicAuth", "set_token", "bearerAuth",
+    "set_key", "BasicAuth", "set_token", "bearerAuth", "write_netrc",
 ];
 
 /// Calls whose argument stands in for what they are called on.
@@ -480,7 +526,10 @@ const FALLS_BACK: &[&[u8]] =
     &[b"orElse", b"or_else", b"unwrap_or", b"unwrap_or_else", b"getOrElse", b"getOrDefault", b"default", b"fallback", b"or"];
 
 /// Words before a value that hand it on.
-const PASSING: &[&[u8]] = &[b"return", b"yield", b"default", b"DEFAULT", b"echo", b"puts", b"in", b"is"];
+const PASSING: &[&[u8]] = &[b"return", b"yield", b"default", b"DEFAULT"];
+
+/// Forms of Lisp that give a name to what follows it.
+const LISP: &[&[u8]] = &[b"def", b"setq ", b"setf ", b"setenv ", b"let "];
 
 /// Words that make the head of a block one that names nothing.
 const CONTROL: &[&[u8]] = &[

@@ -72,6 +72,16 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
             return named(word.text);
         }
     }
+    // `echo KEY > wandb_key.txt`.
+    if let Some(file) = words[own..].iter().skip_while(|word| !word.text.starts_with(b">") && word.text != b"tee").nth(1)
+        && words[own + 1..].first().is_some_and(|word| word.text.starts_with(b">") || word.parts())
+    {
+        let name = lead::unquote(file.text).rsplit(|&b| b == b'/').next().unwrap_or_default();
+        let stem = name.strip_prefix(b".").unwrap_or(name).split(|&b| b == b'.').next().unwrap_or_default();
+        if Says::of(stem) == Says::WandbKey {
+            return named(name);
+        }
+    }
     // `wandb login <<< KEY`.
     if before.last().is_some_and(|word| word.text.ends_with(b"<<<")) && login(before).is_some() {
         return command;
@@ -143,19 +153,12 @@ fn is_name(word: &[u8]) -> bool {
 pub(super) fn logs_in(text: &[u8]) -> bool {
     let text = text.trim_ascii_end();
     let tail = &text[text.len().saturating_sub(REACH)..];
-    let words = words(tail, 0..tail.len());
-    let stripped: Vec<Word> = words
-        .into_iter()
-        .flat_map(|word| {
-            let base = word.span.start;
-            word.text
-                .split(|b| b"\"'{}%()[]+,:".contains(b))
-                .filter(|part| !part.is_empty() && !SYNTAX.contains(part))
-                .map(move |part| Word { text: part, span: base..base })
-                .collect::<Vec<_>>()
-        })
+    let words: Vec<Word> = tail
+        .split(|b| b.is_ascii_whitespace() || b"\"'{}%()[]+,:".contains(b))
+        .filter(|part| !part.is_empty() && !SYNTAX.contains(part))
+        .map(|text| Word { text, span: 0..0 })
         .collect();
-    before_logs_in(&stripped)
+    before_logs_in(&words)
 }
 
 /// What a program's text puts between the words of a command.
@@ -185,6 +188,10 @@ fn login(words: &[Word]) -> Option<(usize, usize)> {
         let name = word.rsplit(|b| b"/\\(`!%\"'$".contains(b)).next().unwrap_or_default();
         let name = name.strip_suffix(b")").unwrap_or(name);
         let name = name.strip_suffix(b".exe").unwrap_or(name);
+        // A makefile's `@`, a diff's sign, the end of a terminal colour.
+        let name = name.strip_prefix(b"@").or_else(|| name.strip_prefix(b"-")).or_else(|| name.strip_prefix(b"+")).unwrap_or(name);
+        let colour = name.iter().take_while(|b| b.is_ascii_digit()).count();
+        let name = name[colour..].strip_prefix(b"m").filter(|_| colour > 0).unwrap_or(name);
         name.eq_ignore_ascii_case(b"wandb") || name == b"weave" || name == b"wb" || name.starts_with(b"wandb==") || name.starts_with(b"wandb@")
     })?;
     words[wandb + 1..login].iter().all(|word| word.option() || word.text == b"cli").then_some((login, wandb))
@@ -258,6 +265,12 @@ fn ends_line(text: &[u8], at: usize) -> bool {
     text[at..].iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r')).is_none_or(|&b| b == b'\n')
 }
 
+/// Whether a text holds the command that logs in to W&B.
+pub(super) fn mentions_login(text: &[u8]) -> bool {
+    let mut words = text.split(|b| b.is_ascii_whitespace() || b"\"'[](),".contains(b)).filter(|word| !word.is_empty());
+    words.any(|word| word == b"wandb") && words.next() == Some(b"login")
+}
+
 /// Whether a text names W&B's key, so that a command that has it as a word has the key as the next.
 pub(super) fn heredoc_login(text: &[u8], value: &Range<usize>) -> bool {
     let line = memchr::memrchr(b'\n', &text[..value.start]).unwrap_or(0);
@@ -290,7 +303,7 @@ mod tests {
             ("echo KEY | wandb login --relogin", Some(true)),
             ("wandb login <<< KEY", Some(true)),
             ("python t.py --wandb_api_key KEY", Some(true)),
-            ("setx WANDB_API_KEY \"KEY\"", Some(true)),
+            ("setx WANDB_TOKEN \"KEY\"", Some(true)),
             ("curl -u api:KEY https://api.wandb.ai/graphql", Some(true)),
             ("gh secret set wandb --body KEY", Some(true)),
             ("git checkout KEY", Some(false)),

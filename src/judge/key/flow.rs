@@ -68,7 +68,14 @@ impl KeyJudge<'_> {
             if waiting.iter().all(|&nth| judged[nth].as_ref().is_none_or(|one| one.verdict.is_some())) {
                 continue;
             }
-            let verdict = self.read(self.text, outline, &spot, &(start..end), &mut Trail::default(), 0);
+            let mut trail = Trail::default();
+            // `{ baseURL: "…", apiKey }`: the name of the member is that of the variable.
+            let shorthand = spot.frame.is_some_and(|frame| self.text[outline.frames[frame].open] == b'{')
+                && self.text[spot.item.min(start)..start].trim_ascii().is_empty();
+            if shorthand && Says::of(&name) == Says::Key {
+                trail.leaf = Some(Says::Key);
+            }
+            let verdict = self.read(self.text, outline, &spot, &(start..end), &mut trail, 0);
             if let Some(Verdict::Key { .. }) = verdict {
                 for &nth in waiting {
                     if let Some(one) = judged[nth].as_mut().filter(|one| one.verdict.is_none()) {

@@ -31,6 +31,10 @@ pub(super) fn read(lead: &[u8]) -> Lead<'_> {
         let Some((before, operator)) = operator(rest) else { break };
         bound = true;
         let Some((name, left)) = name_before(before, operator) else { break };
+        // `os.environ["NAME"] if "NAME" in os.environ else VALUE`: what the value stands in for.
+        if operator == b" else" {
+            names.extend(first_string(before));
+        }
         names.push(name);
         rest = left.trim_ascii_end();
         // `config["logger"]["wandb"]["key"] =`: what is subscripted names it too.
@@ -48,6 +52,12 @@ pub(super) fn read(lead: &[u8]) -> Lead<'_> {
 /// Takes from the end what belongs to the value: quotes, string prefixes, a typo's dollar, the scheme of a header.
 fn trim_value_start(lead: &[u8]) -> &[u8] {
     let mut rest = lead;
+    // `b"…"`, `f'…'`: a letter that touches the quote belongs to the string.
+    if let [head @ .., b'b' | b'B' | b'f' | b'F' | b'r' | b'R' | b'u' | b'U'] = rest
+        && head.last().is_none_or(|b| matches!(b, b' ' | b'=' | b'(' | b',' | b'[' | b':' | b'{'))
+    {
+        rest = head;
+    }
     loop {
         let before = rest;
         rest = rest.trim_ascii_end();
@@ -64,7 +74,7 @@ fn trim_value_start(lead: &[u8]) -> &[u8] {
         {
             rest = head;
         }
-        for scheme in ["Bearer", "Basic", "Token", "ApiKey"] {
+        for scheme in ["Bearer", "Basic api", "Basic", "Token", "ApiKey"] {
             if let Some((head, tail)) = rest.len().checked_sub(scheme.len()).map(|at| rest.split_at(at))
                 && tail.eq_ignore_ascii_case(scheme.as_bytes())
                 && head.last().is_none_or(|b| !b.is_ascii_alphanumeric())
@@ -88,6 +98,10 @@ fn operator(rest: &[u8]) -> Option<(&[u8], &'static [u8])> {
         if let Some(before) = rest.strip_suffix(*fallback) {
             return Some((before, fallback));
         }
+    }
+    // Kotlin pairs a name and a value by a word.
+    if let Some(before) = rest.strip_suffix(b" to").filter(|before| before.ends_with(b"\"")) {
+        return Some((before, b"=>"));
     }
     OPERATORS.iter().find_map(|operator| Some((rest.strip_suffix(*operator)?, *operator)))
 }
@@ -134,7 +148,7 @@ fn name_before<'t>(whole: &'t [u8], operator: &[u8]) -> Option<(&'t [u8], &'t [u
             // `string Key { get; set; } = …`: the braces are no name.
             if inner.contains(&b';') { name_before(&stripped[..open], operator) } else { Some((inner, &stripped[..open])) }
         }
-        _ if operator == b":" && !stripped.ends_with(b":") => Some(label(stripped)),
+        _ if (operator == b":" && !stripped.ends_with(b":")) || operator == b"->" => Some(label(stripped)),
         _ => {
             let mut end = stripped;
             loop {
@@ -205,6 +219,15 @@ pub(super) fn word_before(text: &[u8]) -> Option<&[u8]> {
 /// Whether a byte can be part of a name, a path of names, or a flag.
 fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$' | b':' | b'&' | b'/' | b'%') || byte >= 0x80
+}
+
+/// The name behind a value that is assigned to the right: `VALUE -> name`.
+pub(super) fn name_behind(text: &[u8]) -> Option<&[u8]> {
+    let text = text.trim_ascii_start();
+    let text = text.strip_prefix(b"\"").or_else(|| text.strip_prefix(b"'")).unwrap_or(text);
+    let name = text.trim_ascii_start().strip_prefix(b"->")?.trim_ascii_start();
+    let length = name.iter().take_while(|&&b| is_name(b)).count();
+    (length > 0).then_some(&name[..length])
 }
 
 /// The content of a quoted text; a text without quotes is its own content.

@@ -14,6 +14,10 @@ pub(super) struct Markup<'t> {
     pub(super) names: Vec<&'t [u8]>,
     /// What attributes and siblings call it.
     pub(super) labels: Vec<&'t [u8]>,
+    /// Whether the value is the content of an element rather than an attribute.
+    pub(super) content: bool,
+    /// The head of the column of a table that the value stands in.
+    pub(super) head: Option<&'t [u8]>,
     /// The content of the element directly before.
     pub(super) before: Option<&'t [u8]>,
 }
@@ -30,6 +34,7 @@ pub(super) fn read(text: &[u8], at: usize) -> Option<Markup<'_>> {
     }
     let mut markup = Markup::default();
     let in_tag = !lead.ends_with(b">");
+    markup.content = !in_tag;
     if in_tag {
         // The value is itself an attribute: `name=` must stand directly before it.
         let bare = lead.strip_suffix(b"\"").or_else(|| lead.strip_suffix(b"'")).unwrap_or(lead);
@@ -55,6 +60,7 @@ pub(super) fn read(text: &[u8], at: usize) -> Option<Markup<'_>> {
     markup.names.push(element);
     let above = &lead[..open];
     markup.before = content_before(above);
+    markup.head = column_head(&text[at.saturating_sub(8 * REACH)..at]);
     let named = in_tag && !markup.labels.is_empty();
     let mut around = Vec::new();
     markup.names.extend(ancestors(above, &mut around));
@@ -79,6 +85,19 @@ fn content_before(text: &[u8]) -> Option<&[u8]> {
     let content = inner[start..].trim_ascii();
     // `<td><code>NAME</code></td>`: the content is one element further in.
     if content.is_empty() { content_before(inner) } else { Some(content) }
+}
+
+/// The head of the column for a cell at the end of a text: the `<th>` of the same number in the same table.
+fn column_head(text: &[u8]) -> Option<&[u8]> {
+    let row = memchr::memmem::rfind(text, b"<tr")?;
+    let column = memchr::memmem::find_iter(&text[row..], b"<td").count().checked_sub(1)?;
+    let table = memchr::memmem::rfind(&text[..row], b"<table").unwrap_or(0);
+    let heads = memchr::memmem::find_iter(&text[table..row], b"<th").map(|at| &text[table + at..row]);
+    // `<thead>` is no cell.
+    let head = heads.filter(|head| matches!(head.get(3), Some(b'>' | b' '))).nth(column)?;
+    let start = memchr::memchr(b'>', head)? + 1;
+    let end = memchr::memmem::find(&head[start..], b"</th")?;
+    Some(head[start..start + end].trim_ascii())
 }
 
 /// The elements that are open at the end of a text, the innermost first; labels among what they hold are added.

@@ -89,7 +89,7 @@ const NOTHING: &[&str] = &[
     "args", "argv", "command", "cmd", "env", "envs", "environment", "variable", "variables", "vars", "var", "envvars",
     "config", "params", "parameters", "parameter", "headers", "header", "body", "options", "kwargs", "input", "inputs",
     "output", "result", "string", "str", "const", "literal", "raw", "plain", "plaintext", "initial", "initialvalue",
-    "defaults", "secretstring", "td", "code",
+    "defaults", "td", "code", "unset", "fallback", "otherwise", "missing", "def", "alternative", "orelse",
 ];
 
 impl Says {
@@ -121,7 +121,7 @@ impl Says {
         let rest: Vec<String> = words[..start].iter().chain(&words[end..]).cloned().collect();
         if has(&DERIVED, &words[end..]) {
             Says::Revision
-        } else if has(&KEY, &rest) {
+        } else if has(&KEY, &rest) || rest.last().is_some_and(|word| word == "k") {
             if has(&VENDORS, &words[end..]) { Says::Foreign } else { Says::WandbKey }
         } else if has(&DERIVED, &rest) || has(&IDENTIFIER, &rest) {
             Says::Revision

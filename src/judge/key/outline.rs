@@ -133,7 +133,7 @@ impl Reader<'_> {
 
     /// A bracket that a line of the same or a lesser depth follows was never closed, or was none.
     fn expire(&mut self, indent: usize, first: u8) {
-        if self.goes_on || matches!(first, b')' | b']' | b'}') {
+        if self.goes_on || matches!(first, b')' | b']' | b'}' | b'|') {
             return;
         }
         while let Some(top) = self.open.last()

@@ -20,7 +20,7 @@ const LINK: &[&str] = &[
     "then", "just", "please", "now", "new", "old", "current", "enter", "paste", "type", "put", "copy", "try", "export", "in",
     "on", "at", "key", "api", "token", "account", "login", "s", "which", "like", "so", "called", "equals", "want", "i", "ll",
     "into", "when", "asked", "prompted", "if", "you", "need", "hit", "of", "changed", "default", "one", "mine", "input", "log",
-    "rejected", "refused", "accepted", "invalid", "expired", "leaked", "found", "got", "given", "from", "env", "shared", "var",
+    "there", "rejected", "refused", "accepted", "invalid", "expired", "leaked", "found", "got", "given", "from", "env", "shared", "var",
 ];
 
 /// Words directly before a value that say what it is, whatever stands before them.
@@ -132,7 +132,9 @@ pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> 
     let line = memchr::memrchr(b'\n', &text[..value.start])?;
     let alone = |part: &[u8]| {
         let part = part.trim_ascii();
-        let part = part.strip_prefix(b"A:").unwrap_or(part);
+        let part = part.strip_prefix(b"A:").or_else(|| part.strip_prefix(b"Out[")).unwrap_or(part);
+        let digits = part.iter().take_while(|b| b.is_ascii_digit()).count();
+        let part = part[digits..].strip_prefix(b"]:").unwrap_or(part);
         part.len() <= 8 && !part.iter().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
     };
     let end = memchr::memchr(b'\n', &text[value.end..]).map_or(text.len(), |at| value.end + at);
@@ -154,7 +156,8 @@ pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> 
     let open = bare.ends_with([':', '=', '>', '?', '：']);
     let short = said.len() <= 6;
     // `echo $WANDB_API_KEY` prints it.
-    let printed = bare.rsplit(' ').next().and_then(|last| last.strip_prefix('$')).is_some_and(|name| {
+    let prompted = shown.starts_with("In [") && text[line..value.start].trim_ascii().starts_with(b"Out[");
+    let printed = prompted && phrase(&said).is_some() || bare.rsplit(' ').next().and_then(|last| last.strip_prefix('$')).is_some_and(|name| {
         Says::of(name.trim_matches(['{', '}', '"']).as_bytes()) == Says::WandbKey
     });
     let verdict = printed
@@ -317,8 +320,15 @@ fn is_wrapped(line: &[u8]) -> bool {
 /// The sentence from a value on.
 fn sentence_after(text: &[u8], start: usize) -> &[u8] {
     let text = &text[start..text.len().min(start + REACH)];
-    let end = (0..text.len()).find(|&at| {
-        matches!(&text[at..], [b'.' | b'!' | b'?' | b';', b' ' | b'\n', ..] | [b'\n', b'\n' | b'-' | b'*' | b'#' | b'|', ..] | [0, ..])
+    let mut line = 0;
+    let end = (0..text.len()).find(|&at| match &text[at..] {
+        [b'.' | b'!' | b'?' | b';', b' ' | b'\n', ..] | [b'\n', b'\n' | b'-' | b'*' | b'#' | b'|' | b'>' | b'[', ..] | [0, ..] => true,
+        [b'\n', ..] => {
+            let ends = !is_wrapped(&text[line..at]) && line > 0 || at < 2;
+            line = at + 1;
+            ends
+        }
+        _ => false,
     });
     &text[..end.unwrap_or(text.len())]
 }

@@ -47,7 +47,7 @@ fn by_cells(cells: &[&[u8]], own: usize, head: Option<&[&[u8]]>) -> Option<Verdi
         return named(cell);
     }
     if column == Some(Says::Key)
-        && let Some(cell) = others().filter(phrase).find(|cell| names::names_wandb(cell) || super::token::wandb_host(cell))
+        && let Some(cell) = others().find(|cell| super::token::wandb_host(cell) || (phrase(cell) && names::names_wandb(cell)))
     {
         return Some(Verdict::key(Confidence::High, Because::Within(format!("`{}`", super::shown(cell)))));
     }
@@ -61,17 +61,22 @@ fn cells(row: &[u8], separator: u8) -> Vec<&[u8]> {
         b'|' => row.strip_prefix(b"|").unwrap_or(row).strip_suffix(b"|").unwrap_or(row),
         _ => row,
     };
-    let bare = |cell: &'_ [u8]| -> usize { cell.len() };
     let mut cells = Vec::new();
-    for cell in row.split(|&b| b == separator) {
+    let mut quoted = false;
+    // A separator between double quotes is text.
+    let split = row.split(|&b| {
+        quoted ^= b == b'"';
+        b == separator && !quoted
+    });
+    for cell in split {
         let mut cell = cell.trim_ascii();
         loop {
-            let before = bare(cell);
+            let before = cell.len();
             cell = lead::unquote(cell);
             while let [b'*' | b'_', inner @ .., b'*' | b'_'] = cell {
                 cell = inner;
             }
-            if bare(cell) == before {
+            if cell.len() == before {
                 break;
             }
         }
