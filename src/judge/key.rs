@@ -228,9 +228,19 @@ impl<'t> KeyJudge<'t> {
         if depth > MAX_DEPTH {
             return None;
         }
-        if let Some(verdict) = token::read(text, value.clone()) {
-            return Some(verdict);
-        }
+        token::read(text, value.clone()).or_else(|| self.context(text, outline, spot, value, trail, depth))
+    }
+
+    /// As [`KeyJudge::read`], whatever word the value is part of.
+    fn context(
+        &self,
+        text: &[u8],
+        outline: &Outline,
+        spot: &Spot,
+        value: &Range<usize>,
+        trail: &mut Trail,
+        depth: usize,
+    ) -> Option<Verdict> {
         let mut start = value.start;
         if let Some(quote) = spot.string {
             let content = literal::content(text, quote, value);
@@ -254,6 +264,11 @@ impl<'t> KeyJudge<'t> {
                     if verdict.is_some() || inner.text.contains(&b'\n') {
                         return verdict;
                     }
+                }
+                // `Start-Process wandb -ArgumentList "login KEY"`.
+                let line = memchr::memrchr(b'\n', &text[..value.start]).map_or(0, |at| at + 1);
+                if command::logs_in(&text[line..value.start]) {
+                    return Some(Verdict::key(Confidence::High, Because::Command));
                 }
                 if trail.leaf != Some(Says::Key) {
                     return None;
@@ -280,7 +295,10 @@ impl<'t> KeyJudge<'t> {
         if matches!(lead.trim_ascii_end().last(), Some(b'+' | b'%' | b'.')) && command::logs_in(lead) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
-        if spot.frame.is_some() && spot.string.is_some() && command::logs_in(&text[start.saturating_sub(300)..start]) {
+        // `spawn("wandb", ["login", KEY])`: the words of the command are arguments.
+        let frames = std::iter::successors(spot.frame, |&frame| outline.frames[frame].parent).take(3);
+        let call = frames.map(|frame| outline.frames[frame].item).take_while(|item| start.saturating_sub(*item) < 300).last();
+        if call.is_some_and(|call| command::logs_in(&text[call.min(start)..start])) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
         if let Some(verdict) = netrc::read(text, value).or_else(|| command::of_revisions(text, value)) {
@@ -293,7 +311,7 @@ impl<'t> KeyJudge<'t> {
         if let Some(verdict) = command::read(text, value.clone()) {
             return Some(verdict);
         }
-        if command::heredoc_login(text, value) {
+        if command::heredoc_login(text, value) || command::lists_login(text, value) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
         table::read(text, value.clone())
@@ -312,7 +330,8 @@ impl<'t> KeyJudge<'t> {
     fn by_file(&self, value: &Range<usize>, trail: &Trail) -> Option<Verdict> {
         let key = || Some(Verdict::key(Confidence::Medium, Because::FileName));
         let named = matches!(trail.leaf, Some(Says::Key | Says::Nothing));
-        if trail.leaf == Some(Says::Wandb) && !self.file.holds_revisions() && self.file.may_name_services() {
+        let service = trail.leaf == Some(Says::Wandb) || (trail.ours && self.file.is_for_keys());
+        if service && !self.file.holds_revisions() && self.file.may_name_services() {
             return key();
         }
         if named && (self.file.is_wandb_settings() || self.file.is_for_wandb_key()) {

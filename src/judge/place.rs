@@ -54,12 +54,15 @@ impl File {
         locks || key::file_is_for_revisions(&self.name) || ["fetch_head", "orig_head", "packed-refs"].iter().any(|n| self.path.ends_with(n))
     }
 
+    /// Whether the file's name says that it holds keys, whosever: `api_keys.yaml`.
+    pub(super) fn is_for_keys(&self) -> bool {
+        key::file_is_for_keys(self.name.trim_start_matches('.').split('.').next().unwrap_or_default())
+    }
+
     /// Whether a bare `wandb: VALUE` in this file names a service and its key, as lists of keys and notes do.
     pub(super) fn may_name_services(&self) -> bool {
-        let stem = self.name.trim_start_matches('.').split('.').next().unwrap_or_default();
-        key::file_is_for_keys(stem)
+        self.is_for_keys()
             || matches!(self.site, Site::Chat | Site::Other)
-            || stem == "env"
             || self.path.ends_with(".env")
             || self.path.ends_with("secrets.toml")
     }

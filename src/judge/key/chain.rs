@@ -22,6 +22,8 @@ pub(super) struct Trail {
     pub(super) leaf: Option<Says>,
     /// Whether the nearest name is a phrase rather than an identifier.
     pub(super) phrase: bool,
+    /// Whether the nearest name has W&B's in it, among words that say neither key nor anything else: `wandb (jonas)`.
+    pub(super) ours: bool,
     /// Whether the value goes to whatever server is named nearest: an authorization header, the password of user `api`.
     pub(super) sent: bool,
     /// Names under which the value may be used elsewhere in the text.
@@ -38,12 +40,12 @@ impl Trail {
     /// Takes the next name outward, a path of names from its last part on.
     fn name(&mut self, name: &[u8]) -> Option<Verdict> {
         let name = name.trim_ascii();
+        if self.leaf.is_none() {
+            self.phrase = name.contains(&b' ');
+        }
         if name.contains(&b'/') && !name.starts_with(b"/") || memchr::memmem::find(name, b"://").is_some() {
             self.leaf.get_or_insert(Says::Other);
             return None;
-        }
-        if self.leaf.is_none() {
-            self.phrase = name.contains(&b' ');
         }
         if self.phrase || names::is_file(name) {
             return self.part(name);
@@ -59,7 +61,7 @@ impl Trail {
                 return Some(Verdict::key(Confidence::Medium, Because::Named(shown())));
             }
             Says::WandbKey => return Some(named(name)),
-            Says::Key if self.leaf == Some(Says::Wandb) => return Some(within(name)),
+            Says::Key if self.leaf == Some(Says::Wandb) || self.ours => return Some(within(name)),
             Says::Wandb | Says::Other if self.leaf == Some(Says::Key) && names::names_wandb(name) => {
                 return Some(within(name));
             }
@@ -74,6 +76,7 @@ impl Trail {
             }
             _ => {}
         }
+        self.ours |= says == Says::Other && self.leaf.is_none() && names::names_wandb(name);
         self.configures |= matches!(&*name.to_ascii_lowercase(), b"config" | b"hparams" | b"hyperparameters");
         self.sent |= self.open() && name.eq_ignore_ascii_case(b"authorization");
         let ours = says == Says::Wandb && self.through_call;
@@ -94,24 +97,34 @@ impl Trail {
     /// Takes what a sibling called `name`, `id`, `host` … says of the object that the value belongs to.
     fn label(&mut self, value: &[u8]) -> Option<Verdict> {
         let key = self.leaf == Some(Says::Key);
-        if !key && self.leaf != Some(Says::Nothing) || names::is_file(value) || has_hex(value) {
+        if !key && self.leaf != Some(Says::Nothing) || has_hex(value) {
             return None;
         }
+        if key && (token::wandb_host(value) || value.starts_with(b"wandb/")) {
+            return Some(within(value));
+        }
+        // A secret store names its secrets by paths: `projects/x/secrets/wandb-api-key`.
+        let name = value.rsplit(|&b| b == b'/').next().unwrap_or_default();
+        if memchr::memmem::find(value, b"://").is_some() || names::is_file(name) {
+            return None;
+        }
+        self.sent |= key && value == b"api";
         let shown = || format!("`{}`", super::shown(value));
+        let word = !value.contains(&b' ');
         match Says::of(value) {
-            Says::WandbKey if !value.contains(&b' ') || names::is_phrase(value) => Some(named(value)),
+            Says::WandbKey if word || names::is_phrase(value) => Some(named(value)),
             Says::Wandb => Some(Verdict::key(Confidence::Medium, Because::Named(shown()))),
             // `name: password` beside `value: VALUE` makes it the value of that name.
-            Says::Key if !key => {
+            Says::Key if word && !key => {
                 self.sent |= value.eq_ignore_ascii_case(b"authorization");
                 self.leaf = Some(Says::Key);
                 self.aliases.push(value.to_vec());
                 None
             }
-            Says::Revision if !key => Some(Verdict::not(format!("{} names a revision, a digest or an id", shown()))),
-            Says::Foreign if !key => Some(Verdict::not(format!("{} is somebody else's", shown()))),
-            _ if key && (names::names_wandb(value) || token::wandb_host(value)) => Some(within(value)),
-            Says::Other if !key => {
+            Says::Revision if word && !key => Some(Verdict::not(format!("{} names a revision, a digest or an id", shown()))),
+            Says::Foreign if word && !key => Some(Verdict::not(format!("{} is somebody else's", shown()))),
+            _ if key && names::names_wandb(value) => Some(within(value)),
+            Says::Other if word && !key => {
                 self.aliases.push(value.to_vec());
                 None
             }
@@ -155,7 +168,10 @@ impl<'t> Chain<'t, '_> {
                 return verdict;
             }
         }
-        let own = lead::read(&self.text[spot.item.min(value)..value]);
+        let mut own = lead::read(&self.text[spot.item.min(value)..value]);
+        if let Some(name) = spot.frame.is_none().then(|| unpacked(&self.text[self.outline.lines[spot.line].start..value])).flatten() {
+            own = Lead { names: vec![name], bound: true };
+        }
         if let Some(word) = own.names.first().filter(|_| !own.bound) {
             if let Some(keyword) = word.strip_prefix(b":") {
                 if let Some(verdict) = trail.name(keyword) {
@@ -352,7 +368,8 @@ impl<'t> Chain<'t, '_> {
         let positional = own.names.is_empty() && trail.leaf.is_none();
         let key = trail.leaf == Some(Says::Key);
         let logs_in = LOGS_IN.iter().any(|word| last.eq_ignore_ascii_case(word.as_bytes()));
-        if names::names_wandb(callee) || self.imports.iter().any(|name| imported(callee, name)) {
+        let weave = callee == b"weave.login" || callee == b"weave.init";
+        if weave || names::names_wandb(callee) || self.imports.iter().any(|name| imported(callee, name)) {
             let takes_key = Says::of(callee) == Says::WandbKey || logs_in;
             if (key && !trail.configures) || (takes_key && positional) {
                 return argument();
@@ -363,11 +380,11 @@ impl<'t> Chain<'t, '_> {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
         // `getenv("WANDB_API_KEY").orElse(KEY)`: what the value stands in for.
-        if FALLS_BACK.contains(&last)
-            && let Some(name) = lead::first_string(before)
-            && Says::of(name) == Says::WandbKey
-        {
-            return Some(named(name));
+        if FALLS_BACK.contains(&last) {
+            let literals = before.split(|b| matches!(b, b'"' | b'\'')).skip(1).step_by(2);
+            if let Some(name) = literals.into_iter().find(|name| Says::of(name) == Says::WandbKey) {
+                return Some(named(name));
+            }
         }
         // `run(["wandb", "login"], input=KEY)`.
         if trail.leaf == Some(Says::Nothing) && super::command::mentions_login(arguments) {
@@ -527,6 +544,19 @@ const FALLS_BACK: &[&[u8]] =
 
 /// Words before a value that hand it on.
 const PASSING: &[&[u8]] = &[b"return", b"yield", b"default", b"DEFAULT"];
+
+/// The name that an unpacked value is given, by its position: `first, second = "x", VALUE`.
+fn unpacked(line: &[u8]) -> Option<&[u8]> {
+    let equals = memchr::memchr(b'=', line)?;
+    let (left, right) = (&line[..equals], &line[equals + 1..]);
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b',' | b' ');
+    let names: Vec<&[u8]> = left.split(|&b| b == b',').map(<[u8]>::trim_ascii).collect();
+    let all = names.iter().all(|name| !name.is_empty() && !name.contains(&b' '));
+    if names.len() < 2 || !all || !left.iter().all(plain) {
+        return None;
+    }
+    names.get(top_level_commas(right)).copied()
+}
 
 /// Forms of Lisp that give a name to what follows it.
 const LISP: &[&[u8]] = &[b"def", b"setq ", b"setf ", b"setenv ", b"let "];

@@ -89,7 +89,7 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
     // An option for a key, or a user name and a key, in a command that names W&B.
     let word = &words[own];
     let inside = &text[word.span.start..value.start];
-    let user = inside.ends_with(b":") && before.last().is_some_and(|word| matches!(word.text, b"-u" | b"--user"));
+    let user = inside.ends_with(b":") && before.last().is_some_and(Word::option);
     let option = before.last().is_some_and(|word| {
         word.option() && (KEY_OPTIONS.contains(&word.text) || Says::of(word.text) == Says::Key)
     });
@@ -265,6 +265,18 @@ fn ends_line(text: &[u8], at: usize) -> bool {
     text[at..].iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r')).is_none_or(|&b| b == b'\n')
 }
 
+/// Whether the items of a list in YAML above a value are the words of that command.
+pub(super) fn lists_login(text: &[u8], value: &Range<usize>) -> bool {
+    let floor = value.start.saturating_sub(512);
+    let mut lines = text[floor..value.start].rsplit(|&b| b == b'\n');
+    let own = lines.next().unwrap_or_default();
+    let Some(indent) = own.iter().position(|b| *b == b'-').filter(|_| own.trim_ascii() == b"-") else { return false };
+    let above = lines.map_while(|line| line.get(indent..)?.strip_prefix(b"- "));
+    let mut words: Vec<Word> = above.take(12).map(|item| Word { text: lead::unquote(item.trim_ascii()), span: 0..0 }).collect();
+    words.reverse();
+    before_logs_in(&words)
+}
+
 /// Whether a text holds the command that logs in to W&B.
 pub(super) fn mentions_login(text: &[u8]) -> bool {
     let mut words = text.split(|b| b.is_ascii_whitespace() || b"\"'[](),".contains(b)).filter(|word| !word.is_empty());
@@ -289,7 +301,7 @@ mod tests {
 
     fn verdict(text: &str) -> Option<bool> {
         let at = text.find("KEY").expect("a marked place");
-        read(text.as_bytes(), at..at + 3).map(|verdict| matches!(verdict, Verdict::Key { .. }))
+        of_revisions(text.as_bytes(), &(at..at + 3)).or_else(|| read(text.as_bytes(), at..at + 3)).map(|verdict| matches!(verdict, Verdict::Key { .. }))
     }
 
     #[test]

@@ -18,6 +18,9 @@ const NEAR: usize = 600;
 /// The most occurrences that are looked at.
 const MAX_OCCURRENCES: usize = 20_000;
 
+/// Which undecided candidates go by a name.
+type Names = HashMap<Vec<u8>, Vec<usize>>;
+
 static WANDB: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i-u)wandb|weights.{0,8}bias|w[nb]?b_(?:api|key|token)"));
 static IMPORTS: LazyLock<Regex> = LazyLock::new(|| {
     compile(r"(?-u)\bimport[ \t]+wandb[ \t]+as[ \t]+(\w+)|\bfrom[ \t]+wandb[\w.]*[ \t]+import[ \t]+([\w \t,]+)|\b(\w+)[ \t]*=[ \t]*(?:wandb\.(?:Api|login)\b|require\(['\x22]@?wandb|importlib\.import_module\(['\x22]wandb)")
@@ -47,7 +50,7 @@ pub(super) fn imports(text: &[u8]) -> Vec<Vec<u8>> {
 impl KeyJudge<'_> {
     /// Decides the undecided by what becomes of their names.
     pub(super) fn follow(&self, judged: &mut [Option<Judged>], trails: &[Trail], outline: &Outline) {
-        let mut names: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+        let mut names: Names = HashMap::new();
         for (nth, one) in judged.iter_mut().enumerate() {
             let Some(one) = one.as_mut().filter(|one| one.verdict.is_none()) else { continue };
             for alias in trails[nth].aliases.iter().map(|alias| last_name(alias)).chain(anchor(self.text, one.credential.start)) {
@@ -57,10 +60,19 @@ impl KeyJudge<'_> {
                 }
             }
         }
-        if names.is_empty() {
-            return;
+        // A value may take one more name on its way: `a = "…"; b = a; wandb.login(key=b)`.
+        for _ in 0..2 {
+            if names.is_empty() {
+                return;
+            }
+            names = self.step(judged, &names, outline);
         }
-        let occurrences = self.occurrences(&names);
+    }
+
+    /// Decides what the uses of `names` decide; tells the names that they are given on.
+    fn step(&self, judged: &mut [Option<Judged>], names: &Names, outline: &Outline) -> Names {
+        let mut next: Names = HashMap::new();
+        let occurrences = self.occurrences(names);
         let starts: Vec<usize> = occurrences.iter().map(|(start, _, _)| *start).collect();
         let (_, spots) = Outline::read(self.text, &starts);
         for ((start, end, name), spot) in occurrences.into_iter().zip(spots) {
@@ -75,7 +87,7 @@ impl KeyJudge<'_> {
             if shorthand && Says::of(&name) == Says::Key {
                 trail.leaf = Some(Says::Key);
             }
-            let verdict = self.read(self.text, outline, &spot, &(start..end), &mut trail, 0);
+            let verdict = self.context(self.text, outline, &spot, &(start..end), &mut trail, 0);
             if let Some(Verdict::Key { .. }) = verdict {
                 for &nth in waiting {
                     if let Some(one) = judged[nth].as_mut().filter(|one| one.verdict.is_none()) {
@@ -83,12 +95,17 @@ impl KeyJudge<'_> {
                         one.verdict = Some(Verdict::key(Confidence::High, because));
                     }
                 }
+            } else if verdict.is_none() {
+                for alias in trail.aliases.iter().map(|alias| last_name(alias)).filter(|alias| !names.contains_key(*alias)) {
+                    next.entry(alias.to_vec()).or_default().extend(waiting);
+                }
             }
         }
+        next
     }
 
     /// Where the names are used near a word for W&B: the whole expression, and the name. Sorted by their beginning.
-    fn occurrences(&self, names: &HashMap<Vec<u8>, Vec<usize>>) -> Vec<(usize, usize, Vec<u8>)> {
+    fn occurrences(&self, names: &Names) -> Vec<(usize, usize, Vec<u8>)> {
         let text = self.text;
         let mut found = Vec::new();
         let mut read_to = 0;

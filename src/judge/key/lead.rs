@@ -14,7 +14,7 @@ pub(super) struct Lead<'t> {
 const TYPES: &[&str] = &[
     "string", "str", "String", "&str", "&'static", "char", "char*", "*char", "text", "Text", "varchar", "any", "Any", "auto",
     "val", "final", "const", "constexpr", "SecretStr", "Optional", "Union", "Final", "bytes", "byte", "object", "var", "let",
-    "static", "readonly", "unset", "u8", "std::string", "std::string_view", "CharSequence",
+    "static", "readonly", "unset", "u8", "std::string", "std::string_view", "CharSequence", "None", "null", "undefined", "nil",
 ];
 
 /// Words that hand a value on unchanged, so that what stands before them names it.
@@ -99,6 +99,13 @@ fn operator(rest: &[u8]) -> Option<(&[u8], &'static [u8])> {
             return Some((before, fallback));
         }
     }
+    // `##vso[task.setvariable variable=NAME]VALUE`: the properties of a logging command name what follows them.
+    if let Some(properties) = rest.strip_suffix(b"]")
+        && let Some(before) = properties.iter().rposition(|b| *b == b'=')
+        && (properties[..before].ends_with(b"variable") || properties[..before].ends_with(b"name"))
+    {
+        return Some((&properties[before + 1..], b"="));
+    }
     // Kotlin pairs a name and a value by a word.
     if let Some(before) = rest.strip_suffix(b" to").filter(|before| before.ends_with(b"\"")) {
         return Some((before, b"=>"));
@@ -155,6 +162,7 @@ fn name_before<'t>(whole: &'t [u8], operator: &[u8]) -> Option<(&'t [u8], &'t [u
                 let word = word_before(end)?;
                 let start = word.as_ptr() as usize - stripped.as_ptr() as usize;
                 let left = stripped[..start].trim_ascii_end();
+                let left = left.strip_suffix(b"|").map_or(left, <[u8]>::trim_ascii_end);
                 let typed = std::str::from_utf8(word).is_ok_and(|word| TYPES.contains(&word));
                 // `key: str = …` and `key:str=…` name what stands before the colon; `cmd: KEY=…` does not.
                 let annotates = typed || before.len() < whole.len() || start == left.len();

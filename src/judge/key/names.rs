@@ -70,7 +70,7 @@ const NO_CREDENTIAL: &[&str] = &[
 
 /// Whose secret it is when it is not ours.
 const VENDORS: &[&str] = &[
-    "github", "gh", "ghp", "gitlab", "bitbucket", "hf", "huggingface", "openai", "anthropic", "claude", "aws", "azure",
+    "github", "gh", "ghp", "gitlab", "bitbucket", "hf", "huggingface", "anthropic", "claude", "aws", "azure",
     "gcp", "google", "slack", "discord", "neptune", "comet", "clearml", "mlflow", "kaggle", "docker", "dockerhub", "npm",
     "pypi", "sentry", "datadog", "heroku", "mailgun", "sendgrid", "twilio", "stripe", "cohere", "replicate", "deepseek",
     "mistral", "gemini", "circleci", "codecov", "coveralls", "telegram", "vercel", "netlify", "digitalocean",
@@ -89,7 +89,7 @@ const NOTHING: &[&str] = &[
     "args", "argv", "command", "cmd", "env", "envs", "environment", "variable", "variables", "vars", "var", "envvars",
     "config", "params", "parameters", "parameter", "headers", "header", "body", "options", "kwargs", "input", "inputs",
     "output", "result", "string", "str", "const", "literal", "raw", "plain", "plaintext", "initial", "initialvalue",
-    "defaults", "td", "code", "unset", "fallback", "otherwise", "missing", "def", "alternative", "orelse",
+    "defaults", "td", "code", "properties", "props", "spec", "attributes", "attrs", "fields", "settings", "unset", "fallback", "otherwise", "missing", "def", "alternative", "orelse",
 ];
 
 impl Says {
@@ -215,7 +215,10 @@ fn words(name: &[u8]) -> Vec<String> {
         }
         spaced.extend(c.to_lowercase());
     }
-    for ampersand in ["w&b", "w & b", "w&amp;b", "w\\u0026b", "w\\&b"] {
+    for ampersand in ["&amp;", "\\u0026", "\\&"] {
+        spaced = spaced.replace(ampersand, "&");
+    }
+    for ampersand in ["w&b", "w & b"] {
         spaced = spaced.replace(ampersand, " wandb ");
     }
     let mut words = Vec::new();
@@ -288,7 +291,7 @@ mod tests {
             ("wandb_project", Other), ("wandb_run_id", Revision), ("WANDB_COMMIT", Revision), ("wandb_sha", Revision),
             ("wandb_api_key_hash", Revision), ("wandb_key_sha1", Revision), ("wandb_cache_key", Revision),
             ("wandb_version", Revision), ("key", Key), ("apiKey", Key), ("access_token", Key), ("password", Key),
-            ("GITHUB_TOKEN", Foreign), ("wandb_github_token", Foreign), ("openai_api_key", Foreign), ("hashed_secret", Revision),
+            ("GITHUB_TOKEN", Foreign), ("wandb_github_token", Foreign), ("hf_token", Foreign), ("hashed_secret", Revision),
             ("public_key", Other), ("value", Nothing), ("defaultValue", Nothing), ("env", Nothing), ("0", Nothing),
             ("commit", Revision), ("id", Revision), ("new_and_better", Other), ("loss", Other), ("wb", Other),
         ] {

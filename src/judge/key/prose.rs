@@ -36,7 +36,7 @@ const LOGIN: &[&str] = &["logged", "logging", "signin", "authenticating", "autho
 const ABOUT_REVISIONS: &[&str] = &[
     "merge", "merged", "checkout", "cherry", "branch", "pr", "pull", "diff", "patch", "release", "released", "introduced",
     "bisect", "regression", "since", "build", "changelog", "head", "blame", "revert", "reverted", "bump", "bumped", "upstream",
-    "fix", "fixes", "fixed", "refactor", "artifact", "run", "pinned", "tag", "image",
+    "fix", "fixes", "fixed", "refactor", "artifact", "pinned", "tag", "image",
 ];
 
 /// A word of a sentence, in small letters.
@@ -82,6 +82,10 @@ pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Ve
         return None;
     }
     let end = before.trim_end();
+    // What an identifier names is program text or a log's field; a sentence may lie before it, but no code.
+    if trail.leaf.is_some_and(|leaf| leaf != Says::Nothing) && !trail.phrase && is_code(&before) {
+        return None;
+    }
     let bound = end.ends_with([':', '=', '>', '：']);
     let copula = left.last().is_some_and(|word| COPULA.contains(&word.text.as_str()));
     if let Some((start, end)) = phrase(&left) {
@@ -186,6 +190,7 @@ pub(super) fn comment_beside(text: &[u8], value: &Range<usize>, leaf: Option<Say
         let said = words(&shown);
         let says = match leaf {
             Some(Says::Key) => names::names_wandb(comment) && said.len() <= 12,
+            Some(Says::Wandb) => names::names_key(comment) && said.len() <= 12,
             _ => phrase(&said).is_some() && said.len() <= 8 && (names::is_phrase(comment) || said.len() <= 4),
         };
         (says && !said.iter().any(Word::about_revisions))
@@ -195,9 +200,8 @@ pub(super) fn comment_beside(text: &[u8], value: &Range<usize>, leaf: Option<Say
 
 /// The comment that follows on a line.
 fn comment_in(rest: &[u8]) -> Option<&[u8]> {
-    let at = rest.iter().position(|b| matches!(b, b'#' | b'/' | b';' | b'<' | b'-'))?;
-    let rest = &rest[at..];
-    ["#", "//", "/*", "<!--", "--", ";"].iter().find_map(|sign| rest.strip_prefix(sign.as_bytes()))
+    let signs = [" #", " //", " /*", "<!--", " -- ", " ;"];
+    signs.iter().find_map(|sign| memchr::memmem::find(rest, sign.as_bytes()).map(|at| &rest[at + sign.len()..]))
 }
 
 /// Where a phrase that means W&B's key begins and ends among words: a word for W&B and a word for a key, close together.
@@ -206,7 +210,8 @@ fn phrase(words: &[Word]) -> Option<(usize, usize)> {
         let part: Vec<&str> = words.iter().skip(at).take(length).map(|word| word.text.as_str()).collect();
         part.len() == length && names::names_wandb(part.join(" ").as_bytes())
     };
-    let length = |at: usize| (1..=3).find(|&length| joined(at, length));
+    let begins = |at: usize| ["w", "weight", "weights"].contains(&words[at].text.as_str());
+    let length = |at: usize| (1..=if begins(at) { 3 } else { 1 }).find(|&length| joined(at, length));
     let key = |at: usize| {
         let word = words[at].text.as_str();
         let next = words.get(at + 1).map_or("", |word| word.text.as_str());
@@ -240,8 +245,10 @@ fn is_code(text: &str) -> bool {
 /// The text without the tags of markup, and with its commonest character references undone.
 fn plain(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
+    let text = text.trim_start();
+    let text = ["- [ ] ", "- [x] ", "* [ ] ", "[ ] ", "[x] "].iter().find_map(|sign| text.strip_prefix(sign)).unwrap_or(text);
     let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_ref();
+    let mut rest = text;
     while let Some(open) = rest.find('<') {
         out.push_str(&rest[..open]);
         let tag = &rest[open + 1..];
@@ -256,10 +263,16 @@ fn plain(text: &[u8]) -> String {
             }
         }
     }
-    // A tag that the value cuts in two.
+    // A tag that the value cuts in two; a command of TeX.
     let cut = rest.find('>').filter(|&at| at < 30 && rest[..at].starts_with('/') && out.is_empty());
     out.push_str(cut.map_or(rest, |at| &rest[at + 1..]));
-    out.replace("&amp;", "&").replace("&quot;", "\"").replace("\\&", "&")
+    let mut out = out.replace("&amp;", "&").replace("&quot;", "\"").replace("\\&", "&");
+    if out.ends_with('{')
+        && let Some(command) = out.rfind('\\')
+    {
+        out.truncate(command);
+    }
+    out
 }
 
 /// The words of a text in small letters; `W&B` stays whole, and scripts without spaces part from ASCII.
@@ -297,7 +310,9 @@ fn sentence_before(text: &[u8], end: usize) -> &[u8] {
                 let next = tail.trim_ascii_start();
                 let blank = &tail[..tail.len() - next.len()];
                 let line = text[from..at].rsplit(|&b| b == b'\n').next().unwrap_or_default();
-                blank.contains(&b'\n') || !is_wrapped(line) || matches!(next, [b'-' | b'*' | b'#' | b'>' | b'|' | b'+', ..]) && next.get(1) == Some(&b' ')
+                let item = matches!(next, [b'-' | b'*' | b'#' | b'>' | b'|' | b'+', b' ', ..]);
+                let stamped = matches!(next.first(), Some(b'[' | b'0'..=b'9')) && next.len() > 50;
+                blank.contains(&b'\n') || !is_wrapped(line) || item || stamped
             }
             [0, ..] => true,
             _ => false,
@@ -313,8 +328,9 @@ fn sentence_before(text: &[u8], end: usize) -> &[u8] {
 fn is_wrapped(line: &[u8]) -> bool {
     let line = line.trim_ascii();
     let last = line.last().copied().unwrap_or_default();
+    let hex = line.iter().rev().take_while(|b| b.is_ascii_hexdigit()).count() >= 40;
     let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count();
-    words >= 3 && (last.is_ascii_alphanumeric() || matches!(last, b',' | b':' | b'&' | b'"')) && !is_code(&String::from_utf8_lossy(line))
+    words >= 3 && !hex && (last.is_ascii_alphanumeric() || matches!(last, b',' | b':' | b'&' | b'"')) && !is_code(&String::from_utf8_lossy(line))
 }
 
 /// The sentence from a value on.
@@ -322,9 +338,11 @@ fn sentence_after(text: &[u8], start: usize) -> &[u8] {
     let text = &text[start..text.len().min(start + REACH)];
     let mut line = 0;
     let end = (0..text.len()).find(|&at| match &text[at..] {
-        [b'.' | b'!' | b'?' | b';', b' ' | b'\n', ..] | [b'\n', b'\n' | b'-' | b'*' | b'#' | b'|' | b'>' | b'[', ..] | [0, ..] => true,
-        [b'\n', ..] => {
-            let ends = !is_wrapped(&text[line..at]) && line > 0 || at < 2;
+        [b'.' | b'!' | b'?' | b';', b' ' | b'\n' | b'<', ..] | [0, ..] => true,
+        [b'\n', tail @ ..] => {
+            // Only a line that was broken because it was full goes on below.
+            let goes_on = tail.trim_ascii_start().first().is_some_and(|b| b.is_ascii_lowercase()) && !tail.starts_with(b"\n");
+            let ends = !goes_on || (line > 0 && !is_wrapped(&text[line..at]));
             line = at + 1;
             ends
         }
