@@ -87,11 +87,7 @@ impl Before {
             Some(newline) => (&passed[newline + 1..], 0),
             None => (passed, self.columns),
         };
-        Before {
-            bytes: self.bytes + passed.len() as u64,
-            lines: self.lines + lines,
-            columns: columns + scalars(tail),
-        }
+        Before { bytes: self.bytes + passed.len() as u64, lines: self.lines + lines, columns: columns + scalars(tail) }
     }
 }
 
@@ -109,12 +105,7 @@ impl Text<'_> {
     pub fn place(&self, span: Range<usize>) -> Place {
         let start = self.before.after(&self.bytes[..span.start]);
         let end = start.after(&self.bytes[span]);
-        Place {
-            line: start.lines + 1,
-            column: start.columns + 1,
-            end_line: end.lines + 1,
-            end_column: end.columns + 1,
-        }
+        Place { line: start.lines + 1, column: start.columns + 1, end_line: end.lines + 1, end_column: end.columns + 1 }
     }
 }
 

@@ -162,7 +162,10 @@ pub(crate) enum FailOn {
 
 /// A number of bytes, with K, M or G for powers of 1024.
 fn size(text: &str) -> Result<u64, String> {
-    let (number, unit) = match text.trim_end_matches(['b', 'B']).split_at_checked(text.trim_end_matches(['b', 'B']).len().saturating_sub(1)) {
+    let (number, unit) = match text
+        .trim_end_matches(['b', 'B'])
+        .split_at_checked(text.trim_end_matches(['b', 'B']).len().saturating_sub(1))
+    {
         Some((number, "k" | "K")) => (number, 1 << 10),
         Some((number, "m" | "M")) => (number, 1 << 20),
         Some((number, "g" | "G")) => (number, 1 << 30),

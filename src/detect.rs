@@ -61,7 +61,7 @@ pub fn candidates(text: &[u8], within: Range<usize>) -> Vec<Candidate> {
 fn in_run(text: &[u8], run: Range<usize>, found: &mut Vec<Candidate>) {
     let start = run.start + escape_tail(text, run.clone());
     let word = &text[start..run.end];
-    if word.len() == Format::Legacy.len() {
+    if word.len() == Format::Legacy.length() {
         if word.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             found.push(Candidate {
                 shape: Shape::Key(Format::Legacy),
@@ -126,7 +126,7 @@ fn escape_tail(text: &[u8], run: Range<usize>) -> usize {
             Some(b'0'..=b'7') if word.len() > 3 => {
                 // `\0`, `\33`, `\033`: as many octal digits as leave a key behind them.
                 let octal = word.iter().take(3).take_while(|b| matches!(b, b'0'..=b'7')).count();
-                let over = word.len() % Format::Legacy.len();
+                let over = word.len() % Format::Legacy.length();
                 if (1..=octal).contains(&over) { over } else { 0 }
             }
             Some(b'a' | b'b' | b'e' | b'f' | b'n' | b'r' | b't' | b'v') => 1,
@@ -135,7 +135,7 @@ fn escape_tail(text: &[u8], run: Range<usize>) -> usize {
         b'%' if hex(word.get(..2)) => 2,
         // Quoted-printable writes capitals; `KEY=3d…` in small letters is an assignment.
         b'=' if word.get(..2).is_some_and(|b| b.iter().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F')))
-            && word.len() == Format::Legacy.len() + 2 =>
+            && word.len() == Format::Legacy.length() + 2 =>
         {
             2
         }
@@ -158,8 +158,8 @@ fn colour_tail(text: &[u8], run: Range<usize>) -> usize {
     if escaped { digits + 1 } else { 0 }
 }
 
-const _: () = assert!(MIN_RUN <= Format::Legacy.len());
-const _: () = assert!(V1_START.len() + V1_ID + 1 + V1_SECRET == Format::V1.len());
+const _: () = assert!(MIN_RUN <= Format::Legacy.length());
+const _: () = assert!(V1_START.len() + V1_ID + 1 + V1_SECRET == Format::V1.length());
 
 #[cfg(test)]
 mod tests {
@@ -173,7 +173,9 @@ mod tests {
     fn a_complete_escape_is_a_boundary() {
         let key = "3f".repeat(20);
         let legacy = Shape::Key(Format::Legacy);
-        for before in ["\\n", "\\t", "\\\"", "\\u003d", "\\x3d", "%3D", "%3d", "=3D", "\\\\n", "\x1b[32m", "\\u001b[1;32m"] {
+        for before in
+            ["\\n", "\\t", "\\\"", "\\u003d", "\\x3d", "%3D", "%3d", "=3D", "\\\\n", "\x1b[32m", "\\u001b[1;32m"]
+        {
             assert_eq!(shapes(&format!("{before}{key}")), [(legacy, before.len(), None)], "{before}");
             let local = format!("{before}local-{key}");
             assert_eq!(shapes(&local), [(legacy, before.len() + 6, Some(before.len()))], "{local}");

@@ -44,12 +44,7 @@ pub struct Key {
 
 impl From<&Secret<'_>> for Key {
     fn from(secret: &Secret<'_>) -> Self {
-        Key {
-            format: secret.format(),
-            prefix: secret.prefix(),
-            id: secret.id(),
-            fingerprint: secret.fingerprint(),
-        }
+        Key { format: secret.format(), prefix: secret.prefix(), id: secret.id(), fingerprint: secret.fingerprint() }
     }
 }
 

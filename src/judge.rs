@@ -131,7 +131,7 @@ impl Judge<'_> {
         let v1 = memchr::memmem::find(bytes, b"wandb_v");
         let shown = match v1 {
             Some(at) => KeyId::of(&bytes[at..], Format::V1),
-            None => KeyId::of(&bytes[bytes.len() - Format::Legacy.len()..], Format::Legacy),
+            None => KeyId::of(&bytes[bytes.len() - Format::Legacy.length()..], Format::Legacy),
         };
         let (snippet, line_digest) = mask::snippet(text, point, Some(&format!("[{shown}]")));
         Finding {

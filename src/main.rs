@@ -210,7 +210,12 @@ fn explain(rules: &RuleSet, what: &Path) -> Result<u8> {
         match opinion {
             Opinion::Finding(finding) => {
                 let (rule, evidence) = (&finding.rule.id, &finding.evidence);
-                writeln!(out, "{shown}:{line}:{}: {}[{rule}]: {evidence}", finding.place.column, finding.severity().name())?;
+                writeln!(
+                    out,
+                    "{shown}:{line}:{}: {}[{rule}]: {evidence}",
+                    finding.place.column,
+                    finding.severity().name()
+                )?;
                 writeln!(out, "  {}", finding.snippet.text)?;
                 writeln!(out, "  `wandward explain {rule}` says why that matters")?;
             }

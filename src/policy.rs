@@ -22,12 +22,7 @@ pub struct UnknownName {
 
 impl Policy {
     /// `select` and `ignore` name rules or groups; nothing selected means everything.
-    pub fn new(
-        rules: &RuleSet,
-        select: Vec<String>,
-        ignore: Vec<String>,
-        inline: bool,
-    ) -> Result<Policy, UnknownName> {
+    pub fn new(rules: &RuleSet, select: Vec<String>, ignore: Vec<String>, inline: bool) -> Result<Policy, UnknownName> {
         for name in select.iter().chain(&ignore) {
             if rules.get(name).is_none() && !Group::ALL.iter().any(|group| group.name() == name) {
                 let nearest = rules.nearest(name).map(str::to_owned);

@@ -176,8 +176,7 @@ impl Rule {
         let head = example::blocks(page)
             .find(|block| block.info == "toml rule")
             .ok_or_else(|| missing("`toml rule` block"))?;
-        let head: Head =
-            toml::from_str(head.text).map_err(|e| wrong(format!("in the rule block: {}", e.message())))?;
+        let head: Head = toml::from_str(head.text).map_err(|e| wrong(format!("in the rule block: {}", e.message())))?;
         let kind = match (head.kind, head.site) {
             (HeadKind::Exposure, Some(site)) => Kind::Exposure(site),
             (HeadKind::Exposure, None) => return Err(missing("`site` for an exposure")),

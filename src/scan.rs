@@ -60,13 +60,8 @@ impl Scan<'_> {
             path.is_some_and(|path| objects.holds(&path, id))
         };
         let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
-        let worker = || Worker {
-            scan: self,
-            judge: &judge,
-            reader: Reader::default(),
-            own: Outcome::default(),
-            all: &outcome,
-        };
+        let worker =
+            || Worker { scan: self, judge: &judge, reader: Reader::default(), own: Outcome::default(), all: &outcome };
         match input {
             Input::Tree(tree) => tree.walk(worker)?,
             Input::Stdin(name) => worker().stdin(name.as_deref()),
@@ -80,7 +75,8 @@ impl Scan<'_> {
     pub fn text(&self, path: &str, text: &[u8]) -> Outcome {
         let judge = Judge { rules: self.rules, policy: self.policy, is_object: &|_, _| false };
         let outcome = Mutex::new(Outcome::default());
-        let mut worker = Worker { scan: self, judge: &judge, reader: Reader::default(), own: Outcome::default(), all: &outcome };
+        let mut worker =
+            Worker { scan: self, judge: &judge, reader: Reader::default(), own: Outcome::default(), all: &outcome };
         let origin = Origin { kind: Kind::File, path: path.as_bytes().to_vec() };
         worker.bytes(&origin, text);
         worker.count(text.len() as u64);
@@ -270,7 +266,10 @@ impl Drop for Worker<'_, '_> {
 
 /// Runs the examples of a rule's page, in their order: a bad block must give exactly one finding, by this rule; a good one
 /// none at all. The error says what came out instead.
-pub fn check_page(rules: &RuleSet, rule: &crate::rule::Rule) -> Result<Vec<Result<(), String>>, crate::policy::UnknownName> {
+pub fn check_page(
+    rules: &RuleSet,
+    rule: &crate::rule::Rule,
+) -> Result<Vec<Result<(), String>>, crate::policy::UnknownName> {
     let policy = Policy::new(rules, Vec::new(), Vec::new(), true)?;
     let progress = Progress::default();
     let scan = Scan { rules, policy: &policy, progress: &progress, found: &|_| {} };

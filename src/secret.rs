@@ -26,7 +26,7 @@ impl Format {
     }
 
     /// The length in bytes, without an on-prem prefix.
-    pub const fn len(self) -> usize {
+    pub const fn length(self) -> usize {
         match self {
             Format::Legacy => 40,
             Format::V1 => 86,
@@ -43,7 +43,7 @@ pub struct Secret<'t> {
 impl<'t> Secret<'t> {
     /// `text` is the credential with its prefix and dash, if it has one; it must end with a key of `format`.
     pub fn new(text: &'t [u8], format: Format) -> Self {
-        debug_assert!(text.len() >= format.len());
+        debug_assert!(text.len() >= format.length());
         Secret { text, format }
     }
 
@@ -54,14 +54,14 @@ impl<'t> Secret<'t> {
 
     /// The on-prem prefix without its dash.
     pub fn prefix(&self) -> Option<String> {
-        let prefix = &self.text[..self.text.len() - self.format.len()];
+        let prefix = &self.text[..self.text.len() - self.format.length()];
         let prefix = prefix.strip_suffix(b"-")?;
         Some(String::from_utf8_lossy(prefix).into_owned())
     }
 
     /// The public part of the key.
     pub fn id(&self) -> KeyId {
-        KeyId::of(&self.text[self.text.len() - self.format.len()..], self.format)
+        KeyId::of(&self.text[self.text.len() - self.format.length()..], self.format)
     }
 
     /// The identity of the key, the same everywhere and for ever.
@@ -89,7 +89,6 @@ impl KeyId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
 }
 
 impl fmt::Display for KeyId {

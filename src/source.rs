@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn pieces_cover_every_byte_once_and_places_go_on() {
         for size in [0, 1, START, START + 1, WHOLE - 1, WHOLE, WHOLE + 1, WHOLE + WINDOW, 3 * WHOLE + 12_345] {
-            let bytes: Vec<u8> = (0..size).map(|at| if at % 97 == 0 { b'\n' } else { b'a' + (at % 23) as u8 }).collect();
+            let bytes: Vec<u8> =
+                (0..size).map(|at| if at % 97 == 0 { b'\n' } else { b'a' + (at % 23) as u8 }).collect();
             let mut reader = Reader::default();
             let mut next = 0u64;
             let read = reader

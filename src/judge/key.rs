@@ -297,7 +297,8 @@ impl<'t> KeyJudge<'t> {
         }
         // `spawn("wandb", ["login", KEY])`: the words of the command are arguments.
         let frames = std::iter::successors(spot.frame, |&frame| outline.frames[frame].parent).take(3);
-        let call = frames.map(|frame| outline.frames[frame].item).take_while(|item| start.saturating_sub(*item) < 300).last();
+        let call =
+            frames.map(|frame| outline.frames[frame].item).take_while(|item| start.saturating_sub(*item) < 300).last();
         if call.is_some_and(|call| command::logs_in(&text[call.min(start)..start])) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
@@ -395,7 +396,9 @@ mod tests {
 
     #[test]
     fn every_spelling_of_wandb_passes_the_gate() {
-        for text in ["WandB", "w&b", "W &amp; B", "Weights & Biases", "weights_and_biases", "WB_API_KEY", "w_and_b", "wb-token"] {
+        for text in
+            ["WandB", "w&b", "W &amp; B", "Weights & Biases", "weights_and_biases", "WB_API_KEY", "w_and_b", "wb-token"]
+        {
             assert!(GATE.is_match(text.as_bytes()), "{text}");
         }
         assert!(!GATE.is_match(b"a new bandwidth"));

@@ -132,7 +132,11 @@ fn cut(line: &[u8], mark: Range<usize>) -> Snippet {
     let before_room = room - shown_after.chars().count();
     let before_count = before.chars().count();
     let shown_before: String = if before_count > before_room {
-        ['…'].into_iter().chain(before.chars().skip(before_count - before_room.saturating_sub(1))).take(before_room).collect()
+        ['…']
+            .into_iter()
+            .chain(before.chars().skip(before_count - before_room.saturating_sub(1)))
+            .take(before_room)
+            .collect()
     } else {
         before
     };

@@ -50,8 +50,11 @@ impl File {
 
     /// Whether the file's name says that it holds revisions or digests: `SHA1SUMS`, `.git-blame-ignore-revs`, `x.sha1`.
     pub(super) fn holds_revisions(&self) -> bool {
-        let locks = self.path.ends_with(".lock") || ["package-lock.json", "go.sum", "yarn.lock", "pnpm-lock.yaml"].iter().any(|n| self.path.ends_with(n));
-        locks || key::file_is_for_revisions(&self.name) || ["fetch_head", "orig_head", "packed-refs"].iter().any(|n| self.path.ends_with(n))
+        let locks = self.path.ends_with(".lock")
+            || ["package-lock.json", "go.sum", "yarn.lock", "pnpm-lock.yaml"].iter().any(|n| self.path.ends_with(n));
+        locks
+            || key::file_is_for_revisions(&self.name)
+            || ["fetch_head", "orig_head", "packed-refs"].iter().any(|n| self.path.ends_with(n))
     }
 
     /// Whether the file's name says that it holds keys, whosever: `api_keys.yaml`.
@@ -104,42 +107,69 @@ fn by_path(path: &str) -> Option<Site> {
         return Some(Site::Settings);
     }
     let run = ["/wandb/run-", "/wandb/offline-run-", "/wandb/latest-run/", "/wandb/sweep-", "/.wandb/run-"];
-    if run.iter().any(|run| within(run)) || extension == "wandb" || path.ends_with("wandb/debug.log") || path.ends_with("wandb/debug-internal.log") {
+    if run.iter().any(|run| within(run))
+        || extension == "wandb"
+        || path.ends_with("wandb/debug.log")
+        || path.ends_with("wandb/debug-internal.log")
+    {
         return Some(Site::RunFolder);
     }
     if name.ends_with("_history")
-        || is(&[".histfile", ".history", "consolehost_history.txt", ".rhistory", "history.sqlite", "history.txt", ".zhistory"])
+        || is(&[
+            ".histfile",
+            ".history",
+            "consolehost_history.txt",
+            ".rhistory",
+            "history.sqlite",
+            "history.txt",
+            ".zhistory",
+        ])
         || within("/.local/share/fish/")
         || within("/.zsh_sessions/")
     {
         return Some(Site::History);
     }
     let editor = [
-        "/.vscode/", "/.vscode-server/", "/.idea/", "/.cursor/", "/.zed/", "/.continue/", "/.windsurf/", "/.codeium/", "/.codex/",
-        "/.gemini/", "/.claude/", "/.devcontainer/", "/.fleet/", "/.roo/", "/.kiro/", "/.opencode/", "/.amazonq/", "/sublime-text/",
+        "/.vscode/", "/.vscode-server/", "/.idea/", "/.cursor/", "/.zed/", "/.continue/", "/.windsurf/", "/.codeium/",
+        "/.codex/", "/.gemini/", "/.claude/", "/.devcontainer/", "/.fleet/", "/.roo/", "/.kiro/", "/.opencode/",
+        "/.amazonq/", "/sublime-text/",
     ];
     if editor.iter().any(|folder| within(folder))
         || is(&[
-            "mcp.json", ".mcp.json", "claude_desktop_config.json", ".claude.json", "mcp_config.json", "mcp_settings.json",
-            "cline_mcp_settings.json", "devcontainer.json", ".devcontainer.json", "launch.json", "opencode.json", "mcp-config.json",
+            "mcp.json",
+            ".mcp.json",
+            "claude_desktop_config.json",
+            ".claude.json",
+            "mcp_config.json",
+            "mcp_settings.json",
+            "cline_mcp_settings.json",
+            "devcontainer.json",
+            ".devcontainer.json",
+            "launch.json",
+            "opencode.json",
+            "mcp-config.json",
         ])
         || ends(&["code-workspace", "iml", "sublime-project"])
     {
         return Some(Site::Editor);
     }
     let ci = [
-        "/.github/workflows/", "/.github/actions/", "/.circleci/", "/.gitlab/", "/.gitlab-ci/", "/.buildkite/", "/.teamcity/",
-        "/.semaphore/", "/.woodpecker/", "/.azure-pipelines/", "/.tekton/", "/.forgejo/", "/.gitea/",
+        "/.github/workflows/", "/.github/actions/", "/.circleci/", "/.gitlab/", "/.gitlab-ci/", "/.buildkite/",
+        "/.teamcity/", "/.semaphore/", "/.woodpecker/", "/.azure-pipelines/", "/.tekton/", "/.forgejo/", "/.gitea/",
     ];
     if ci.iter().any(|folder| within(folder))
-        || starts(&[".gitlab-ci", "azure-pipelines", "bitbucket-pipelines", ".travis", "jenkinsfile", ".drone", "appveyor", ".appveyor", "cloudbuild", ".woodpecker", "buildspec", ".cirrus", "codemagic", "wercker", "semaphore.yml"])
+        || starts(&[
+            ".gitlab-ci", "azure-pipelines", "bitbucket-pipelines", ".travis", "jenkinsfile", ".drone", "appveyor",
+            ".appveyor", "cloudbuild", ".woodpecker", "buildspec", ".cirrus", "codemagic", "wercker", "semaphore.yml",
+        ])
         || (is(&["action.yml", "action.yaml"]))
         || extension == "jenkinsfile"
     {
         return Some(Site::Ci);
     }
-    if starts(&["dockerfile", "containerfile", "docker-compose", "compose.y", "compose.override", "docker-bake", ".dockerenv"])
-        || (starts(&["compose."]) && ends(&["yml", "yaml"]))
+    if starts(&[
+        "dockerfile", "containerfile", "docker-compose", "compose.y", "compose.override", "docker-bake", ".dockerenv",
+    ]) || (starts(&["compose."]) && ends(&["yml", "yaml"]))
         || ends(&["dockerfile", "containerfile", "def", "sif"])
         || name.contains(".dockerfile.")
     {
@@ -156,7 +186,11 @@ fn by_path(path: &str) -> Option<Site> {
     {
         return Some(Site::Deployment);
     }
-    if ends(&["eml", "mbox", "msg", "emlx"]) || within("/slack") && extension == "json" || name.contains("slack_export") || starts(&["mbox", "chat", "discord", "_chat", "whatsapp"]) {
+    if ends(&["eml", "mbox", "msg", "emlx"])
+        || within("/slack") && extension == "json"
+        || name.contains("slack_export")
+        || starts(&["mbox", "chat", "discord", "_chat", "whatsapp"])
+    {
         return Some(Site::Chat);
     }
     if ends(&["ipynb"]) {
@@ -170,40 +204,51 @@ fn by_path(path: &str) -> Option<Site> {
         return Some(Site::Log);
     }
     if ends(&[
-        "sh", "bash", "zsh", "fish", "ksh", "csh", "tcsh", "dash", "ps1", "psm1", "psd1", "bat", "cmd", "slurm", "sbatch", "pbs", "sge",
-        "lsf", "job", "qsub", "command", "mk", "mak", "just", "nu", "exp", "expect", "sub", "submit",
+        "sh", "bash", "zsh", "fish", "ksh", "csh", "tcsh", "dash", "ps1", "psm1", "psd1", "bat", "cmd", "slurm",
+        "sbatch", "pbs", "sge", "lsf", "job", "qsub", "command", "mk", "mak", "just", "nu", "exp", "expect", "sub",
+        "submit",
     ]) || is(&[
-        "makefile", "gnumakefile", "bsdmakefile", "justfile", ".justfile", "taskfile.yml", "taskfile.yaml", "taskfile", "rakefile",
-        ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".zshrc", ".zprofile", ".zshenv", ".zlogin", ".profile",
-        ".kshrc", ".cshrc", ".tcshrc", ".login", ".xprofile", ".xsessionrc", "config.fish", "crontab", "procfile", ".aliases", ".exports",
-        "bashrc", "zshrc", "profile",
+        "makefile", "gnumakefile", "bsdmakefile", "justfile", ".justfile", "taskfile.yml", "taskfile.yaml", "taskfile",
+        "rakefile", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".zshrc", ".zprofile",
+        ".zshenv", ".zlogin", ".profile", ".kshrc", ".cshrc", ".tcshrc", ".login", ".xprofile", ".xsessionrc",
+        "config.fish", "crontab", "procfile", ".aliases", ".exports", "bashrc", "zshrc", "profile",
     ]) || starts(&["makefile.", "crontab"])
     {
         return Some(Site::Script);
     }
-    if ends(&["md", "markdown", "mdx", "rst", "adoc", "asciidoc", "org", "html", "htm", "tex", "textile", "pod", "rmd", "qmd", "mdown", "wiki", "ltx", "xhtml", "mkd"])
-        || starts(&["readme", "contributing", "changelog", "install", "notes", "todo", "howto"])
+    if ends(&[
+        "md", "markdown", "mdx", "rst", "adoc", "asciidoc", "org", "html", "htm", "tex", "textile", "pod", "rmd",
+        "qmd", "mdown", "wiki", "ltx", "xhtml", "mkd",
+    ]) || starts(&["readme", "contributing", "changelog", "install", "notes", "todo", "howto"])
         || within("/docs/") && extension == "txt"
     {
         return Some(Site::Docs);
     }
     if ends(&[
-        "py", "pyi", "pyw", "pyx", "pxd", "js", "jsx", "ts", "tsx", "mjs", "cjs", "mts", "cts", "go", "rs", "java", "kt", "kts", "scala", "sc",
-        "groovy", "gradle", "c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "cs", "fs", "vb", "rb", "erb", "php", "jl", "r", "swift", "m", "mm",
-        "lua", "pl", "pm", "dart", "ex", "exs", "erl", "hs", "ml", "mli", "clj", "cljs", "edn", "el", "lisp", "scm", "vue", "svelte", "astro",
-        "sql", "nim", "zig", "d", "v", "cr", "f90", "f95", "pas", "asm", "cu", "cuh", "proto", "thrift", "graphql", "sol", "coffee", "elm", "bzl",
-        "bazel", "star", "cmake", "nix", "diff", "patch", "jsonnet", "libsonnet", "rkt", "tcl", "awk", "sage", "marimo", "ipy",
+        "py", "pyi", "pyw", "pyx", "pxd", "js", "jsx", "ts", "tsx", "mjs", "cjs", "mts", "cts", "go", "rs", "java",
+        "kt", "kts", "scala", "sc", "groovy", "gradle", "c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "cs", "fs",
+        "vb", "rb", "erb", "php", "jl", "r", "swift", "m", "mm", "lua", "pl", "pm", "dart", "ex", "exs", "erl", "hs",
+        "ml", "mli", "clj", "cljs", "edn", "el", "lisp", "scm", "vue", "svelte", "astro", "sql", "nim", "zig", "d",
+        "v", "cr", "f90", "f95", "pas", "asm", "cu", "cuh", "proto", "thrift", "graphql", "sol", "coffee", "elm",
+        "bzl", "bazel", "star", "cmake", "nix", "diff", "patch", "jsonnet", "libsonnet", "rkt", "tcl", "awk", "sage",
+        "marimo", "ipy",
     ]) || is(&["build", "workspace", "sconstruct", "cmakelists.txt", "gemfile", "vagrantfile"])
     {
         return Some(Site::Source);
     }
     if ends(&[
-        "json", "jsonc", "json5", "hjson", "yaml", "yml", "toml", "ini", "cfg", "conf", "config", "env", "envrc", "properties", "xml", "plist",
-        "service", "reg", "cnf", "desktop", "unit", "timer", "prefs", "settings", "inf", "gin", "secret", "secrets", "credentials", "rc",
-        "local", "production", "development", "staging", "example", "sample", "dist", "template", "ron", "cue", "dhall", "npmrc", "pypirc",
+        "json", "jsonc", "json5", "hjson", "yaml", "yml", "toml", "ini", "cfg", "conf", "config", "env", "envrc",
+        "properties", "xml", "plist", "service", "reg", "cnf", "desktop", "unit", "timer", "prefs", "settings", "inf",
+        "gin", "secret", "secrets", "credentials", "rc", "local", "production", "development", "staging", "example",
+        "sample", "dist", "template", "ron", "cue", "dhall", "npmrc", "pypirc",
     ]) || starts(&[".env", "env.", ".secrets", ".envrc", "secrets.", "credentials", "sshd_config", "ssh_config"])
-        || is(&["config", "environment", "pam_environment", ".pam_environment", "settings", "pip.conf", "supervisord.conf", "group_vars", "env", "secrets"])
-        || ["/.ssh/", "/host_vars/", "/group_vars/", "/.streamlit/", "/.config/", "/etc/"].iter().any(|folder| within(folder))
+        || is(&[
+            "config", "environment", "pam_environment", ".pam_environment", "settings", "pip.conf", "supervisord.conf",
+            "group_vars", "env", "secrets",
+        ])
+        || ["/.ssh/", "/host_vars/", "/group_vars/", "/.streamlit/", "/.config/", "/etc/"]
+            .iter()
+            .any(|folder| within(folder))
         || name.ends_with("rc") && name.starts_with('.')
     {
         return Some(Site::Config);
@@ -232,8 +277,13 @@ fn is_chat(text: &[u8]) -> bool {
     let head = &text[..text.len().min(8192)];
     let has = |word: &[u8]| memchr::memmem::find(head, word).is_some();
     let text = has(b"\"text\"") || has(b"\"content\"") || has(b"\"body\"") || has(b"\"message\"");
-    let who = has(b"\"user\"") || has(b"\"author\"") || has(b"\"sender\"") || has(b"\"from\"") || has(b"\"user_profile\"");
-    let when = has(b"\"ts\"") || has(b"\"timestamp\"") || has(b"\"createdDateTime\"") || has(b"\"date\"") || has(b"\"sent_at\"");
+    let who =
+        has(b"\"user\"") || has(b"\"author\"") || has(b"\"sender\"") || has(b"\"from\"") || has(b"\"user_profile\"");
+    let when = has(b"\"ts\"")
+        || has(b"\"timestamp\"")
+        || has(b"\"createdDateTime\"")
+        || has(b"\"date\"")
+        || has(b"\"sent_at\"");
     text && who && when
 }
 

@@ -61,11 +61,13 @@ fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let mut group = level.primary_title(first.rule.message.as_str()).id(first.rule.id.as_str()).elements([] as [Header; 0]);
+    let mut group =
+        level.primary_title(first.rule.message.as_str()).id(first.rule.id.as_str()).elements([] as [Header; 0]);
     for (nth, finding) in places.iter().enumerate() {
         if nth == SHOWN && places.len() > SHOWN + 1 {
             let rest: Vec<String> = places[nth..].iter().map(|finding| at(finding)).collect();
-            group = group.element(Level::NOTE.message(format!("and in {} more places:\n{}", rest.len(), rest.join("\n"))));
+            group =
+                group.element(Level::NOTE.message(format!("and in {} more places:\n{}", rest.len(), rest.join("\n"))));
             break;
         }
         let label = if finding.rule.id == first.rule.id {
@@ -89,7 +91,8 @@ fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
             1 => String::new(),
             many => format!(", in {many} places"),
         };
-        group = group.element(Level::NOTE.message(format!("{kind} key {}{prefix}, {}{found}", key.id, key.fingerprint)));
+        group =
+            group.element(Level::NOTE.message(format!("{kind} key {}{prefix}, {}{found}", key.id, key.fingerprint)));
     }
     group.element(Level::HELP.message(first.rule.help.as_str()))
 }
@@ -101,7 +104,8 @@ fn at(finding: &Finding) -> String {
 
 fn not_read(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let (gaps, passed): (Vec<_>, Vec<_>) = outcome.coverage.skipped.iter().partition(|skip| skip.gap);
-    let line = |skip: &crate::finding::Skip| format!("{}: {}", visible(&skip.origin.display_path()), visible(&skip.reason));
+    let line =
+        |skip: &crate::finding::Skip| format!("{}: {}", visible(&skip.origin.display_path()), visible(&skip.reason));
     for skip in &gaps {
         writeln!(out, "not read: {}", line(skip))?;
     }
@@ -128,7 +132,11 @@ fn summary(outcome: &Outcome, style: &Style) -> String {
         }
     }
     if said.is_empty() {
-        said.push(if coverage.complete() { "No exposed keys".to_owned() } else { "No exposed keys in what was read".to_owned() });
+        said.push(if coverage.complete() {
+            "No exposed keys".to_owned()
+        } else {
+            "No exposed keys in what was read".to_owned()
+        });
     }
     if !outcome.suppressed.is_empty() {
         said.push(format!("{} allowed inline", outcome.suppressed.len()));

@@ -122,7 +122,11 @@ impl Tree {
             Ok((_, file)) => visitor.file(origin(path), file),
             Err(error) => {
                 let gone = error.kind() == io::ErrorKind::NotFound;
-                let reason = if gone { "gone since it was listed".to_owned() } else { format!("cannot be read: {}", plain(&error)) };
+                let reason = if gone {
+                    "gone since it was listed".to_owned()
+                } else {
+                    format!("cannot be read: {}", plain(&error))
+                };
                 visitor.skip(skip(path, reason, named || !gone));
             }
         }

@@ -1,5 +1,5 @@
 //! What the tests share: made-up keys, filled trees, the binary.
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
 
 use std::collections::BTreeMap;

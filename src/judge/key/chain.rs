@@ -50,7 +50,9 @@ impl Trail {
         if self.phrase || names::is_file(name) {
             return self.part(name);
         }
-        name.rsplit(|b| matches!(b, b'.' | b':' | b'>')).filter(|part| !part.is_empty()).find_map(|part| self.part(part))
+        name.rsplit(|b| matches!(b, b'.' | b':' | b'>'))
+            .filter(|part| !part.is_empty())
+            .find_map(|part| self.part(part))
     }
 
     fn part(&mut self, name: &[u8]) -> Option<Verdict> {
@@ -67,7 +69,8 @@ impl Trail {
             }
             // Only the nearest name says that something is an identifier; farther out it names what holds it.
             Says::Revision
-                if self.leaf.is_none() || ((self.open() || self.leaf == Some(Says::Wandb)) && names::names_revision(name)) =>
+                if self.leaf.is_none()
+                    || ((self.open() || self.leaf == Some(Says::Wandb)) && names::names_revision(name)) =>
             {
                 return Some(Verdict::not(format!("{} names a revision, a digest or an id", shown())));
             }
@@ -121,7 +124,9 @@ impl Trail {
                 self.aliases.push(value.to_vec());
                 None
             }
-            Says::Revision if word && !key => Some(Verdict::not(format!("{} names a revision, a digest or an id", shown()))),
+            Says::Revision if word && !key => {
+                Some(Verdict::not(format!("{} names a revision, a digest or an id", shown())))
+            }
             Says::Foreign if word && !key => Some(Verdict::not(format!("{} is somebody else's", shown()))),
             _ if key && names::names_wandb(value) => Some(within(value)),
             Says::Other if word && !key => {
@@ -169,7 +174,9 @@ impl<'t> Chain<'t, '_> {
             }
         }
         let mut own = lead::read(&self.text[spot.item.min(value)..value]);
-        if let Some(name) = spot.frame.is_none().then(|| unpacked(&self.text[self.outline.lines[spot.line].start..value])).flatten() {
+        if let Some(name) =
+            spot.frame.is_none().then(|| unpacked(&self.text[self.outline.lines[spot.line].start..value])).flatten()
+        {
             own = Lead { names: vec![name], bound: true };
         }
         if let Some(word) = own.names.first().filter(|_| !own.bound) {
@@ -286,20 +293,22 @@ impl<'t> Chain<'t, '_> {
         let inside = self.inside(frame, value);
         let opener = self.text[bracket.open];
         let before = &self.text[bracket.item.min(bracket.open)..bracket.open];
-        if own.names.is_empty() && opener != b'{' && trail.leaf.is_none() {
-            if let Some(verdict) = self.by_position(frame, item, trail) {
-                return Some(verdict);
-            }
+        if own.names.is_empty()
+            && opener != b'{'
+            && trail.leaf.is_none()
+            && let Some(verdict) = self.by_position(frame, item, trail)
+        {
+            return Some(verdict);
         }
         if opener == b'(' {
             let verdict = self.call(before, inside.clone(), item, own, trail);
             if verdict.is_some() {
                 return verdict;
             }
-        } else if own.names.is_empty() {
-            if let Some(verdict) = self.neighbours(inside.clone(), item, trail) {
-                return Some(verdict);
-            }
+        } else if own.names.is_empty()
+            && let Some(verdict) = self.neighbours(inside.clone(), item, trail)
+        {
+            return Some(verdict);
         }
         if opener != b'[' && matches!(trail.leaf, Some(Says::Nothing | Says::Key)) {
             for label in object::labels(self.text, inside, Some(value)) {
@@ -452,7 +461,8 @@ impl<'t> Chain<'t, '_> {
     /// The head of a block: its words are names for what is in it.
     fn head(&self, head: &[u8], trail: &mut Trail) -> Option<Verdict> {
         let head = head.split(|&b| b == b'(').next().unwrap_or_default();
-        let words = || head.rsplit(|&b| matches!(b, b' ' | b'"' | b'\'' | b':' | b'\t')).filter(|word| !word.is_empty());
+        let words =
+            || head.rsplit(|&b| matches!(b, b' ' | b'"' | b'\'' | b':' | b'\t')).filter(|word| !word.is_empty());
         if head.len() > 200 || words().any(|word| CONTROL.contains(&word)) || lead::read(head).bound {
             return None;
         }
@@ -519,7 +529,9 @@ impl<'t> Chain<'t, '_> {
             Some(Says::Key) if names::names_wandb(name) && Says::of(name) != Says::Revision => Some(within(name)),
             Some(Says::Wandb) if names::names_key(name) => Some(within(name)),
             // `[wandb_keys]`, and a name of whoever's each is.
-            Some(Says::Other) if Says::of(name) == Says::WandbKey && name.to_ascii_lowercase().ends_with(b"s") => Some(within(name)),
+            Some(Says::Other) if Says::of(name) == Says::WandbKey && name.to_ascii_lowercase().ends_with(b"s") => {
+                Some(within(name))
+            }
             _ => None,
         };
         if verdict.is_some() || !matches!(trail.leaf, Some(Says::Nothing | Says::Key)) {
@@ -534,13 +546,15 @@ impl<'t> Chain<'t, '_> {
 
 /// What takes a key as its first argument when W&B or a W&B host is about.
 const LOGS_IN: &[&str] = &[
-    "login", "_login", "relogin", "Api", "auth", "authenticate", "set_api_key", "write_key", "wandb_login", "HTTPBasicAuth",
-    "set_key", "BasicAuth", "set_token", "bearerAuth", "write_netrc",
+    "login", "_login", "relogin", "Api", "auth", "authenticate", "set_api_key", "write_key", "wandb_login",
+    "HTTPBasicAuth", "set_key", "BasicAuth", "set_token", "bearerAuth", "write_netrc",
 ];
 
 /// Calls whose argument stands in for what they are called on.
-const FALLS_BACK: &[&[u8]] =
-    &[b"orElse", b"or_else", b"unwrap_or", b"unwrap_or_else", b"getOrElse", b"getOrDefault", b"default", b"fallback", b"or"];
+const FALLS_BACK: &[&[u8]] = &[
+    b"orElse", b"or_else", b"unwrap_or", b"unwrap_or_else", b"getOrElse", b"getOrDefault", b"default", b"fallback",
+    b"or",
+];
 
 /// Words before a value that hand it on.
 const PASSING: &[&[u8]] = &[b"return", b"yield", b"default", b"DEFAULT"];
@@ -563,7 +577,8 @@ const LISP: &[&[u8]] = &[b"def", b"setq ", b"setf ", b"setenv ", b"let "];
 
 /// Words that make the head of a block one that names nothing.
 const CONTROL: &[&[u8]] = &[
-    b"if", b"for", b"while", b"switch", b"try", b"catch", b"with", b"do", b"else", b"elif", b"import", b"except", b"finally", b"match",
+    b"if", b"for", b"while", b"switch", b"try", b"catch", b"with", b"do", b"else", b"elif", b"import", b"except",
+    b"finally", b"match",
 ];
 
 /// What is called, given what stands before a bracket.

@@ -32,8 +32,8 @@ const REVISION_PROGRAMS: &[&[u8]] = &[b"git", b"hg", b"svn", b"jj", b"pip", b"pi
 
 /// Options that a key is given to, whatever the program.
 const KEY_OPTIONS: &[&[u8]] = &[
-    b"-p", b"-w", b"-k", b"--body", b"-b", b"--value", b"--secret-string", b"--data", b"--string-value", b"--set", b"-H",
-    b"--header", b"-u", b"--user",
+    b"-p", b"-w", b"-k", b"--body", b"-b", b"--value", b"--secret-string", b"--data", b"--string-value", b"--set",
+    b"-H", b"--header", b"-u", b"--user",
 ];
 
 /// Reads the command round `value`.
@@ -73,7 +73,8 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
         }
     }
     // `echo KEY > wandb_key.txt`.
-    if let Some(file) = words[own..].iter().skip_while(|word| !word.text.starts_with(b">") && word.text != b"tee").nth(1)
+    if let Some(file) =
+        words[own..].iter().skip_while(|word| !word.text.starts_with(b">") && word.text != b"tee").nth(1)
         && words[own + 1..].first().is_some_and(|word| word.text.starts_with(b">") || word.parts())
     {
         let name = lead::unquote(file.text).rsplit(|&b| b == b'/').next().unwrap_or_default();
@@ -90,22 +91,27 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
     let word = &words[own];
     let inside = &text[word.span.start..value.start];
     let user = inside.ends_with(b":") && before.last().is_some_and(Word::option);
-    let option = before.last().is_some_and(|word| {
-        word.option() && (KEY_OPTIONS.contains(&word.text) || Says::of(word.text) == Says::Key)
-    });
+    let option = before
+        .last()
+        .is_some_and(|word| word.option() && (KEY_OPTIONS.contains(&word.text) || Says::of(word.text) == Says::Key));
     // `--from-literal=key=KEY`, `name=WANDB_API_KEY,value=KEY`.
-    let own_name = inside.strip_suffix(b"=").map(|names| names.rsplit(|b| matches!(b, b'=' | b',')).next().unwrap_or(names));
+    let own_name =
+        inside.strip_suffix(b"=").map(|names| names.rsplit(|b| matches!(b, b'=' | b',')).next().unwrap_or(names));
     let assigned = own_name.is_some_and(|name| Says::of(name) == Says::Key);
     if own_name.is_some_and(|name| Says::of(name) == Says::Nothing)
-        && let Some((_, name)) = word.text.split(|&b| b == b',').filter_map(object::pair).find(|(label, value)| {
-            object::is_label(label) && Says::of(value) == Says::WandbKey
-        })
+        && let Some((_, name)) = word
+            .text
+            .split(|&b| b == b',')
+            .filter_map(object::pair)
+            .find(|(label, value)| object::is_label(label) && Says::of(value) == Says::WandbKey)
     {
         return named(name);
     }
     // `set --name WANDB_API_KEY --value KEY`, `reg add … /v WANDB_API_KEY /d KEY`.
     let after_option = option
-        || before.last().is_some_and(|word| word.text == b"/d" || (word.option() && Says::of(word.text) == Says::Nothing));
+        || before
+            .last()
+            .is_some_and(|word| word.text == b"/d" || (word.option() && Says::of(word.text) == Says::Nothing));
     if (after_option || own_name.is_some())
         && let Some(name) = segment.iter().map(|word| lead::unquote(word.text)).find(|name| {
             let last = name.rsplit(|b| matches!(b, b'/' | b':')).next().unwrap_or_default();
@@ -114,7 +120,8 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
     {
         return named(name);
     }
-    let header = memchr::memmem::find(inside, b"Bearer ").is_some() || memchr::memmem::find(inside, b"Basic ").is_some();
+    let header =
+        memchr::memmem::find(inside, b"Bearer ").is_some() || memchr::memmem::find(inside, b"Basic ").is_some();
     if (user || option || assigned || header)
         && let Some(mention) = segment
             .iter()
@@ -189,10 +196,18 @@ fn login(words: &[Word]) -> Option<(usize, usize)> {
         let name = name.strip_suffix(b")").unwrap_or(name);
         let name = name.strip_suffix(b".exe").unwrap_or(name);
         // A makefile's `@`, a diff's sign, the end of a terminal colour.
-        let name = name.strip_prefix(b"@").or_else(|| name.strip_prefix(b"-")).or_else(|| name.strip_prefix(b"+")).unwrap_or(name);
+        let name = name
+            .strip_prefix(b"@")
+            .or_else(|| name.strip_prefix(b"-"))
+            .or_else(|| name.strip_prefix(b"+"))
+            .unwrap_or(name);
         let colour = name.iter().take_while(|b| b.is_ascii_digit()).count();
         let name = name[colour..].strip_prefix(b"m").filter(|_| colour > 0).unwrap_or(name);
-        name.eq_ignore_ascii_case(b"wandb") || name == b"weave" || name == b"wb" || name.starts_with(b"wandb==") || name.starts_with(b"wandb@")
+        name.eq_ignore_ascii_case(b"wandb")
+            || name == b"weave"
+            || name == b"wb"
+            || name.starts_with(b"wandb==")
+            || name.starts_with(b"wandb@")
     })?;
     words[wandb + 1..login].iter().all(|word| word.option() || word.text == b"cli").then_some((login, wandb))
 }
@@ -228,7 +243,10 @@ fn words(text: &[u8], span: Range<usize>) -> Vec<Word<'_>> {
     let mut at = span.start;
     while at < span.end {
         let byte = text[at];
-        if byte.is_ascii_whitespace() || byte.is_ascii_control() || (matches!(byte, b'\\' | b'^') && ends_line(text, at + 1)) {
+        if byte.is_ascii_whitespace()
+            || byte.is_ascii_control()
+            || (matches!(byte, b'\\' | b'^') && ends_line(text, at + 1))
+        {
             at += 1;
             continue;
         }
@@ -240,11 +258,8 @@ fn words(text: &[u8], span: Range<usize>) -> Vec<Word<'_>> {
             while at < span.end {
                 let byte = text[at];
                 match quote {
-                    Some(open) => {
-                        if byte == open {
-                            quote = None;
-                        }
-                    }
+                    Some(open) if byte == open => quote = None,
+                    Some(_) => {}
                     None if byte.is_ascii_whitespace() || matches!(byte, b'|' | b';') => break,
                     None if byte == b'&' && text.get(at + 1) == Some(&b'&') => break,
                     None if matches!(byte, b'"' | b'\'') && memchr::memchr(byte, &text[at + 1..span.end]).is_some() => {
@@ -272,7 +287,8 @@ pub(super) fn lists_login(text: &[u8], value: &Range<usize>) -> bool {
     let own = lines.next().unwrap_or_default();
     let Some(indent) = own.iter().position(|b| *b == b'-').filter(|_| own.trim_ascii() == b"-") else { return false };
     let above = lines.map_while(|line| line.get(indent..)?.strip_prefix(b"- "));
-    let mut words: Vec<Word> = above.take(12).map(|item| Word { text: lead::unquote(item.trim_ascii()), span: 0..0 }).collect();
+    let mut words: Vec<Word> =
+        above.take(12).map(|item| Word { text: lead::unquote(item.trim_ascii()), span: 0..0 }).collect();
     words.reverse();
     before_logs_in(&words)
 }
@@ -301,7 +317,9 @@ mod tests {
 
     fn verdict(text: &str) -> Option<bool> {
         let at = text.find("KEY").expect("a marked place");
-        of_revisions(text.as_bytes(), &(at..at + 3)).or_else(|| read(text.as_bytes(), at..at + 3)).map(|verdict| matches!(verdict, Verdict::Key { .. }))
+        of_revisions(text.as_bytes(), &(at..at + 3))
+            .or_else(|| read(text.as_bytes(), at..at + 3))
+            .map(|verdict| matches!(verdict, Verdict::Key { .. }))
     }
 
     #[test]

@@ -23,7 +23,9 @@ type Names = HashMap<Vec<u8>, Vec<usize>>;
 
 static WANDB: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i-u)wandb|weights.{0,8}bias|w[nb]?b_(?:api|key|token)"));
 static IMPORTS: LazyLock<Regex> = LazyLock::new(|| {
-    compile(r"(?-u)\bimport[ \t]+wandb[ \t]+as[ \t]+(\w+)|\bfrom[ \t]+wandb[\w.]*[ \t]+import[ \t]+([\w \t,]+)|\b(\w+)[ \t]*=[ \t]*(?:wandb\.(?:Api|login)\b|require\(['\x22]@?wandb|importlib\.import_module\(['\x22]wandb)")
+    compile(
+        r"(?-u)\bimport[ \t]+wandb[ \t]+as[ \t]+(\w+)|\bfrom[ \t]+wandb[\w.]*[ \t]+import[ \t]+([\w \t,]+)|\b(\w+)[ \t]*=[ \t]*(?:wandb\.(?:Api|login)\b|require\(['\x22]@?wandb|importlib\.import_module\(['\x22]wandb)",
+    )
 });
 
 fn compile(pattern: &str) -> Regex {
@@ -38,7 +40,9 @@ pub(super) fn imports(text: &[u8]) -> Vec<Vec<u8>> {
         for group in captures.iter().skip(1).flatten() {
             for name in group.as_bytes().split(|&b| b == b',') {
                 // `login as wandb_login` is called by its last word.
-                if let Some(name) = name.trim_ascii().rsplit(|b| b.is_ascii_whitespace()).next().filter(|n| !n.is_empty()) {
+                if let Some(name) =
+                    name.trim_ascii().rsplit(|b| b.is_ascii_whitespace()).next().filter(|n| !n.is_empty())
+                {
                     found.push(name.to_vec());
                 }
             }
@@ -53,7 +57,9 @@ impl KeyJudge<'_> {
         let mut names: Names = HashMap::new();
         for (nth, one) in judged.iter_mut().enumerate() {
             let Some(one) = one.as_mut().filter(|one| one.verdict.is_none()) else { continue };
-            for alias in trails[nth].aliases.iter().map(|alias| last_name(alias)).chain(anchor(self.text, one.credential.start)) {
+            for alias in
+                trails[nth].aliases.iter().map(|alias| last_name(alias)).chain(anchor(self.text, one.credential.start))
+            {
                 if alias.len() < 64 && !alias.is_empty() && Says::of(alias) != Says::Nothing {
                     names.entry(alias.to_vec()).or_default().push(nth);
                     one.open = true;
@@ -96,7 +102,9 @@ impl KeyJudge<'_> {
                     }
                 }
             } else if verdict.is_none() {
-                for alias in trail.aliases.iter().map(|alias| last_name(alias)).filter(|alias| !names.contains_key(*alias)) {
+                for alias in
+                    trail.aliases.iter().map(|alias| last_name(alias)).filter(|alias| !names.contains_key(*alias))
+                {
                     next.entry(alias.to_vec()).or_default().extend(waiting);
                 }
             }
@@ -150,18 +158,26 @@ fn is_use(text: &[u8], end: usize) -> bool {
     let rest = &text[end..text.len().min(end + 32)];
     let rest = rest.strip_prefix(b"\\").unwrap_or(rest);
     let rest = match rest {
-        [b'"' | b'\'', b']', ..] => return !rest[2..].trim_ascii_start().starts_with(b"=") || rest[2..].trim_ascii_start().starts_with(b"=="),
+        [b'"' | b'\'', b']', ..] => {
+            return !rest[2..].trim_ascii_start().starts_with(b"=") || rest[2..].trim_ascii_start().starts_with(b"==");
+        }
         [b'"' | b'\'', tail @ ..] => tail,
         _ => rest,
     };
     let rest = rest.trim_ascii_start();
-    !(matches!(rest.first(), Some(b':')) && !rest.starts_with(b":-") || rest.starts_with(b"=") && !rest.starts_with(b"==") || rest.starts_with(b":="))
+    !(matches!(rest.first(), Some(b':')) && !rest.starts_with(b":-")
+        || rest.starts_with(b"=") && !rest.starts_with(b"==")
+        || rest.starts_with(b":="))
 }
 
 /// Where the expression begins that ends in a name: `config["KEY"]`, `args.KEY`, `${KEY}`, `$(KEY)`, `*KEY`.
 fn expression(text: &[u8], name: usize) -> usize {
     let path = |at: usize| {
-        at - text[..at].iter().rev().take_while(|&&b| is_identifier(b) || matches!(b, b'.' | b'-' | b'>' | b':')).count()
+        at - text[..at]
+            .iter()
+            .rev()
+            .take_while(|&&b| is_identifier(b) || matches!(b, b'.' | b'-' | b'>' | b':'))
+            .count()
     };
     let mut at = name;
     if at > 1 && matches!(text[at - 1], b'"' | b'\'') {
@@ -172,7 +188,9 @@ fn expression(text: &[u8], name: usize) -> usize {
         return at;
     }
     at = path(at);
-    while at > 0 && matches!(text[at - 1], b'$' | b'{' | b'*' | b'@' | b'&') || (at > 1 && text[at - 1] == b'(' && text[at - 2] == b'$') {
+    while at > 0 && matches!(text[at - 1], b'$' | b'{' | b'*' | b'@' | b'&')
+        || (at > 1 && text[at - 1] == b'(' && text[at - 2] == b'$')
+    {
         at -= 1;
     }
     at

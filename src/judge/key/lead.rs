@@ -12,14 +12,14 @@ pub(super) struct Lead<'t> {
 
 /// Words that stand between a name and a value and name nothing: types, and words of a declaration.
 const TYPES: &[&str] = &[
-    "string", "str", "String", "&str", "&'static", "char", "char*", "*char", "text", "Text", "varchar", "any", "Any", "auto",
-    "val", "final", "const", "constexpr", "SecretStr", "Optional", "Union", "Final", "bytes", "byte", "object", "var", "let",
-    "static", "readonly", "unset", "u8", "std::string", "std::string_view", "CharSequence", "None", "null", "undefined", "nil",
+    "string", "str", "String", "&str", "&'static", "char", "char*", "*char", "text", "Text", "varchar", "any", "Any",
+    "auto", "val", "final", "const", "constexpr", "SecretStr", "Optional", "Union", "Final", "bytes", "byte", "object",
+    "var", "let", "static", "readonly", "unset", "u8", "std::string", "std::string_view", "CharSequence", "None",
+    "null", "undefined", "nil",
 ];
 
 /// Words that hand a value on unchanged, so that what stands before them names it.
-const FALLBACKS: &[&[u8]] =
-    &[b"||", b"??", b" or", b" else", b":-", b" if", b"?:", b" //", b" DEFAULT", b" default"];
+const FALLBACKS: &[&[u8]] = &[b"||", b"??", b" or", b" else", b":-", b" if", b"?:", b" //", b" DEFAULT", b" default"];
 
 /// Reads the end of `lead`.
 pub(super) fn read(lead: &[u8]) -> Lead<'_> {
@@ -90,9 +90,8 @@ fn trim_value_start(lead: &[u8]) -> &[u8] {
 
 /// An operator at the end, and what stands before it.
 fn operator(rest: &[u8]) -> Option<(&[u8], &'static [u8])> {
-    const OPERATORS: &[&[u8]] = &[
-        b"||=", b"??=", b":::=", b"::=", b":=", b"?=", b"+=", b"==", b"!=", b"=~", b"<-", b"->", b"=>", b"=", b":",
-    ];
+    const OPERATORS: &[&[u8]] =
+        &[b"||=", b"??=", b":::=", b"::=", b":=", b"?=", b"+=", b"==", b"!=", b"=~", b"<-", b"->", b"=>", b"=", b":"];
     let rest = rest.trim_ascii_end();
     for fallback in FALLBACKS {
         if let Some(before) = rest.strip_suffix(*fallback) {
@@ -142,6 +141,10 @@ fn name_before<'t>(whole: &'t [u8], operator: &[u8]) -> Option<(&'t [u8], &'t [u
             // `key: Optional[str] = …`, `char key[] = …`: what is in the brackets is no name.
             name_before(&stripped[..open], operator)
         }
+        // `wandb (jonas): VALUE`.
+        b')' if operator == b":" && stripped[..matching(stripped, b'(', b')')?].ends_with(b" ") => {
+            Some(label(stripped))
+        }
         b')' => {
             let open = matching(stripped, b'(', b')')?;
             let arguments = &stripped[open + 1..stripped.len() - 1];
@@ -153,7 +156,11 @@ fn name_before<'t>(whole: &'t [u8], operator: &[u8]) -> Option<(&'t [u8], &'t [u
             let open = matching(stripped, b'{', b'}')?;
             let inner = stripped[open + 1..stripped.len() - 1].trim_ascii();
             // `string Key { get; set; } = …`: the braces are no name.
-            if inner.contains(&b';') { name_before(&stripped[..open], operator) } else { Some((inner, &stripped[..open])) }
+            if inner.contains(&b';') {
+                name_before(&stripped[..open], operator)
+            } else {
+                Some((inner, &stripped[..open]))
+            }
         }
         _ if (operator == b":" && !stripped.ends_with(b":")) || operator == b"->" => Some(label(stripped)),
         _ => {
@@ -166,7 +173,8 @@ fn name_before<'t>(whole: &'t [u8], operator: &[u8]) -> Option<(&'t [u8], &'t [u
                 let typed = std::str::from_utf8(word).is_ok_and(|word| TYPES.contains(&word));
                 // `key: str = …` and `key:str=…` name what stands before the colon; `cmd: KEY=…` does not.
                 let annotates = typed || before.len() < whole.len() || start == left.len();
-                let name = left.strip_suffix(b":").filter(|name| annotates && operator != b":" && word_before(name).is_some());
+                let name =
+                    left.strip_suffix(b":").filter(|name| annotates && operator != b":" && word_before(name).is_some());
                 if let Some(name) = name {
                     end = name;
                 } else if typed && word_before(left).is_some() {
@@ -226,7 +234,9 @@ pub(super) fn word_before(text: &[u8]) -> Option<&[u8]> {
 
 /// Whether a byte can be part of a name, a path of names, or a flag.
 fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$' | b':' | b'&' | b'/' | b'%') || byte >= 0x80
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'_' | b'-' | b'.' | b'$' | b':' | b'&' | b'/' | b'%')
+        || byte >= 0x80
 }
 
 /// The name behind a value that is assigned to the right: `VALUE -> name`.
@@ -242,7 +252,9 @@ pub(super) fn name_behind(text: &[u8]) -> Option<&[u8]> {
 pub(super) fn unquote(text: &[u8]) -> &[u8] {
     let text = text.strip_prefix(b"\\").unwrap_or(text);
     match text {
-        [first @ (b'"' | b'\'' | b'`'), inner @ .., last] if first == last => inner.strip_suffix(b"\\").unwrap_or(inner),
+        [first @ (b'"' | b'\'' | b'`'), inner @ .., last] if first == last => {
+            inner.strip_suffix(b"\\").unwrap_or(inner)
+        }
         _ => text,
     }
 }

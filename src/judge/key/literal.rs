@@ -86,7 +86,9 @@ pub(super) fn joined(text: &[u8], outline: &Outline, spot: &Spot, value: &Range<
     let mut items: Vec<(bool, Range<usize>)> = Vec::new();
     let mut at = start;
     while at < end {
-        let Some(open) = text[at..end].iter().position(|b| matches!(b, b'"' | b'\'')).map(|open| at + open) else { break };
+        let Some(open) = text[at..end].iter().position(|b| matches!(b, b'"' | b'\'')).map(|open| at + open) else {
+            break;
+        };
         let mut close = open + 1;
         while close < end && text[close] != text[open] {
             close += 1 + usize::from(text[close] == b'\\');
@@ -134,7 +136,8 @@ pub(super) fn comment(text: &[u8], outline: &Outline, spot: &Spot, comment: usiz
             let other = &outline.lines[at];
             other.start.abs_diff(value.start) < REACH && strip(&text[other.start..other.end]).is_some()
         };
-        while first > 0 && near(first - 1) && text[outline.lines[first - 1].end..outline.lines[first].start].len() == 1 {
+        while first > 0 && near(first - 1) && text[outline.lines[first - 1].end..outline.lines[first].start].len() == 1
+        {
             first -= 1;
         }
         while last + 1 < outline.lines.len()
@@ -146,7 +149,8 @@ pub(super) fn comment(text: &[u8], outline: &Outline, spot: &Spot, comment: usiz
     }
     for at in first..=last {
         let other = &outline.lines[at];
-        let start = if at == spot.line { comment } else { other.start + strip(&text[other.start..other.end]).unwrap_or(0) };
+        let start =
+            if at == spot.line { comment } else { other.start + strip(&text[other.start..other.end]).unwrap_or(0) };
         if at == spot.line {
             let from = inner.text.len() + value.start - start;
             inner.value = from..from + value.len();

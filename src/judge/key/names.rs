@@ -22,74 +22,68 @@ pub(super) enum Says {
 
 /// Spellings of W&B that are one word once joined.
 const WANDB: &[&str] = &[
-    "wandb",
-    "weightsandbiases",
-    "weightandbiases",
-    "weightsandbias",
-    "weightandbias",
-    "weightsbiases",
-    "weightbiases",
-    "weightsbias",
-    "weightsnbiases",
+    "wandb", "weightsandbiases", "weightandbiases", "weightsandbias", "weightandbias", "weightsbiases", "weightbiases",
+    "weightsbias", "weightsnbiases",
 ];
 /// Spellings that stand for W&B only beside a word for a key.
 const WANDB_IN_SHORT: &[&str] = &["wb", "wnb"];
 
 const KEY: &[&str] = &[
-    "key", "keys", "apikey", "apikeys", "api", "token", "tokens", "secret", "secrets", "password", "passwords", "passwd",
-    "passphrase", "passcode", "pass", "pwd", "pw", "login", "auth", "authorization", "authentication", "authenticate",
-    "credential", "credentials", "cred", "creds", "bearer", "apitoken", "authtoken", "accesstoken", "accesskey",
-    "secretkey", "authkey", "apisecret", "userkey", "loginkey", "keystr", "schlüssel",
-    "密钥", "令牌", "キー", "clé", "clave", "chiave",
+    "key", "keys", "apikey", "apikeys", "api", "token", "tokens", "secret", "secrets", "password", "passwords",
+    "passwd", "passphrase", "passcode", "pass", "pwd", "pw", "login", "auth", "authorization", "authentication",
+    "authenticate", "credential", "credentials", "cred", "creds", "bearer", "apitoken", "authtoken", "accesstoken",
+    "accesskey", "secretkey", "authkey", "apisecret", "userkey", "loginkey", "keystr", "schlüssel", "密钥", "令牌",
+    "キー", "clé", "clave", "chiave",
 ];
 
 /// Words that make even the name of a key the name of something derived from it, or of something else.
 const DERIVED: &[&str] = &[
-    "commit", "commits", "sha", "sha1", "sha256", "sha512", "shas", "rev", "revs", "revision", "revisions", "ref", "refs",
-    "hash", "hashes", "hashed", "digest", "digests", "checksum", "checksums", "md5", "fingerprint", "fingerprints",
-    "thumbprint", "etag", "signature", "version", "githash", "gitsha", "commithash", "commitsha", "commitid", "sha1sum",
-    "cache", "artifact", "integrity", "changeset", "srcrev",
-    "shasum", "sha1sums", "sha256sums",
+    "commit", "commits", "sha", "sha1", "sha256", "sha512", "shas", "rev", "revs", "revision", "revisions", "ref",
+    "refs", "hash", "hashes", "hashed", "digest", "digests", "checksum", "checksums", "md5", "fingerprint",
+    "fingerprints", "thumbprint", "etag", "signature", "version", "githash", "gitsha", "commithash", "commitsha",
+    "commitid", "sha1sum", "cache", "artifact", "integrity", "changeset", "srcrev", "shasum", "sha1sums", "sha256sums",
 ];
 
 /// Words that name an identifier of something that is not a key.
 const IDENTIFIER: &[&str] = &[
     "id", "ids", "uuid", "guid", "oid", "blob", "tree", "object", "head", "branch", "tag", "tags", "ver", "versions",
-    "sig", "patch", "parent", "parents", "artifacts", "run", "runs", "runid", "job", "jobs", "sweep", "snapshot", "nonce",
-    "salt", "pin", "pinned", "lock", "locked", "resolved", "upstream", "submodule", "build", "buildid", "manifest", "git",
-    "vcs", "image", "layer", "objectid", "crc", "crc32", "merge", "sync", "requirement", "package", "infohash", "btih",
-    "before",
+    "sig", "patch", "parent", "parents", "artifacts", "run", "runs", "runid", "job", "jobs", "sweep", "snapshot",
+    "nonce", "salt", "pin", "pinned", "lock", "locked", "resolved", "upstream", "submodule", "build", "buildid",
+    "manifest", "git", "vcs", "image", "layer", "objectid", "crc", "crc32", "merge", "sync", "requirement", "package",
+    "infohash", "btih", "before",
 ];
 
 /// Words that make a key something other than a credential.
 const NO_CREDENTIAL: &[&str] = &[
-    "public", "primary", "foreign", "sort", "partition", "ssh", "gpg", "pgp", "rsa", "dsa", "host", "idempotency", "dedup",
-    "csrf", "xsrf", "page", "next", "continuation", "cursor", "pad", "eos", "bos", "unk", "tokenizer", "special", "map",
-    "lookup", "index", "cell", "ephemeral", "crypto", "encryption", "press", "vault",
+    "public", "primary", "foreign", "sort", "partition", "ssh", "gpg", "pgp", "rsa", "dsa", "host", "idempotency",
+    "dedup", "csrf", "xsrf", "page", "next", "continuation", "cursor", "pad", "eos", "bos", "unk", "tokenizer",
+    "special", "map", "lookup", "index", "cell", "ephemeral", "crypto", "encryption", "press", "vault",
 ];
 
 /// Whose secret it is when it is not ours.
 const VENDORS: &[&str] = &[
-    "github", "gh", "ghp", "gitlab", "bitbucket", "hf", "huggingface", "anthropic", "claude", "aws", "azure",
-    "gcp", "google", "slack", "discord", "neptune", "comet", "clearml", "mlflow", "kaggle", "docker", "dockerhub", "npm",
-    "pypi", "sentry", "datadog", "heroku", "mailgun", "sendgrid", "twilio", "stripe", "cohere", "replicate", "deepseek",
-    "mistral", "gemini", "circleci", "codecov", "coveralls", "telegram", "vercel", "netlify", "digitalocean",
+    "github", "gh", "ghp", "gitlab", "bitbucket", "hf", "huggingface", "anthropic", "claude", "aws", "azure", "gcp",
+    "google", "slack", "discord", "neptune", "comet", "clearml", "mlflow", "kaggle", "docker", "dockerhub", "npm",
+    "pypi", "sentry", "datadog", "heroku", "mailgun", "sendgrid", "twilio", "stripe", "cohere", "replicate",
+    "deepseek", "mistral", "gemini", "circleci", "codecov", "coveralls", "telegram", "vercel", "netlify",
+    "digitalocean",
 ];
 
 /// Words that say nothing about a W&B name that they stand in.
 const NEUTRAL: &[&str] = &[
     "my", "our", "your", "the", "a", "for", "of", "to", "from", "in", "is", "default", "prod", "production", "dev",
     "staging", "test", "main", "personal", "private", "team", "user", "account", "env", "environment", "var", "value",
-    "val", "str", "string", "local", "cloud", "server", "current", "new", "old", "admin", "service", "bot", "ci", "global",
-    "shared", "work", "company", "lab", "org",
+    "val", "str", "string", "local", "cloud", "server", "current", "new", "old", "admin", "service", "bot", "ci",
+    "global", "shared", "work", "company", "lab", "org",
 ];
 
 const NOTHING: &[&str] = &[
-    "value", "val", "default", "defaultvalue", "data", "stringdata", "content", "contents", "text", "item", "items", "arg",
-    "args", "argv", "command", "cmd", "env", "envs", "environment", "variable", "variables", "vars", "var", "envvars",
-    "config", "params", "parameters", "parameter", "headers", "header", "body", "options", "kwargs", "input", "inputs",
-    "output", "result", "string", "str", "const", "literal", "raw", "plain", "plaintext", "initial", "initialvalue",
-    "defaults", "td", "code", "properties", "props", "spec", "attributes", "attrs", "fields", "settings", "unset", "fallback", "otherwise", "missing", "def", "alternative", "orelse",
+    "value", "val", "default", "defaultvalue", "data", "stringdata", "content", "contents", "text", "item", "items",
+    "arg", "args", "argv", "command", "cmd", "env", "envs", "environment", "variable", "variables", "vars", "var",
+    "envvars", "config", "params", "parameters", "parameter", "headers", "header", "body", "options", "kwargs",
+    "input", "inputs", "output", "result", "string", "str", "const", "literal", "raw", "plain", "plaintext", "initial",
+    "initialvalue", "defaults", "td", "code", "properties", "props", "spec", "attributes", "attrs", "fields",
+    "settings", "unset", "fallback", "otherwise", "missing", "def", "alternative", "orelse",
 ];
 
 impl Says {
@@ -104,26 +98,26 @@ impl Says {
             return Says::WandbKey;
         }
         let has = |list: &[&str], words: &[String]| words.iter().any(|word| list.contains(&word.as_str()));
-        let key = has(&KEY, &words);
+        let key = has(KEY, &words);
         let Some((start, end)) = wandb(&words, key) else {
             return if words.iter().all(|word| is_nothing(word)) || is_nothing(&words.concat()) {
                 Says::Nothing
-            } else if key && has(&VENDORS, &words) {
+            } else if key && has(VENDORS, &words) {
                 Says::Foreign
-            } else if has(&DERIVED, &words) || (!key && has(&IDENTIFIER, &words)) {
+            } else if has(DERIVED, &words) || (!key && has(IDENTIFIER, &words)) {
                 Says::Revision
-            } else if key && !has(&NO_CREDENTIAL, &words) {
+            } else if key && !has(NO_CREDENTIAL, &words) {
                 Says::Key
             } else {
                 Says::Other
             };
         };
         let rest: Vec<String> = words[..start].iter().chain(&words[end..]).cloned().collect();
-        if has(&DERIVED, &words[end..]) {
+        if has(DERIVED, &words[end..]) {
             Says::Revision
-        } else if has(&KEY, &rest) || rest.last().is_some_and(|word| word == "k") {
-            if has(&VENDORS, &words[end..]) { Says::Foreign } else { Says::WandbKey }
-        } else if has(&DERIVED, &rest) || has(&IDENTIFIER, &rest) {
+        } else if has(KEY, &rest) || rest.last().is_some_and(|word| word == "k") {
+            if has(VENDORS, &words[end..]) { Says::Foreign } else { Says::WandbKey }
+        } else if has(DERIVED, &rest) || has(IDENTIFIER, &rest) {
             Says::Revision
         } else if rest.iter().all(|word| NEUTRAL.contains(&word.as_str()) || word.len() == 1 || is_number(word)) {
             Says::Wandb
@@ -150,7 +144,11 @@ pub(super) fn is_phrase(text: &[u8]) -> bool {
     let words = words(text);
     let known = |word: &String| {
         let word = word.as_str();
-        KEY.contains(&word) || NEUTRAL.contains(&word) || is_number(word) || ["w", "b", "and", "weights", "weight", "biases", "bias"].contains(&word) || WANDB.contains(&word)
+        KEY.contains(&word)
+            || NEUTRAL.contains(&word)
+            || is_number(word)
+            || ["w", "b", "and", "weights", "weight", "biases", "bias"].contains(&word)
+            || WANDB.contains(&word)
     };
     !text.contains(&b' ') || words.iter().all(known)
 }
@@ -158,8 +156,9 @@ pub(super) fn is_phrase(text: &[u8]) -> bool {
 /// Whether a name is that of a file or a place rather than of a value: `wandb_key.py`, `https://…`, `src/wandb_key`.
 pub(super) fn is_file(name: &[u8]) -> bool {
     const EXTENSIONS: &[&str] = &[
-        "py", "pyi", "sh", "bash", "js", "ts", "tsx", "jsx", "go", "rs", "java", "kt", "rb", "php", "jl", "r", "c", "h", "cc", "cpp", "txt", "md",
-        "rst", "json", "yaml", "yml", "toml", "ini", "cfg", "lock", "gz", "whl", "zip", "tar", "git", "log", "ipynb", "html", "csv", "pem",
+        "py", "pyi", "sh", "bash", "js", "ts", "tsx", "jsx", "go", "rs", "java", "kt", "rb", "php", "jl", "r", "c",
+        "h", "cc", "cpp", "txt", "md", "rst", "json", "yaml", "yml", "toml", "ini", "cfg", "lock", "gz", "whl", "zip",
+        "tar", "git", "log", "ipynb", "html", "csv", "pem",
     ];
     let after_dot = name.rsplit(|&b| b == b'.').next().filter(|last| last.len() < name.len());
     let extension = after_dot.is_some_and(|last| EXTENSIONS.iter().any(|e| last.eq_ignore_ascii_case(e.as_bytes())));
@@ -275,10 +274,33 @@ mod tests {
     #[test]
     fn every_spelling_says_the_same() {
         for name in [
-            "WANDB_API_KEY", "wandb-api-key", "wandbApiKey", "wandbapikey", "WandbKey", "WANDBKey", "WandB_API_KEY", "wandb.token",
-            "WANDB_API", "WANDB_LOGIN_KEY", "WEIGHTS_AND_BIASES_API_KEY", "WEIGHT_AND_BIASES_API_KEY", "weightsandbiases_key",
-            "weights & biases api key", "W&B key", "W&B API key", "WB_KEY", "wbApiKey", "gepa_wandb_api_key", "WANDB_KEY_2",
-            "API key for wandb", "wandb login", "x-wandb-api-key", "my_wandb_password", "wandbKey", "WandBApiKey", "wandb_key_alice",
+            "WANDB_API_KEY",
+            "wandb-api-key",
+            "wandbApiKey",
+            "wandbapikey",
+            "WandbKey",
+            "WANDBKey",
+            "WandB_API_KEY",
+            "wandb.token",
+            "WANDB_API",
+            "WANDB_LOGIN_KEY",
+            "WEIGHTS_AND_BIASES_API_KEY",
+            "WEIGHT_AND_BIASES_API_KEY",
+            "weightsandbiases_key",
+            "weights & biases api key",
+            "W&B key",
+            "W&B API key",
+            "WB_KEY",
+            "wbApiKey",
+            "gepa_wandb_api_key",
+            "WANDB_KEY_2",
+            "API key for wandb",
+            "wandb login",
+            "x-wandb-api-key",
+            "my_wandb_password",
+            "wandbKey",
+            "WandBApiKey",
+            "wandb_key_alice",
         ] {
             assert_eq!(Says::of(name.as_bytes()), WandbKey, "{name}");
         }
@@ -287,13 +309,37 @@ mod tests {
     #[test]
     fn the_rest_is_told_apart() {
         for (name, says) in [
-            ("wandb", Wandb), ("my_wandb", Wandb), ("wandb_prod", Wandb), ("W&B", Wandb), ("wandb_2", Wandb),
-            ("wandb_project", Other), ("wandb_run_id", Revision), ("WANDB_COMMIT", Revision), ("wandb_sha", Revision),
-            ("wandb_api_key_hash", Revision), ("wandb_key_sha1", Revision), ("wandb_cache_key", Revision),
-            ("wandb_version", Revision), ("key", Key), ("apiKey", Key), ("access_token", Key), ("password", Key),
-            ("GITHUB_TOKEN", Foreign), ("wandb_github_token", Foreign), ("hf_token", Foreign), ("hashed_secret", Revision),
-            ("public_key", Other), ("value", Nothing), ("defaultValue", Nothing), ("env", Nothing), ("0", Nothing),
-            ("commit", Revision), ("id", Revision), ("new_and_better", Other), ("loss", Other), ("wb", Other),
+            ("wandb", Wandb),
+            ("my_wandb", Wandb),
+            ("wandb_prod", Wandb),
+            ("W&B", Wandb),
+            ("wandb_2", Wandb),
+            ("wandb_project", Other),
+            ("wandb_run_id", Revision),
+            ("WANDB_COMMIT", Revision),
+            ("wandb_sha", Revision),
+            ("wandb_api_key_hash", Revision),
+            ("wandb_key_sha1", Revision),
+            ("wandb_cache_key", Revision),
+            ("wandb_version", Revision),
+            ("key", Key),
+            ("apiKey", Key),
+            ("access_token", Key),
+            ("password", Key),
+            ("GITHUB_TOKEN", Foreign),
+            ("wandb_github_token", Foreign),
+            ("hf_token", Foreign),
+            ("hashed_secret", Revision),
+            ("public_key", Other),
+            ("value", Nothing),
+            ("defaultValue", Nothing),
+            ("env", Nothing),
+            ("0", Nothing),
+            ("commit", Revision),
+            ("id", Revision),
+            ("new_and_better", Other),
+            ("loss", Other),
+            ("wb", Other),
         ] {
             assert_eq!(Says::of(name.as_bytes()), says, "{name}");
         }

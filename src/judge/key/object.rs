@@ -12,10 +12,11 @@ const MAPPING_LINES: usize = 300;
 /// Names of members that say what an object is for.
 pub(super) fn is_label(name: &[u8]) -> bool {
     const LABELS: &[&str] = &[
-        "label", "title", "alias", "service", "provider", "host", "server", "machine", "url", "baseurl", "apibase", "apiurl",
-        "endpoint", "type", "kind", "target", "platform", "tracker", "logger", "backend", "integration", "integrationtype", "app",
-        "account", "issuer", "env", "variable", "var", "option", "property", "field", "setting", "param", "parameter", "site",
-        "realm", "uri", "identifier", "for", "domain", "origin", "description", "model", "image", "secret",
+        "label", "title", "alias", "service", "provider", "host", "server", "machine", "url", "baseurl", "apibase",
+        "apiurl", "endpoint", "type", "kind", "target", "platform", "tracker", "logger", "backend", "integration",
+        "integrationtype", "app", "account", "issuer", "env", "variable", "var", "option", "property", "field",
+        "setting", "param", "parameter", "site", "realm", "uri", "identifier", "for", "domain", "origin",
+        "description", "model", "image", "secret",
     ];
     let flat: String =
         name.iter().filter(|b| b.is_ascii_alphanumeric()).map(|b| char::from(b.to_ascii_lowercase())).collect();
@@ -108,8 +109,9 @@ pub(super) fn mapping<'t>(text: &'t [u8], outline: &Outline, line: usize) -> Vec
             }
         }
     }
-    for at in line + 1..lines.len().min(line + MAPPING_LINES) {
-        if lines[at].indent < own || of(at).starts_with(b"---") {
+    let below = lines.iter().enumerate().skip(line + 1).take(MAPPING_LINES);
+    for (at, other) in below {
+        if other.indent < own || of(at).starts_with(b"---") {
             break;
         }
         look(at);

@@ -112,11 +112,7 @@ impl Reader<'_> {
         let indent = width(&bytes[..blank]);
         let body = &bytes[blank..];
         let dash = body.starts_with(b"- ");
-        let content = if dash {
-            indent + 1 + body[1..].iter().take_while(|b| **b == b' ').count()
-        } else {
-            indent
-        };
+        let content = if dash { indent + 1 + body[1..].iter().take_while(|b| **b == b' ').count() } else { indent };
         self.expire(indent, body[0]);
         let parent = self.parent(indent, dash);
         if self.open.is_empty() && is_section(body) {
@@ -162,10 +158,11 @@ impl Reader<'_> {
     /// A new line begins a new item unless a bracket or an operator holds the lines together.
     fn new_item(&mut self, start: usize) {
         match self.open.last_mut() {
-            Some(top) if self.text[self.outline.frames[top.frame].open] == b'{' => {
-                if !matches!(self.last, b'=' | b':' | b'\\' | b'+' | b'(') {
-                    top.item = start;
-                }
+            Some(top)
+                if self.text[self.outline.frames[top.frame].open] == b'{'
+                    && !matches!(self.last, b'=' | b':' | b'\\' | b'+' | b'(') =>
+            {
+                top.item = start;
             }
             Some(_) => {}
             None if !matches!(self.last, b'=' | b'\\' | b'+') => self.item = start,
@@ -286,7 +283,9 @@ fn comment_leader(line: &[u8], at: usize) -> Option<usize> {
     let first = at == 0;
     let apart = first || line[at - 1].is_ascii_whitespace();
     match rest {
-        [b'#', next, ..] if apart && !matches!(next, b'[' | b'{') => Some(rest.iter().take_while(|b| **b == b'#').count()),
+        [b'#', next, ..] if apart && !matches!(next, b'[' | b'{') => {
+            Some(rest.iter().take_while(|b| **b == b'#').count())
+        }
         [b'/', b'/', ..] if apart || matches!(line[at - 1], b';' | b',' | b'{' | b'}' | b'(' | b')') => {
             Some(rest.iter().take_while(|b| **b == b'/').count())
         }

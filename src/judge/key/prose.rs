@@ -15,12 +15,13 @@ const LINKS: usize = 7;
 
 /// Words that join what something is called and the thing itself.
 const LINK: &[&str] = &[
-    "is", "was", "are", "as", "with", "using", "use", "used", "by", "to", "the", "a", "an", "my", "our", "your", "his", "her",
-    "their", "this", "that", "it", "here", "following", "below", "value", "set", "be", "will", "would", "for", "via", "and",
-    "then", "just", "please", "now", "new", "old", "current", "enter", "paste", "type", "put", "copy", "try", "export", "in",
-    "on", "at", "key", "api", "token", "account", "login", "s", "which", "like", "so", "called", "equals", "want", "i", "ll",
-    "into", "when", "asked", "prompted", "if", "you", "need", "hit", "of", "changed", "default", "one", "mine", "input", "log",
-    "there", "rejected", "refused", "accepted", "invalid", "expired", "leaked", "found", "got", "given", "from", "env", "shared", "var",
+    "is", "was", "are", "as", "with", "using", "use", "used", "by", "to", "the", "a", "an", "my", "our", "your", "his",
+    "her", "their", "this", "that", "it", "here", "following", "below", "value", "set", "be", "will", "would", "for",
+    "via", "and", "then", "just", "please", "now", "new", "old", "current", "enter", "paste", "type", "put", "copy",
+    "try", "export", "in", "on", "at", "key", "api", "token", "account", "login", "s", "which", "like", "so", "called",
+    "equals", "want", "i", "ll", "into", "when", "asked", "prompted", "if", "you", "need", "hit", "of", "changed",
+    "default", "one", "mine", "input", "log", "there", "rejected", "refused", "accepted", "invalid", "expired",
+    "leaked", "found", "got", "given", "from", "env", "shared", "var",
 ];
 
 /// Words directly before a value that say what it is, whatever stands before them.
@@ -34,9 +35,9 @@ const LOGIN: &[&str] = &["logged", "logging", "signin", "authenticating", "autho
 
 /// Words that make a sentence one about a revision.
 const ABOUT_REVISIONS: &[&str] = &[
-    "merge", "merged", "checkout", "cherry", "branch", "pr", "pull", "diff", "patch", "release", "released", "introduced",
-    "bisect", "regression", "since", "build", "changelog", "head", "blame", "revert", "reverted", "bump", "bumped", "upstream",
-    "fix", "fixes", "fixed", "refactor", "artifact", "pinned", "tag", "image",
+    "merge", "merged", "checkout", "cherry", "branch", "pr", "pull", "diff", "patch", "release", "released",
+    "introduced", "bisect", "regression", "since", "build", "changelog", "head", "blame", "revert", "reverted", "bump",
+    "bumped", "upstream", "fix", "fixes", "fixed", "refactor", "artifact", "pinned", "tag", "image",
 ];
 
 /// A word of a sentence, in small letters.
@@ -52,7 +53,9 @@ impl Word {
     }
 
     fn about_revisions(&self) -> bool {
-        ABOUT_REVISIONS.contains(&self.text.as_str()) || names::names_revision(self.text.as_bytes()) || is_hex(&self.text)
+        ABOUT_REVISIONS.contains(&self.text.as_str())
+            || names::names_revision(self.text.as_bytes())
+            || is_hex(&self.text)
     }
 }
 
@@ -72,7 +75,8 @@ pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Ve
     let called = || Some(Verdict::key(Confidence::Medium, Because::Sentence));
     // The SDK repeats a key of the wrong length in its complaint, and its prompt is followed by what was typed.
     let lower = before.to_lowercase();
-    let complaint = lower.find("key must be").is_some_and(|at| lower[..at].ends_with("api-") || lower[..at].ends_with("api "));
+    let complaint =
+        lower.find("key must be").is_some_and(|at| lower[..at].ends_with("api-") || lower[..at].ends_with("api "));
     if complaint || lower.contains("paste an api key") {
         return called();
     }
@@ -118,7 +122,11 @@ pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Ve
         let earlier = plain(sentence_before(text, start.saturating_sub(1)));
         let earlier = words(&earlier);
         let names_wandb = earlier.iter().any(|word| names::names_wandb(word.text.as_bytes()));
-        if names_wandb && earlier.len() <= 20 && !earlier.iter().any(Word::about_revisions) && !text[..start].ends_with(b"\n") {
+        if names_wandb
+            && earlier.len() <= 20
+            && !earlier.iter().any(Word::about_revisions)
+            && !text[..start].ends_with(b"\n")
+        {
             return called();
         }
     }
@@ -161,9 +169,12 @@ pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> 
     let short = said.len() <= 6;
     // `echo $WANDB_API_KEY` prints it.
     let prompted = shown.starts_with("In [") && text[line..value.start].trim_ascii().starts_with(b"Out[");
-    let printed = prompted && phrase(&said).is_some() || bare.rsplit(' ').next().and_then(|last| last.strip_prefix('$')).is_some_and(|name| {
-        Says::of(name.trim_matches(['{', '}', '"']).as_bytes()) == Says::WandbKey
-    });
+    let printed = prompted && phrase(&said).is_some()
+        || bare
+            .rsplit(' ')
+            .next()
+            .and_then(|last| last.strip_prefix('$'))
+            .is_some_and(|name| Says::of(name.trim_matches(['{', '}', '"']).as_bytes()) == Says::WandbKey);
     let verdict = printed
         || match Says::of(label) {
             Says::WandbKey if short && (open || names::is_phrase(label)) => true,
@@ -184,18 +195,22 @@ pub(super) fn comment_beside(text: &[u8], value: &Range<usize>, leaf: Option<Say
         ["#", "//", ";", "--", "/*", "<!--", "REM "].iter().find_map(|sign| line.strip_prefix(sign.as_bytes()))
     });
     let named = leaf.is_some();
-    [(trailing, true), (above, named)].into_iter().filter(|(_, counts)| *counts).filter_map(|(comment, _)| comment).find_map(|comment| {
-        let comment = comment[..comment.len().min(REACH)].trim_ascii();
-        let shown = plain(comment);
-        let said = words(&shown);
-        let says = match leaf {
-            Some(Says::Key) => names::names_wandb(comment) && said.len() <= 12,
-            Some(Says::Wandb) => names::names_key(comment) && said.len() <= 12,
-            _ => phrase(&said).is_some() && said.len() <= 8 && (names::is_phrase(comment) || said.len() <= 4),
-        };
-        (says && !said.iter().any(Word::about_revisions))
-            .then(|| Verdict::key(Confidence::Medium, Because::Label(super::shown(comment))))
-    })
+    [(trailing, true), (above, named)]
+        .into_iter()
+        .filter(|(_, counts)| *counts)
+        .filter_map(|(comment, _)| comment)
+        .find_map(|comment| {
+            let comment = comment[..comment.len().min(REACH)].trim_ascii();
+            let shown = plain(comment);
+            let said = words(&shown);
+            let says = match leaf {
+                Some(Says::Key) => names::names_wandb(comment) && said.len() <= 12,
+                Some(Says::Wandb) => names::names_key(comment) && said.len() <= 12,
+                _ => phrase(&said).is_some() && said.len() <= 8 && (names::is_phrase(comment) || said.len() <= 4),
+            };
+            (says && !said.iter().any(Word::about_revisions))
+                .then(|| Verdict::key(Confidence::Medium, Because::Label(super::shown(comment))))
+        })
 }
 
 /// The comment that follows on a line.
@@ -215,7 +230,9 @@ fn phrase(words: &[Word]) -> Option<(usize, usize)> {
     let key = |at: usize| {
         let word = words[at].text.as_str();
         let next = words.get(at + 1).map_or("", |word| word.text.as_str());
-        names::names_key(word.as_bytes()) || LOGIN.contains(&word) || (matches!(word, "log" | "sign") && matches!(next, "in" | "into"))
+        names::names_key(word.as_bytes())
+            || LOGIN.contains(&word)
+            || (matches!(word, "log" | "sign") && matches!(next, "in" | "into"))
     };
     let keys: Vec<usize> = (0..words.len()).filter(|&at| key(at)).collect();
     let mut best: Option<(usize, usize)> = None;
@@ -246,7 +263,8 @@ fn is_code(text: &str) -> bool {
 fn plain(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let text = text.trim_start();
-    let text = ["- [ ] ", "- [x] ", "* [ ] ", "[ ] ", "[x] "].iter().find_map(|sign| text.strip_prefix(sign)).unwrap_or(text);
+    let text =
+        ["- [ ] ", "- [x] ", "* [ ] ", "[ ] ", "[x] "].iter().find_map(|sign| text.strip_prefix(sign)).unwrap_or(text);
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(open) = rest.find('<') {
@@ -330,7 +348,10 @@ fn is_wrapped(line: &[u8]) -> bool {
     let last = line.last().copied().unwrap_or_default();
     let hex = line.iter().rev().take_while(|b| b.is_ascii_hexdigit()).count() >= 40;
     let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count();
-    words >= 3 && !hex && (last.is_ascii_alphanumeric() || matches!(last, b',' | b':' | b'&' | b'"')) && !is_code(&String::from_utf8_lossy(line))
+    words >= 3
+        && !hex
+        && (last.is_ascii_alphanumeric() || matches!(last, b',' | b':' | b'&' | b'"'))
+        && !is_code(&String::from_utf8_lossy(line))
 }
 
 /// The sentence from a value on.
@@ -341,7 +362,8 @@ fn sentence_after(text: &[u8], start: usize) -> &[u8] {
         [b'.' | b'!' | b'?' | b';', b' ' | b'\n' | b'<', ..] | [0, ..] => true,
         [b'\n', tail @ ..] => {
             // Only a line that was broken because it was full goes on below.
-            let goes_on = tail.trim_ascii_start().first().is_some_and(|b| b.is_ascii_lowercase()) && !tail.starts_with(b"\n");
+            let goes_on =
+                tail.trim_ascii_start().first().is_some_and(|b| b.is_ascii_lowercase()) && !tail.starts_with(b"\n");
             let ends = !goes_on || (line > 0 && !is_wrapped(&text[line..at]));
             line = at + 1;
             ends

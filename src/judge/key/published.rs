@@ -11,4 +11,5 @@ pub(super) const PUBLISHED: &[(&str, &str)] = &[
     ("ww1-0d287772dfced30917b9dbb547a3dfc2", "the SHA-1 of `password`"),
     ("ww1-48e0954096864b1bfbd37e84f954952d", "the SHA-1 of `hello`"),
     ("ww1-763ba1ba65cc87380221deed255fa319", "the SHA-1 of `foo`"),
+    ("ww1-c6241d9970909837a440ff2645a75b97", "the test value of W&B's Helm charts"),
 ];

@@ -42,12 +42,14 @@ fn by_cells(cells: &[&[u8]], own: usize, head: Option<&[&[u8]]>) -> Option<Verdi
         _ => {}
     }
     let others = || cells.iter().enumerate().filter(|(at, _)| *at != own).map(|(_, cell)| *cell);
-    let phrase = |cell: &&[u8]| cell.len() <= 60 && !cell.contains(&b'/') && !names::is_file(cell) && names::is_phrase(cell);
+    let phrase =
+        |cell: &&[u8]| cell.len() <= 60 && !cell.contains(&b'/') && !names::is_file(cell) && names::is_phrase(cell);
     if let Some(cell) = others().filter(phrase).find(|cell| Says::of(cell) == Says::WandbKey) {
         return named(cell);
     }
     if column == Some(Says::Key)
-        && let Some(cell) = others().find(|cell| super::token::wandb_host(cell) || (phrase(cell) && names::names_wandb(cell)))
+        && let Some(cell) =
+            others().find(|cell| super::token::wandb_host(cell) || (phrase(cell) && names::names_wandb(cell)))
     {
         return Some(Verdict::key(Confidence::High, Because::Within(format!("`{}`", super::shown(cell)))));
     }

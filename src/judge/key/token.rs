@@ -38,7 +38,12 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
         _ => {}
     }
     match after {
-        [b'/', ..] if last != Some(b'=') && !after.starts_with(b"/>") && !after.starts_with(b"//") && !after.starts_with(b"/*") => {
+        [b'/', ..]
+            if last != Some(b'=')
+                && !after.starts_with(b"/>")
+                && !after.starts_with(b"//")
+                && !after.starts_with(b"/*") =>
+        {
             Some(Verdict::not("it is part of a path"))
         }
         [b'-' | b'+', c, ..] if c.is_ascii_alphanumeric() => Some(Verdict::not("it is part of a longer token")),
@@ -52,7 +57,9 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
 /// The characters round a value up to white space, a quote or a bracket.
 fn word_around(text: &[u8], value: &Range<usize>) -> Range<usize> {
     let ends = |b: &u8| {
-        b.is_ascii_whitespace() || b.is_ascii_control() || matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>' | b'(' | b')' | b'|')
+        b.is_ascii_whitespace()
+            || b.is_ascii_control()
+            || matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>' | b'(' | b')' | b'|')
     };
     let before = text[value.start.saturating_sub(REACH)..value.start].iter().rev().take_while(|b| !ends(b)).count();
     let after = text[value.end..].iter().take(REACH).take_while(|b| !ends(b)).count();
@@ -117,7 +124,8 @@ pub(super) fn mention(text: &[u8]) -> String {
         let end = at + text[at..].iter().take_while(part).count();
         let word = &text[start..end];
         // `github.com/wandb/…` is a path below somebody else's host.
-        let path = text[..start].iter().rev().take_while(|b| !b.is_ascii_whitespace() && !b"\"'=(,".contains(b)).count();
+        let path =
+            text[..start].iter().rev().take_while(|b| !b.is_ascii_whitespace() && !b"\"'=(,".contains(b)).count();
         let below = text[start - path..start].contains(&b'/')
             && !text[..start].ends_with(b"://")
             && text[start - path..start].contains(&b'.');
@@ -138,7 +146,8 @@ pub(super) fn nearest_server(text: &[u8], at: usize) -> Option<&[u8]> {
     let urls = memchr::memmem::find_iter(text, b"://").map(|scheme| {
         let host = &text[scheme + 3..];
         // A user name and a password before the host.
-        let host = host.split(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'"' | b'\'')).next().unwrap_or_default();
+        let host =
+            host.split(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'"' | b'\'')).next().unwrap_or_default();
         let host = host.rsplit(|&b| b == b'@').next().unwrap_or_default();
         (scheme, &host[..host.iter().take_while(part).count()])
     });
