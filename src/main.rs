@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Parser;
 
 use cli::{Cli, Colour, Command, FailOn, Format, Rules};
@@ -22,7 +22,7 @@ use wandward::policy::Policy;
 use wandward::report::{self, Style};
 use wandward::rule::{RuleSet, Severity};
 use wandward::scan::{Input, Progress, Scan};
-use wandward::source::tree::Tree;
+use wandward::source::tree::{self, Tree};
 
 /// Findings, wrong usage, and not everything looked at; see `--help`.
 const FINDINGS: u8 = 1;
@@ -201,7 +201,7 @@ fn explain(rules: &RuleSet, what: &Path) -> Result<u8> {
     let progress = Progress::default();
     let scan = Scan { rules, policy: &policy, progress: &progress, found: &|_| {} };
     let shown = visible(&path.to_string_lossy()).into_owned();
-    let opinions = scan.explain(&path, line).with_context(|| shown.clone())?;
+    let opinions = scan.explain(&path, line).map_err(|error| anyhow!("{shown}: {}", tree::plain(&error)))?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     if opinions.is_empty() {
         writeln!(out, "{shown}:{line}: nothing on this line has the shape of a W&B key")?;

@@ -93,7 +93,10 @@ impl Scan<'_> {
         let mut opinions = Vec::new();
         let mut lines = 0;
         Reader::default().read_whole(tree::open_named(path)?, |piece| {
-            lines = piece.text.place(piece.own.end..piece.own.end).line;
+            // A newline at the end ends the last line rather than beginning one more.
+            let bytes = piece.text.bytes;
+            let end = bytes.len() - usize::from(bytes.ends_with(b"\n"));
+            lines = piece.text.place(end..end).line;
             let candidates = detect::candidates(piece.text.bytes, piece.own.clone());
             opinions = judge.judge(&origin, &piece.text, &candidates, true).opinions;
         })?;

@@ -194,7 +194,7 @@ impl<'t> KeyJudge<'t> {
         if format == Format::V1 {
             return Some(match shape::masked_v1(key) {
                 true => Verdict::not("it is a placeholder: its body repeats one or two characters"),
-                false => Verdict::key(Confidence::High, Because::Format),
+                false => Verdict::key(Confidence::High, self.carrier(credential)),
             });
         }
         if let Some(reason) = shape::not_a_key(key, &self.text[credential.clone()]) {
@@ -213,6 +213,16 @@ impl<'t> KeyJudge<'t> {
             }
             verdict => verdict,
         }
+    }
+
+    /// What carries a key that needs no evidence: a URL and a netrc entry have rules of their own.
+    fn carrier(&self, credential: &Range<usize>) -> Because {
+        let carriers = [token::read(self.text, credential.clone()), netrc::read(self.text, credential)];
+        let because = carriers.into_iter().flatten().find_map(|verdict| match verdict {
+            Verdict::Key { because, .. } => Some(because),
+            Verdict::Not(_) => None,
+        });
+        because.unwrap_or(Because::Format)
     }
 
     /// Reads what stands round `value` in `text`, which is the file or a text within it.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin as Header, Renderer, Snippet, renderer::DecorStyle};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 
 use super::Style;
 use crate::finding::{Finding, Outcome, visible};
@@ -16,7 +16,7 @@ pub(super) fn write(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io
     let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(style.width);
     for places in grouped(&outcome.findings) {
-        writeln!(out, "{}\n", renderer.render(&[group(&places)]))?;
+        writeln!(out, "{}\n", with_places(&renderer.render(&[group(&places)]), &places))?;
     }
     if style.suppressed {
         for one in &outcome.suppressed {
@@ -61,8 +61,10 @@ fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let mut group =
-        level.primary_title(first.rule.message.as_str()).id(first.rule.id.as_str()).elements([] as [Header; 0]);
+    let mut group = level
+        .primary_title(first.rule.message.as_str())
+        .id(first.rule.id.as_str())
+        .elements([] as [Snippet<'_, annotate_snippets::Annotation<'_>>; 0]);
     for (nth, finding) in places.iter().enumerate() {
         if nth == SHOWN && places.len() > SHOWN + 1 {
             let rest: Vec<String> = places[nth..].iter().map(|finding| at(finding)).collect();
@@ -75,14 +77,12 @@ fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
         } else {
             format!("{} ({})", finding.evidence, finding.rule.id)
         };
-        let path = visible(&finding.origin.display_path()).into_owned();
         let line = usize::try_from(finding.place.line).unwrap_or(usize::MAX);
-        let column = usize::try_from(finding.place.column).unwrap_or(usize::MAX);
-        let header = Header::path(path).line(line).char_column(column);
         let snippet = Snippet::source(finding.snippet.text.as_str())
             .line_start(line)
+            .path(format!("{MARK}{nth}{MARK}"))
             .annotation(AnnotationKind::Primary.span(finding.snippet.mark.clone()).label(label));
-        group = group.element(header).element(snippet);
+        group = group.element(snippet);
     }
     if let Some(key) = &first.key {
         let kind = key.format.name();
@@ -95,6 +95,25 @@ fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
             group.element(Level::NOTE.message(format!("{kind} key {}{prefix}, {}{found}", key.id, key.fingerprint)));
     }
     group.element(Level::HELP.message(first.rule.help.as_str()))
+}
+
+/// Stands where the place of a finding belongs; no shown text holds it.
+const MARK: char = '\u{1}';
+
+/// Puts the places where their marks are. The renderer would count columns in the snippet, which is a piece of the line.
+fn with_places(rendered: &str, places: &[&Finding]) -> String {
+    let mut out = String::with_capacity(rendered.len() + 64);
+    let mut rest = rendered;
+    while let Some((before, marked)) = rest.split_once(MARK) {
+        out.push_str(before);
+        let (nth, behind) = marked.split_once(MARK).unwrap_or((marked, ""));
+        if let Some(finding) = nth.parse().ok().and_then(|nth: usize| places.get(nth)) {
+            out.push_str(&at(finding));
+        }
+        rest = behind.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit());
+    }
+    out.push_str(rest);
+    out
 }
 
 /// `path:line:column`.
