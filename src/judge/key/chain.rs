@@ -255,10 +255,11 @@ impl<'t> Chain<'t, '_> {
         {
             return Some(within(before));
         }
-        if let Some(verdict) = trail.name(own) {
+        // Elements that say how a text looks and not what it is.
+        let cell = markup.content && TEXT_ELEMENTS.contains(own);
+        if !cell && let Some(verdict) = trail.name(own) {
             return Some(verdict);
         }
-        let cell = matches!(*own, b"td" | b"dd" | b"code" | b"string" | b"p" | b"span" | b"b");
         if let Some(before) = markup.before
             && (cell || trail.open())
             && before.len() <= 60
@@ -462,7 +463,7 @@ impl<'t> Chain<'t, '_> {
     fn head(&self, head: &[u8], trail: &mut Trail) -> Option<Verdict> {
         let head = head.split(|&b| b == b'(').next().unwrap_or_default();
         let words =
-            || head.rsplit(|&b| matches!(b, b' ' | b'"' | b'\'' | b':' | b'\t')).filter(|word| !word.is_empty());
+            || head.rsplit(|&b| matches!(b, b' ' | b'"' | b'\'' | b':' | b'\t' | b',')).filter(|word| !word.is_empty());
         if head.len() > 200 || words().any(|word| CONTROL.contains(&word)) || lead::read(head).bound {
             return None;
         }
@@ -507,7 +508,7 @@ impl<'t> Chain<'t, '_> {
                 // A block of text under a key is no value of it unless the key says so.
                 Some((name, true)) if Says::of(name) == Says::Revision => return None,
                 Some((name, _)) => trail.name(name),
-                None if text.ends_with(b":") || text.ends_with(b"{") => self.head(text, trail),
+                None if matches!(text.last(), Some(b':' | b'{' | b',')) => self.head(text, trail),
                 None => None,
             };
             if verdict.is_some() {
@@ -579,6 +580,12 @@ const LISP: &[&[u8]] = &[b"def", b"setq ", b"setf ", b"setenv ", b"let "];
 const CONTROL: &[&[u8]] = &[
     b"if", b"for", b"while", b"switch", b"try", b"catch", b"with", b"do", b"else", b"elif", b"import", b"except",
     b"finally", b"match",
+];
+
+/// Elements of a text or a table.
+const TEXT_ELEMENTS: &[&[u8]] = &[
+    b"a", b"b", b"code", b"dd", b"div", b"em", b"font", b"i", b"kbd", b"li", b"mark", b"p", b"pre", b"samp", b"span",
+    b"string", b"strong", b"td", b"th", b"tt", b"u", b"body",
 ];
 
 /// What is called, given what stands before a bracket.

@@ -53,6 +53,9 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
     if let Some(previous) = before.last() {
         let name = lead::unquote(previous.text);
         let name = name.strip_suffix(b",").or_else(|| name.strip_suffix(b":")).unwrap_or(name);
+        // Tcl: `set env(NAME) VALUE`.
+        let name = name.strip_prefix(b"::").unwrap_or(name);
+        let name = name.strip_prefix(b"env(").and_then(|name| name.strip_suffix(b")")).unwrap_or(name);
         match Says::of(name) {
             Says::WandbKey if is_name(name) => return named(name),
             Says::Revision | Says::Foreign => {

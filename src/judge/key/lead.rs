@@ -58,6 +58,8 @@ fn trim_value_start(lead: &[u8]) -> &[u8] {
     {
         rest = head;
     }
+    rest =
+        rest.strip_suffix(b"=raw").or_else(|| rest.strip_suffix(b" raw")).map_or(rest, |head| &rest[..head.len() + 1]);
     loop {
         let before = rest;
         rest = rest.trim_ascii_end();

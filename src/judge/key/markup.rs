@@ -90,6 +90,9 @@ fn content_before(text: &[u8]) -> Option<&[u8]> {
 /// The head of the column for a cell at the end of a text: the `<th>` of the same number in the same table.
 fn column_head(text: &[u8]) -> Option<&[u8]> {
     let row = memchr::memmem::rfind(text, b"<tr")?;
+    if memchr::memmem::find(&text[row..], b"</tr").is_some() {
+        return None;
+    }
     let column = memchr::memmem::find_iter(&text[row..], b"<td").count().checked_sub(1)?;
     let table = memchr::memmem::rfind(&text[..row], b"<table").unwrap_or(0);
     let heads = memchr::memmem::find_iter(&text[table..row], b"<th").map(|at| &text[table + at..row]);

@@ -273,6 +273,7 @@ fn opens_string(text: &[u8], line: usize, at: usize) -> bool {
     match letters {
         0 => before.last().is_none_or(|&b| b < 0x80),
         1 | 2 => before[before.len() - letters..].iter().all(|b| b"bBfFrRuULl".contains(b)),
+        3 => before.ends_with(b"raw"),
         _ => false,
     }
 }

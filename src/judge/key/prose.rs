@@ -82,7 +82,10 @@ pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Ve
     }
     let left = words(&before);
     let right = words(&after);
-    if left.iter().chain(&right).any(Word::about_revisions) {
+    let about_revisions = |words: &[Word]| words.iter().any(Word::about_revisions);
+    // "rotate the wandb key KEY before the release": what directly follows the phrase is what the phrase means.
+    let adjacent = phrase(&left).is_some_and(|(_, end)| end == left.len());
+    if about_revisions(&left) || (!adjacent && about_revisions(&right)) {
         return None;
     }
     let end = before.trim_end();
@@ -165,7 +168,10 @@ pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> 
         return None;
     }
     let bare = shown.trim_end_matches(['*', '`', '_', ' ', '"']);
-    let open = bare.ends_with([':', '=', '>', '?', '：']);
+    let asks = said
+        .last()
+        .is_some_and(|word| ["paste", "enter", "type", "use", "is", "with", "below"].contains(&word.text.as_str()));
+    let open = asks || bare.ends_with([':', '=', '>', '?', '：']);
     let short = said.len() <= 6;
     // `echo $WANDB_API_KEY` prints it.
     let prompted = shown.starts_with("In [") && text[line..value.start].trim_ascii().starts_with(b"Out[");
