@@ -19,6 +19,7 @@ mod shape;
 mod table;
 mod token;
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -31,6 +32,9 @@ use crate::secret::Format;
 use chain::{Chain, Trail};
 use names::Says;
 use outline::{Outline, Spot};
+
+/// How far a command, a row or a sentence is read to both sides of a value.
+const NEAR: usize = 2048;
 
 /// A text within a text within a text: deeper ones are not read.
 const MAX_DEPTH: usize = 5;
@@ -123,6 +127,38 @@ pub(super) struct KeyJudge<'t> {
     gate: bool,
     /// Names under which the text imports W&B, or parts of it.
     imports: Vec<Vec<u8>>,
+    effort: Effort,
+}
+
+/// How much context is read for the candidates of one text. A text of a hundred thousand commit ids must stay cheap, so
+/// once much was read, each further candidate gets little.
+#[derive(Default)]
+struct Effort(Cell<usize>);
+
+impl Effort {
+    /// What is read before it gets scarce, in bytes.
+    const AMPLE: usize = 8 * 1024 * 1024;
+    /// What a candidate gets then.
+    const SCARCE: usize = 512;
+
+    /// How far a candidate that wants `wanted` bytes to both sides may read.
+    fn reach(&self, wanted: usize) -> usize {
+        let spent = self.0.get();
+        let reach = if spent > Effort::AMPLE { wanted.min(Effort::SCARCE) } else { wanted };
+        self.0.set(spent + reach);
+        reach
+    }
+}
+
+/// The line round `value` without its newline, unless it is longer than a person reads.
+fn line_around(text: &[u8], value: &Range<usize>) -> Option<Range<usize>> {
+    const MAX_LINE: usize = 2 * NEAR;
+    let floor = value.start.saturating_sub(MAX_LINE);
+    let ceiling = text.len().min(value.end + MAX_LINE);
+    let start = memchr::memrchr(b'\n', &text[floor..value.start]).map(|at| floor + at + 1);
+    let end = memchr::memchr(b'\n', &text[value.end..ceiling]).map(|at| value.end + at);
+    let start = start.or((floor == 0).then_some(0))?;
+    Some(start..end.or((ceiling == text.len()).then_some(ceiling))?)
 }
 
 /// A candidate with its verdict.
@@ -141,7 +177,7 @@ impl<'t> KeyJudge<'t> {
         let legacy = candidates.iter().any(|candidate| candidate.shape == Shape::Key(Format::Legacy));
         let gate = legacy && (file.names_wandb() || GATE.is_match(text));
         let imports = if gate { flow::imports(text) } else { Vec::new() };
-        KeyJudge { text, file, gate, imports }
+        KeyJudge { text, file, gate, imports, effort: Effort::default() }
     }
 
     /// A verdict for every candidate that is a whole key; `None` for the others.
@@ -258,7 +294,7 @@ impl<'t> KeyJudge<'t> {
             if fills {
                 let lead = text[spot.item.min(quote)..quote].trim_ascii();
                 if lead.is_empty()
-                    && let Some(inner) = literal::joined(text, outline, spot, value)
+                    && let Some(inner) = literal::joined(text, outline, spot, value, &self.effort)
                     && let Some(verdict) = command::read(&inner.text, inner.value)
                 {
                     return Some(verdict);
@@ -269,14 +305,14 @@ impl<'t> KeyJudge<'t> {
                 if let Some(verdict) = self.within(&inner, trail, depth) {
                     return Some(verdict);
                 }
-                if let Some(inner) = literal::joined(text, outline, spot, value) {
+                if let Some(inner) = literal::joined(text, outline, spot, value, &self.effort) {
                     let verdict = self.within(&inner, trail, depth);
                     if verdict.is_some() || inner.text.contains(&b'\n') {
                         return verdict;
                     }
                 }
                 // `Start-Process wandb -ArgumentList "login KEY"`.
-                let line = memchr::memrchr(b'\n', &text[..value.start]).map_or(0, |at| at + 1);
+                let line = line_around(text, value).map_or(value.start, |line| line.start);
                 if command::logs_in(&text[line..value.start]) {
                     return Some(Verdict::key(Confidence::High, Because::Command));
                 }
@@ -293,7 +329,7 @@ impl<'t> KeyJudge<'t> {
             }
             // What is commented out still belongs to the section or the mapping that it stood in.
             if matches!(trail.leaf, Some(Says::Key | Says::Nothing)) {
-                return Chain { text, outline, imports: &self.imports }.around(spot.line, trail);
+                return Chain { text, outline, imports: &self.imports, effort: &self.effort }.around(spot.line, trail);
             }
             // `$ENV{KEY} // "…"` is an alternative in Perl and no comment.
             if !text[..comment].ends_with(b" //") {
@@ -312,12 +348,18 @@ impl<'t> KeyJudge<'t> {
         if call.is_some_and(|call| command::logs_in(&text[call.min(start)..start])) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
-        if let Some(verdict) = netrc::read(text, value).or_else(|| command::of_revisions(text, value)) {
+        let listed = is_listed(text, value);
+        if !listed && let Some(verdict) = netrc::read(text, value).or_else(|| command::of_revisions(text, value)) {
             return Some(verdict);
         }
-        let chain = Chain { text, outline, imports: &self.imports };
+        let chain = Chain { text, outline, imports: &self.imports, effort: &self.effort };
         if let Some(verdict) = chain.climb(spot, start, value.end, trail) {
             return Some(verdict);
+        }
+        // Commands, rows and sentences say what they say near the value, or not at all.
+        let near = value.start.saturating_sub(NEAR)..text.len().min(value.end + NEAR);
+        if listed || !GATE.is_match(&text[near]) {
+            return None;
         }
         if let Some(verdict) = command::read(text, value.clone()) {
             return Some(verdict);
@@ -348,14 +390,21 @@ impl<'t> KeyJudge<'t> {
         if named && (self.file.is_wandb_settings() || self.file.is_for_wandb_key()) {
             return key();
         }
-        let line = memchr::memrchr(b'\n', &self.text[..value.start]).map_or(0, |at| at + 1);
-        let end = memchr::memchr(b'\n', &self.text[value.end..]).map_or(self.text.len(), |at| value.end + at);
+        let Range { start: line, end } = line_around(self.text, value)?;
         let bare = |part: &[u8]| !part.iter().any(|b| b.is_ascii_alphanumeric());
         if self.file.is_for_wandb_key() && bare(&self.text[line..value.start]) && bare(&self.text[value.end..end]) {
             return key();
         }
         None
     }
+}
+
+/// Whether a value is a line of its own in a list of such lines: nothing near it says anything of it in particular.
+fn is_listed(text: &[u8], value: &Range<usize>) -> bool {
+    let length = value.len() + 1;
+    let above = value.start.checked_sub(length).map(|start| &text[start..value.start]);
+    let hex = |line: &[u8]| line.strip_suffix(b"\n").is_some_and(|line| line.iter().all(u8::is_ascii_hexdigit));
+    above.is_some_and(hex) && matches!(text.get(value.end), None | Some(b'\n' | b'\r'))
 }
 
 /// Whether a character makes what stands on its other side a part of the same token.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::lead::{self, Lead};
 use super::names::{self, Says};
 use super::outline::{Outline, Spot};
-use super::{Because, Verdict, markup, object, token};
+use super::{Because, Effort, Verdict, markup, object, token};
 use crate::finding::Confidence;
 
 /// How far a call or an object is read to both sides of a value.
@@ -157,6 +157,8 @@ pub(super) struct Chain<'t, 'o> {
     pub(super) outline: &'o Outline,
     /// Names under which the file imports W&B's login or W&B itself.
     pub(super) imports: &'o [Vec<u8>],
+    /// How much may still be read.
+    pub(super) effort: &'o Effort,
 }
 
 impl<'t> Chain<'t, '_> {
@@ -173,9 +175,9 @@ impl<'t> Chain<'t, '_> {
                 return verdict;
             }
         }
-        let mut own = lead::read(&self.text[spot.item.min(value)..value]);
+        let mut own = lead::read(self.lead(spot.item, value));
         if let Some(name) =
-            spot.frame.is_none().then(|| unpacked(&self.text[self.outline.lines[spot.line].start..value])).flatten()
+            spot.frame.is_none().then(|| unpacked(self.lead(self.outline.lines[spot.line].start, value))).flatten()
         {
             own = Lead { names: vec![name], bound: true };
         }
@@ -222,7 +224,7 @@ impl<'t> Chain<'t, '_> {
             item = bracket.item;
             frame = bracket.parent;
             line = bracket.line;
-            let before = &self.text[item.min(at)..at];
+            let before = self.lead(item, at);
             let callee = if self.text[at] == b'(' { callee(before).len() } else { 0 };
             read = lead::read(&before[..before.len() - callee]);
         }
@@ -233,6 +235,12 @@ impl<'t> Chain<'t, '_> {
     /// What the lines and the section say that a line belongs to.
     pub(super) fn around(&self, line: usize, trail: &mut Trail) -> Option<Verdict> {
         self.by_indentation(line, trail).or_else(|| self.by_section(line, trail))
+    }
+
+    /// What stands between the beginning of an item and a place in it, as far as it can matter.
+    fn lead(&self, item: usize, at: usize) -> &'t [u8] {
+        const MAX_LEAD: usize = 2048;
+        &self.text[item.max(at.saturating_sub(MAX_LEAD)).min(at)..at]
     }
 
     /// What elements and attributes say.
@@ -293,7 +301,7 @@ impl<'t> Chain<'t, '_> {
         let bracket = &self.outline.frames[frame];
         let inside = self.inside(frame, value);
         let opener = self.text[bracket.open];
-        let before = &self.text[bracket.item.min(bracket.open)..bracket.open];
+        let before = self.lead(bracket.item, bracket.open);
         if own.names.is_empty()
             && opener != b'{'
             && trail.leaf.is_none()
@@ -335,8 +343,9 @@ impl<'t> Chain<'t, '_> {
     /// What a bracket encloses, as far as it is read.
     fn inside(&self, frame: usize, value: usize) -> Range<usize> {
         let bracket = &self.outline.frames[frame];
-        let start = (bracket.open + 1).max(value.saturating_sub(REACH));
-        let end = bracket.close.unwrap_or(self.text.len()).min(value + REACH);
+        let reach = self.effort.reach(REACH);
+        let start = (bracket.open + 1).max(value.saturating_sub(reach));
+        let end = bracket.close.unwrap_or(self.text.len()).min(value + reach);
         start..end.max(start)
     }
 
@@ -344,7 +353,7 @@ impl<'t> Chain<'t, '_> {
     /// `INSERT INTO t (a, b) VALUES ('x', VALUE)`.
     fn by_position(&self, frame: usize, place: usize, trail: &mut Trail) -> Option<Verdict> {
         let bracket = &self.outline.frames[frame];
-        let item = self.text[bracket.item.min(bracket.open)..bracket.open].trim_ascii();
+        let item = self.lead(bracket.item, bracket.open).trim_ascii();
         let floor = bracket.open.saturating_sub(REACH);
         let before = &self.text[floor..bracket.open];
         let names = if let Some(left) = item.strip_suffix(b"=") {
@@ -486,7 +495,7 @@ impl<'t> Chain<'t, '_> {
         let mut current = line;
         for _ in 0..32 {
             if matches!(trail.leaf, Some(Says::Nothing | Says::Key)) {
-                for label in object::mapping(self.text, self.outline, current) {
+                for label in object::mapping(self.text, self.outline, current, self.effort) {
                     if let Some(verdict) = trail.label(label) {
                         return Some(verdict);
                     }
@@ -538,9 +547,12 @@ impl<'t> Chain<'t, '_> {
         if verdict.is_some() || !matches!(trail.leaf, Some(Says::Nothing | Says::Key)) {
             return verdict;
         }
-        let start = lines[section].end.max(lines[line].start.saturating_sub(REACH));
-        let next = lines[line..].iter().find(|other| other.section != Some(section));
-        let end = next.map_or(self.text.len(), |next| next.start).min(lines[line].end + REACH);
+        let reach = self.effort.reach(REACH);
+        let start = lines[section].end.max(lines[line].start.saturating_sub(reach));
+        let end = self.text.len().min(lines[line].end + reach);
+        let below = lines[line..].iter().take_while(|other| other.start < end);
+        let next = below.into_iter().find(|other| other.section != Some(section));
+        let end = next.map_or(end, |next| next.start);
         object::labels(self.text, start..end, None).into_iter().find_map(|label| trail.label(label))
     }
 }

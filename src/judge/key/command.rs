@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::lead;
 use super::names::{self, Says};
-use super::{Because, Verdict, object, token};
+use super::{Because, Verdict, line_around, object, token};
 use crate::finding::Confidence;
 
 /// How much of a command is read to both sides of a value.
@@ -38,6 +38,7 @@ const KEY_OPTIONS: &[&[u8]] = &[
 
 /// Reads the command round `value`.
 pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
+    line_around(text, &value)?;
     let span = logical_line(text, &value);
     let words = words(text, span);
     let own = words.iter().position(|word| word.span.start <= value.start && value.end <= word.span.end)?;
@@ -139,6 +140,7 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
 
 /// A verdict against a value that is an argument of a program for revisions: `git checkout KEY`.
 pub(super) fn of_revisions(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
+    line_around(text, value)?;
     let span = logical_line(text, value);
     let words = words(text, span.start..value.start);
     let start = words.iter().rposition(Word::parts).map_or(0, |at| at + 1);
@@ -304,7 +306,7 @@ pub(super) fn mentions_login(text: &[u8]) -> bool {
 
 /// Whether a text names W&B's key, so that a command that has it as a word has the key as the next.
 pub(super) fn heredoc_login(text: &[u8], value: &Range<usize>) -> bool {
-    let line = memchr::memrchr(b'\n', &text[..value.start]).unwrap_or(0);
+    let Some(line) = line_around(text, value).map(|line| line.start.saturating_sub(1)) else { return false };
     let above = &text[line.saturating_sub(512)..line];
     above.rsplit(|&b| b == b'\n').take(3).any(|line| {
         memchr::memmem::find(line, b"<<").is_some_and(|at| {

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::Effort;
 use super::outline::{Outline, Spot};
 
 /// How much of a list or a comment is read to both sides of a value.
@@ -76,10 +77,17 @@ fn hex(digits: &[u8]) -> Option<u32> {
 
 /// The strings of the list, tuple or call round a string, put together: with nothing between lines of text (a notebook's
 /// cell), with a space between words (the arguments of a command). `None` if there are no others.
-pub(super) fn joined(text: &[u8], outline: &Outline, spot: &Spot, value: &Range<usize>) -> Option<Inner> {
+pub(super) fn joined(
+    text: &[u8],
+    outline: &Outline,
+    spot: &Spot,
+    value: &Range<usize>,
+    effort: &Effort,
+) -> Option<Inner> {
     let frame = &outline.frames[spot.frame?];
-    let start = (frame.open + 1).max(value.start.saturating_sub(REACH));
-    let end = frame.close.unwrap_or(text.len()).min(value.end + REACH);
+    let reach = effort.reach(REACH);
+    let start = (frame.open + 1).max(value.start.saturating_sub(reach));
+    let end = frame.close.unwrap_or(text.len()).min(value.end + reach);
     let own = spot.string?;
     // From a cut the first quote might close a string rather than open one: begin at a line.
     let start = if start > frame.open + 1 { start + memchr::memchr(b'\n', &text[start..own])? + 1 } else { start };
@@ -175,11 +183,12 @@ mod tests {
     fn a_cell_and_a_command_are_put_together() {
         let cell = "\"source\": [\n \"wandb.login(\\n\",\n \"  key=\\\"KEY\\\")\"\n]";
         let (outline, here, value) = spot(cell);
-        let inner = joined(cell.as_bytes(), &outline, &here, &value).expect("two lines");
+        let inner = joined(cell.as_bytes(), &outline, &here, &value, &Effort::default()).expect("two lines");
         assert_eq!(inner.text, b"wandb.login(\n  key=\"KEY\")");
         assert_eq!(&inner.text[inner.value], b"KEY");
         let (outline, here, value) = spot("run([\"wandb\", 'login', \"KEY\"])");
-        let inner = joined(b"run([\"wandb\", 'login', \"KEY\"])", &outline, &here, &value).expect("three words");
+        let inner = joined(b"run([\"wandb\", 'login', \"KEY\"])", &outline, &here, &value, &Effort::default())
+            .expect("three words");
         assert_eq!(inner.text, b"wandb login KEY");
     }
 

@@ -134,6 +134,10 @@ impl Says {
 
 /// Whether a text names W&B at all, whatever else it says.
 pub(super) fn names_wandb(text: &[u8]) -> bool {
+    // Every spelling has a `w` and a `b`.
+    if !text.iter().any(|b| b | 0x20 == b'w') || !text.iter().any(|b| b | 0x20 == b'b') {
+        return false;
+    }
     let words = words(text);
     let key = words.iter().any(|word| KEY.contains(&word.as_str()));
     wandb(&words, key).is_some()
@@ -168,12 +172,20 @@ pub(super) fn is_file(name: &[u8]) -> bool {
 
 /// Whether one of the words is the name of a revision or a digest.
 pub(super) fn names_revision(text: &[u8]) -> bool {
-    words(text).iter().any(|word| DERIVED.contains(&word.as_str()))
+    any(text, DERIVED)
 }
 
 /// Whether one of the words is a word for a key.
 pub(super) fn names_key(text: &[u8]) -> bool {
-    words(text).iter().any(|word| KEY.contains(&word.as_str()))
+    any(text, KEY)
+}
+
+/// Whether one of the words of a text is on a list; a plain word in small letters is looked up as it stands.
+fn any(text: &[u8], list: &[&str]) -> bool {
+    if text.iter().all(u8::is_ascii_lowercase) && memchr::memmem::find(text, b"wandb").is_none() {
+        return list.iter().any(|word| word.as_bytes() == text);
+    }
+    words(text).iter().any(|word| list.contains(&word.as_str()))
 }
 
 fn is_number(word: &str) -> bool {

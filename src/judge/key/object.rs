@@ -3,11 +3,13 @@
 
 use std::ops::Range;
 
-use super::lead;
 use super::outline::Outline;
+use super::{Effort, lead};
 
 /// How many lines of a mapping are read to both sides of a value.
 const MAPPING_LINES: usize = 300;
+/// What reading a line counts for, in bytes.
+const LINE: usize = 64;
 
 /// Names of members that say what an object is for.
 pub(super) fn is_label(name: &[u8]) -> bool {
@@ -80,7 +82,7 @@ pub(super) fn pair(item: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The values of the labels in the mapping that a line belongs to: `name: WANDB_API_KEY` above or below `value: VALUE`,
 /// and the `name:` of its `metadata:`.
-pub(super) fn mapping<'t>(text: &'t [u8], outline: &Outline, line: usize) -> Vec<&'t [u8]> {
+pub(super) fn mapping<'t>(text: &'t [u8], outline: &Outline, line: usize, effort: &Effort) -> Vec<&'t [u8]> {
     let lines = &outline.lines;
     let own = lines[line].content;
     let of = |at: usize| {
@@ -91,6 +93,7 @@ pub(super) fn mapping<'t>(text: &'t [u8], outline: &Outline, line: usize) -> Vec
     if line_pair(of(line)).is_none() {
         return labels;
     }
+    let reach = effort.reach(MAPPING_LINES * LINE) / LINE;
     let mut look = |at: usize| {
         let Some((name, value)) = line_pair(of(at)) else { return };
         let in_metadata = lines[at].parent.is_some_and(|p| lines[p].content == own && of(p) == b"metadata:");
@@ -99,7 +102,7 @@ pub(super) fn mapping<'t>(text: &'t [u8], outline: &Outline, line: usize) -> Vec
         }
     };
     if lines[line].content == lines[line].indent {
-        for at in (line.saturating_sub(MAPPING_LINES)..line).rev() {
+        for at in (line.saturating_sub(reach)..line).rev() {
             if lines[at].content < own || of(at).starts_with(b"---") {
                 break;
             }
@@ -109,7 +112,7 @@ pub(super) fn mapping<'t>(text: &'t [u8], outline: &Outline, line: usize) -> Vec
             }
         }
     }
-    let below = lines.iter().enumerate().skip(line + 1).take(MAPPING_LINES);
+    let below = lines.iter().enumerate().skip(line + 1).take(reach);
     for (at, other) in below {
         if other.indent < own || of(at).starts_with(b"---") {
             break;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::chain::Trail;
 use super::names::{self, Says};
-use super::{Because, Verdict};
+use super::{Because, Verdict, line_around};
 use crate::finding::Confidence;
 
 /// How much of a sentence is read to both sides of a value.
@@ -144,7 +144,8 @@ fn wandb_in(words: &[Word]) -> Option<(usize, usize)> {
 
 /// What a line says of a value that stands alone below it: a prompt, a heading, a label.
 pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
-    let line = memchr::memrchr(b'\n', &text[..value.start])?;
+    let own = line_around(text, value)?;
+    let line = own.start.checked_sub(1)?;
     let alone = |part: &[u8]| {
         let part = part.trim_ascii();
         let part = part.strip_prefix(b"A:").or_else(|| part.strip_prefix(b"Out[")).unwrap_or(part);
@@ -152,8 +153,7 @@ pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> 
         let part = part[digits..].strip_prefix(b"]:").unwrap_or(part);
         part.len() <= 8 && !part.iter().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
     };
-    let end = memchr::memchr(b'\n', &text[value.end..]).map_or(text.len(), |at| value.end + at);
-    if !alone(&text[line..value.start]) || !alone(&text[value.end..end]) {
+    if !alone(&text[line..value.start]) || !alone(&text[value.end..own.end]) {
         return None;
     }
     let above = &text[line.saturating_sub(REACH)..line];
@@ -192,11 +192,10 @@ pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> 
 
 /// What the comments beside or above an assignment say of it; `leaf` is what its own name says.
 pub(super) fn comment_beside(text: &[u8], value: &Range<usize>, leaf: Option<Says>) -> Option<Verdict> {
-    let start = memchr::memrchr(b'\n', &text[..value.start]).map_or(0, |at| at + 1);
-    let end = memchr::memchr(b'\n', &text[value.end..]).map_or(text.len(), |at| value.end + at);
+    let Range { start, end } = line_around(text, value)?;
     let trailing = comment_in(&text[value.end..end]);
     let above = start.checked_sub(1).and_then(|newline| {
-        let from = memchr::memrchr(b'\n', &text[..newline]).map_or(0, |at| at + 1);
+        let from = line_around(text, &(newline..newline))?.start;
         let line = text[from..newline].trim_ascii();
         ["#", "//", ";", "--", "/*", "<!--", "REM "].iter().find_map(|sign| line.strip_prefix(sign.as_bytes()))
     });

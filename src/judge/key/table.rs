@@ -5,19 +5,12 @@ use std::ops::Range;
 
 use super::lead;
 use super::names::{self, Says};
-use super::{Because, Verdict};
+use super::{Because, Verdict, line_around};
 use crate::finding::Confidence;
-
-/// Longer lines are no rows that a person reads.
-const MAX_ROW: usize = 4096;
 
 /// Reads the row round `value`.
 pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
-    let start = memchr::memrchr(b'\n', &text[..value.start]).map_or(0, |at| at + 1);
-    let end = memchr::memchr(b'\n', &text[value.end..]).map_or(text.len(), |at| value.end + at);
-    if end - start > MAX_ROW {
-        return None;
-    }
+    let Range { start, end } = line_around(text, &value)?;
     let row = &text[start..end];
     let key = &text[value.clone()];
     [b'|', b'\t', b',', b';'].iter().find_map(|&separator| {

@@ -12,6 +12,9 @@ const REACH: usize = 2048;
 
 /// Reads the word round `value`.
 pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
+    if is_checksum(text, &value) {
+        return Some(Verdict::not("it is a line of a list of checksums"));
+    }
     let word = word_around(text, &value);
     let before = &text[word.start..value.start];
     let after = &text[value.end..word.end];
@@ -52,6 +55,17 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
         [b'.', b'.', c, ..] if *c != b'.' => Some(Verdict::not("it is part of a range of revisions")),
         _ => None,
     }
+}
+
+/// Whether a line is one of `sha1sum`: the digest, two spaces or a space and a star, and a file name.
+fn is_checksum(text: &[u8], value: &Range<usize>) -> bool {
+    let begins = value.start == 0 || text[value.start - 1] == b'\n';
+    let rest = &text[value.end..text.len().min(value.end + REACH)];
+    let Some(name) = rest.strip_prefix(b"  ").or_else(|| rest.strip_prefix(b" *")).filter(|_| begins) else {
+        return false;
+    };
+    let name = name.split(|&b| b == b'\n').next().unwrap_or_default().trim_ascii_end();
+    !name.is_empty() && !name.iter().any(u8::is_ascii_whitespace)
 }
 
 /// The characters round a value up to white space, a quote or a bracket.
