@@ -18,6 +18,7 @@ mod published;
 mod shape;
 mod table;
 mod token;
+mod trail;
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -29,9 +30,10 @@ use super::place::File;
 use crate::detect::{Candidate, Shape};
 use crate::finding::Confidence;
 use crate::secret::Format;
-use chain::{Chain, Trail};
+use chain::Chain;
 use names::Says;
 use outline::{Outline, Spot};
+use trail::Trail;
 
 /// How far a command, a row or a sentence is read to both sides of a value.
 const NEAR: usize = 2048;
@@ -293,7 +295,10 @@ impl<'t> KeyJudge<'t> {
             let fills = fills(&text[content.clone()], value.start - content.start..value.end - content.start);
             if fills {
                 let lead = text[spot.item.min(quote)..quote].trim_ascii();
+                // The words of a command: an option for a key, or `login`, stands before the value.
+                let argument = text[..quote].trim_ascii_end().strip_suffix(b",").unwrap_or_default();
                 if lead.is_empty()
+                    && is_argument(argument)
                     && let Some(inner) = literal::joined(text, outline, spot, value, &self.effort)
                     && let Some(verdict) = command::read(&inner.text, inner.value)
                 {
@@ -348,6 +353,10 @@ impl<'t> KeyJudge<'t> {
         if call.is_some_and(|call| command::logs_in(&text[call.min(start)..start])) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
+        let line = || line_around(text, value).map_or(start, |line| line.start.min(start));
+        if spot.string.is_some() && call.is_none() && command::logs_in(&text[line()..start]) {
+            return Some(Verdict::key(Confidence::High, Because::Command));
+        }
         let listed = is_listed(text, value);
         if !listed && let Some(verdict) = netrc::read(text, value).or_else(|| command::of_revisions(text, value)) {
             return Some(verdict);
@@ -368,7 +377,12 @@ impl<'t> KeyJudge<'t> {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
         table::read(text, value.clone())
-            .or_else(|| prose::comment_beside(text, value, trail.leaf))
+            .or_else(|| {
+                // In a list the comment is about the item, and the list says what it is.
+                let item =
+                    spot.frame.is_some_and(|frame| text[outline.frames[frame].open] == b'[') && trail.leaf.is_none();
+                if item { None } else { prose::comment_beside(text, value, trail.leaf) }
+            })
             .or_else(|| prose::label_above(text, value))
             .or_else(|| prose::read(text, value.clone(), trail))
     }
@@ -397,6 +411,15 @@ impl<'t> KeyJudge<'t> {
         }
         None
     }
+}
+
+/// Whether the last literal of a list of words is an option or the last word of a command.
+fn is_argument(words: &[u8]) -> bool {
+    let words = &words[words.len().saturating_sub(120)..];
+    let Some(quote) = words.last().filter(|b| matches!(b, b'"' | b'\'')) else { return false };
+    let words = &words[..words.len() - 1];
+    let last = &words[memchr::memrchr(*quote, words).map_or(0, |at| at + 1)..];
+    last.starts_with(b"-") || last.eq_ignore_ascii_case(b"login") || last.contains(&b' ')
 }
 
 /// Whether a value is a line of its own in a list of such lines: nothing near it says anything of it in particular.

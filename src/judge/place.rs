@@ -52,7 +52,10 @@ impl File {
     pub(super) fn holds_revisions(&self) -> bool {
         let locks = self.path.ends_with(".lock")
             || ["package-lock.json", "go.sum", "yarn.lock", "pnpm-lock.yaml"].iter().any(|n| self.path.ends_with(n));
+        let changes = ["changelog", "changes", "history", "release", "news"];
+        let stem = self.path.rsplit('/').next().unwrap_or_default();
         locks
+            || changes.iter().any(|start| stem.starts_with(start))
             || key::file_is_for_revisions(&self.name)
             || ["fetch_head", "orig_head", "packed-refs"].iter().any(|n| self.path.ends_with(n))
     }

@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use super::chain::Trail;
 use super::names::Says;
 use super::outline::Outline;
+use super::trail::Trail;
 use super::{Because, Judged, KeyJudge, Verdict, lead};
 use crate::finding::Confidence;
 

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::chain::Trail;
 use super::names::{self, Says};
+use super::trail::Trail;
 use super::{Because, Verdict, line_around};
 use crate::finding::Confidence;
 
@@ -20,8 +20,10 @@ const LINK: &[&str] = &[
     "via", "and", "then", "just", "please", "now", "new", "old", "current", "enter", "paste", "type", "put", "copy",
     "try", "export", "in", "on", "at", "key", "api", "token", "account", "login", "s", "which", "like", "so", "called",
     "equals", "want", "i", "ll", "into", "when", "asked", "prompted", "if", "you", "need", "hit", "of", "changed",
-    "default", "one", "mine", "input", "log", "there", "rejected", "refused", "accepted", "invalid", "expired",
-    "leaked", "found", "got", "given", "from", "env", "shared", "var",
+    "default", "one", "mine", "input", "log", "there", "asks", "ask", "asking", "wants", "needs", "requires",
+    "expects", "me", "us", "case", "ai", "io", "com", "https", "http", "die", "der", "das", "den", "und", "mit", "im",
+    "rejected", "refused", "accepted", "invalid", "expired", "leaked", "found", "got", "given", "from", "env",
+    "shared", "var",
 ];
 
 /// Words directly before a value that say what it is, whatever stands before them.
@@ -80,6 +82,8 @@ pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Ve
     if complaint || lower.contains("paste an api key") {
         return called();
     }
+    // An aside between the words for the key and the value says nothing of either.
+    let before = without_asides(&before);
     let left = words(&before);
     let right = words(&after);
     let about_revisions = |words: &[Word]| words.iter().any(Word::about_revisions);
@@ -97,8 +101,8 @@ pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Ve
     let copula = left.last().is_some_and(|word| COPULA.contains(&word.text.as_str()));
     if let Some((start, end)) = phrase(&left) {
         let links = &left[end..];
-        let joined = links.iter().all(Word::links);
-        if links.len() <= LINKS && (joined || bound || copula) && !is_code(&before[left[start].start..]) {
+        let joins = join(links) || (bound && links.len() <= 3 && !copula);
+        if links.len() <= LINKS && joins && !is_code(&before[left[start].start..]) {
             return called();
         }
     }
@@ -134,6 +138,28 @@ pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Ve
         }
     }
     None
+}
+
+/// The text without what stands between two round brackets.
+fn without_asides(text: &str) -> String {
+    let mut out = text.to_owned();
+    while let Some(close) = out.find(')')
+        && let Some(open) = out[..close].rfind('(')
+        && (out[..open].ends_with(' ') || open == 0)
+    {
+        out.replace_range(open..=close, " ");
+    }
+    out
+}
+
+/// Whether words do nothing but join: links, and what follows a preposition or an article (`of the lab is`).
+fn join(words: &[Word]) -> bool {
+    const BEFORE_A_NOUN: &[&str] =
+        &["of", "for", "from", "on", "in", "at", "the", "our", "my", "your", "a", "this", "its"];
+    (0..words.len()).all(|at| {
+        let follows = at.checked_sub(1).is_some_and(|before| BEFORE_A_NOUN.contains(&words[before].text.as_str()));
+        words[at].links() || follows || COPULA.contains(&words[at].text.as_str())
+    })
 }
 
 /// The first word for W&B.
@@ -243,7 +269,8 @@ fn phrase(words: &[Word]) -> Option<(usize, usize)> {
     let mut best: Option<(usize, usize)> = None;
     for at in 0..words.len() {
         let Some(length) = length(at) else { continue };
-        for &k in keys.iter().filter(|k| k.abs_diff(at) <= 8) {
+        let between = |k: usize| if k < at { &words[k + 1..at] } else { words.get(at + length..k).unwrap_or_default() };
+        for &k in keys.iter().filter(|&&k| k.abs_diff(at) <= 8 && join(between(k))) {
             let found = (k.min(at), (k + 1).max(at + length));
             if best.is_none_or(|best| found.1 > best.1) {
                 best = Some(found);
@@ -333,7 +360,7 @@ fn sentence_before(text: &[u8], end: usize) -> &[u8] {
                 let next = tail.trim_ascii_start();
                 let blank = &tail[..tail.len() - next.len()];
                 let line = text[from..at].rsplit(|&b| b == b'\n').next().unwrap_or_default();
-                let item = matches!(next, [b'-' | b'*' | b'#' | b'>' | b'|' | b'+', b' ', ..]);
+                let item = matches!(next, [b'-' | b'*' | b'#' | b'>' | b'|' | b'+' | b'$', b' ', ..]);
                 let stamped = matches!(next.first(), Some(b'[' | b'0'..=b'9')) && next.len() > 50;
                 blank.contains(&b'\n') || !is_wrapped(line) || item || stamped
             }

@@ -35,8 +35,13 @@ fn by_cells(cells: &[&[u8]], own: usize, head: Option<&[&[u8]]>) -> Option<Verdi
         _ => {}
     }
     let others = || cells.iter().enumerate().filter(|(at, _)| *at != own).map(|(_, cell)| *cell);
-    let phrase =
-        |cell: &&[u8]| cell.len() <= 60 && !cell.contains(&b'/') && !names::is_file(cell) && names::is_phrase(cell);
+    let phrase = |cell: &&[u8]| {
+        cell.len() <= 60
+            && !cell.starts_with(b"#")
+            && !cell.contains(&b'/')
+            && !names::is_file(cell)
+            && names::is_phrase(cell)
+    };
     if let Some(cell) = others().filter(phrase).find(|cell| Says::of(cell) == Says::WandbKey) {
         return named(cell);
     }
