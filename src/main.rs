@@ -258,7 +258,9 @@ fn key_shape(argument: &OsStr) -> Option<&'static str> {
             let start = candidate.prefix.unwrap_or(candidate.key.start);
             let whole = start == 0 || bytes[start - 1] == b'=';
             let ends = matches!(bytes.get(candidate.key.end), None | Some(b':'));
-            (whole && ends && !Path::new(argument).exists()).then_some("legacy")
+            // `explain` takes a line behind the name of a file.
+            let file = argument.to_str().and_then(|text| text.split(':').next()).map_or(Path::new(argument), Path::new);
+            (whole && ends && !Path::new(argument).exists() && !file.exists()).then_some("legacy")
         }
     })
 }

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, WalkState};
@@ -45,10 +46,10 @@ pub struct BadGlob {
 impl Tree {
     /// Walks everything; `visitor` makes one visitor for each thread.
     pub fn walk<V: Visit>(&self, visitor: impl Fn() -> V) -> Result<(), BadGlob> {
-        let overrides = self.overrides()?;
+        let exclude = Arc::new(Exclude::new(self)?);
         let mut named = visitor();
         let mut folders: Option<WalkBuilder> = None;
-        for root in self.distinct_roots() {
+        for root in self.distinct_roots(&exclude) {
             let meta = match fs::metadata(&root) {
                 Ok(meta) => meta,
                 Err(error) => {
@@ -75,22 +76,17 @@ impl Tree {
         }
         drop(named);
         if let Some(mut walk) = folders {
-            walk.standard_filters(false).follow_links(false).threads(self.threads).overrides(overrides);
+            walk.standard_filters(false).follow_links(false).threads(self.threads);
+            walk.filter_entry(move |entry| {
+                !exclude.matches(entry.path(), entry.file_type().is_some_and(|kind| kind.is_dir()))
+            });
             walk.build_parallel().visit(&mut Builder { tree: self, visitor: &visitor });
         }
         Ok(())
     }
 
-    fn overrides(&self) -> Result<Override, BadGlob> {
-        let mut builder = OverrideBuilder::new("");
-        for glob in &self.exclude {
-            builder.add(&format!("!{glob}")).map_err(|source| BadGlob { glob: glob.clone(), source })?;
-        }
-        builder.build().map_err(|source| BadGlob { glob: self.exclude.join(" "), source })
-    }
-
     /// The roots without those that another root covers, so that nothing is read twice.
-    fn distinct_roots(&self) -> Vec<PathBuf> {
+    fn distinct_roots(&self, exclude: &Exclude) -> Vec<PathBuf> {
         let real: Vec<_> = self.roots.iter().map(|root| fs::canonicalize(root).ok()).collect();
         let covered = |nth: usize| {
             let Some(own) = &real[nth] else { return false };
@@ -99,8 +95,12 @@ impl Tree {
                 if own == path {
                     return other < nth;
                 }
-                let hidden = own.strip_prefix(path).is_ok_and(|below| below.iter().any(|part| part == ".git"));
-                own.starts_with(path) && !hidden && self.exclude.is_empty() && self.max_file_size.is_none()
+                // What the walk of the other root leaves out is read only if it is named.
+                let Ok(below) = own.strip_prefix(path) else { return false };
+                let left_out = below.ancestors().any(|part| exclude.matches(&self.roots[other].join(part), true));
+                !left_out
+                    && !exclude.matches(&self.roots[other].join(below), false)
+                    && !below.iter().any(|part| part == ".git")
             })
         };
         (0..self.roots.len()).filter(|&nth| !covered(nth)).map(|nth| self.roots[nth].clone()).collect()
@@ -130,6 +130,38 @@ impl Tree {
                 visitor.skip(skip(path, reason, named || !gone));
             }
         }
+    }
+}
+
+/// What is left out: globs as in a `.gitignore` that stands in each root, and in the working directory.
+struct Exclude(Vec<(PathBuf, Override)>);
+
+impl Exclude {
+    fn new(tree: &Tree) -> Result<Exclude, BadGlob> {
+        let mut matchers = Vec::new();
+        if tree.exclude.is_empty() {
+            return Ok(Exclude(matchers));
+        }
+        for root in tree.roots.iter().chain([&PathBuf::new()]) {
+            let mut builder = OverrideBuilder::new("");
+            for glob in &tree.exclude {
+                builder.add(&format!("!{glob}")).map_err(|source| BadGlob { glob: glob.clone(), source })?;
+            }
+            let matcher = builder.build().map_err(|source| BadGlob { glob: tree.exclude.join(" "), source })?;
+            matchers.push((root.clone(), matcher));
+        }
+        Ok(Exclude(matchers))
+    }
+
+    fn matches(&self, path: &Path, is_dir: bool) -> bool {
+        self.0.iter().any(|(root, matcher)| {
+            let path = path.strip_prefix(".").unwrap_or(path);
+            let below = path.strip_prefix(root.strip_prefix(".").unwrap_or(root));
+            below.is_ok_and(|below| {
+                let inside = !below.as_os_str().is_empty() && below.is_relative();
+                inside && matcher.matched(below, is_dir).is_ignore()
+            })
+        })
     }
 }
 

@@ -66,7 +66,8 @@ fn trim_value_start(lead: &[u8]) -> &[u8] {
         while let [head @ .., b'"' | b'\'' | b'`' | b'$' | b'\\' | b'*' | b'@'] = rest {
             rest = head;
         }
-        for entity in [&b"&quot;"[..], b"&#34;", b"&#39;", b"&apos;", b"&#x27;"] {
+        for entity in [&b"&quot;"[..], b"&#34;", b"&#39;", b"&apos;", b"&#x27;", b"%22", b"%27", b"\\u0022", b"\\u0027"]
+        {
             rest = rest.strip_suffix(entity).unwrap_or(rest);
         }
         // `b"…"`, `f'…'`: the letter belongs to the string only if the quote was just taken.
@@ -92,8 +93,10 @@ fn trim_value_start(lead: &[u8]) -> &[u8] {
 
 /// An operator at the end, and what stands before it.
 fn operator(rest: &[u8]) -> Option<(&[u8], &'static [u8])> {
-    const OPERATORS: &[&[u8]] =
-        &[b"||=", b"??=", b":::=", b"::=", b":=", b"?=", b"+=", b"==", b"!=", b"=~", b"<-", b"->", b"=>", b"=", b":"];
+    const OPERATORS: &[&[u8]] = &[
+        b"||=", b"??=", b":::=", b"::=", b":=", b"?=", b"+=", b"==", b"!=", b"=~", b"<-", b"->", b"=>", b"=3D", b"%3D",
+        b"%3d", b"\\u003d", b"\\x3d", b"%3A", b"%3a", b"=", b":",
+    ];
     let rest = rest.trim_ascii_end();
     for fallback in FALLBACKS {
         if let Some(before) = rest.strip_suffix(*fallback) {
