@@ -57,8 +57,7 @@ impl Judge<'_> {
     /// Judges the candidates of one text, which are in order. `explain` asks for the silent ones too.
     pub fn judge(&self, origin: &Origin, text: &Text<'_>, candidates: &[Candidate], explain: bool) -> Judgement {
         let file = File::new(origin, text.bytes);
-        let keys = KeyJudge::new(text.bytes, &file, candidates);
-        let verdicts = keys.judge(candidates);
+        let verdicts = KeyJudge::new(text.bytes, &file).judge(candidates);
         let mut judgement = Judgement { opinions: Vec::new(), open: false };
         let mut cursor = Cursor { at: 0, before: text.before };
         for (candidate, judged) in candidates.iter().zip(verdicts) {

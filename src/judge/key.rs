@@ -125,8 +125,6 @@ static GATE: LazyLock<Regex> = LazyLock::new(|| {
 pub(super) struct KeyJudge<'t> {
     text: &'t [u8],
     file: &'t File,
-    /// Whether a legacy key can have evidence here at all.
-    gate: bool,
     /// Names under which the text imports W&B, or parts of it.
     imports: Vec<Vec<u8>>,
     effort: Effort,
@@ -175,37 +173,36 @@ pub(super) struct Judged {
 
 impl<'t> KeyJudge<'t> {
     /// Prepares to judge candidates in `text`.
-    pub(super) fn new(text: &'t [u8], file: &'t File, candidates: &[Candidate]) -> Self {
-        let legacy = candidates.iter().any(|candidate| candidate.shape == Shape::Key(Format::Legacy));
-        let gate = legacy && (file.names_wandb() || GATE.is_match(text));
-        let imports = if gate { flow::imports(text) } else { Vec::new() };
-        KeyJudge { text, file, gate, imports, effort: Effort::default() }
+    pub(super) fn new(text: &'t [u8], file: &'t File) -> Self {
+        KeyJudge { text, file, imports: Vec::new(), effort: Effort::default() }
     }
 
     /// A verdict for every candidate that is a whole key; `None` for the others.
-    pub(super) fn judge(&self, candidates: &[Candidate]) -> Vec<Option<Judged>> {
-        let offsets: Vec<usize> = candidates.iter().map(|candidate| self.credential(candidate).start).collect();
-        // Only what needs context pays for the outline.
-        let (outline, spots) = if self.gate { Outline::read(self.text, &offsets) } else { Outline::read(b"", &[]) };
-        let mut trails: Vec<Trail> = Vec::new();
-        let mut judged: Vec<Option<Judged>> = candidates
-            .iter()
-            .enumerate()
-            .map(|(nth, candidate)| {
-                let Shape::Key(format) = candidate.shape else {
-                    trails.push(Trail::default());
-                    return None;
-                };
-                let credential = self.credential(candidate);
-                let mut trail = Trail::default();
-                let verdict = self.one(candidate, format, &credential, spots.get(nth), &outline, &mut trail);
-                trails.push(trail);
-                Some(Judged { credential, verdict, open: false })
-            })
-            .collect();
-        if self.gate {
-            self.follow(&mut judged, &trails, &outline);
+    pub(super) fn judge(&mut self, candidates: &[Candidate]) -> Vec<Option<Judged>> {
+        let mut judged: Vec<Option<Judged>> = candidates.iter().map(|candidate| self.at_sight(candidate)).collect();
+        let open: Vec<usize> =
+            (0..judged.len()).filter(|&nth| judged[nth].as_ref().is_some_and(|one| one.verdict.is_none())).collect();
+        // Only what needs context pays for it.
+        if open.is_empty() || !(self.file.names_wandb() || GATE.is_match(self.text)) {
+            return judged;
         }
+        self.imports = flow::imports(self.text);
+        let credentials: Vec<Range<usize>> =
+            open.iter().filter_map(|&nth| Some(judged[nth].as_ref()?.credential.clone())).collect();
+        let starts: Vec<usize> = credentials.iter().map(|credential| credential.start).collect();
+        let (outline, spots) = Outline::read(self.text, &starts);
+        let mut undecided = Vec::new();
+        for ((nth, credential), spot) in open.into_iter().zip(credentials).zip(&spots) {
+            let mut trail = Trail::default();
+            let verdict = self.in_context(&outline, spot, &credential, &mut trail);
+            if verdict.is_none() {
+                undecided.push((nth, trail));
+            }
+            if let Some(one) = &mut judged[nth] {
+                one.verdict = verdict;
+            }
+        }
+        self.follow(&mut judged, &undecided, &outline);
         judged
     }
 
@@ -219,31 +216,37 @@ impl<'t> KeyJudge<'t> {
         if word == b"local" || (opens && closes) { start..key.end } else { key }
     }
 
-    fn one(
+    /// What a candidate and the word that it is part of say by themselves.
+    fn at_sight(&self, candidate: &Candidate) -> Option<Judged> {
+        let Shape::Key(format) = candidate.shape else { return None };
+        let credential = self.credential(candidate);
+        let key = &self.text[candidate.key.clone()];
+        let prefix = &self.text[credential.start..candidate.key.start];
+        let verdict = match format {
+            Format::V1 if shape::masked_v1(key) => {
+                Some(Verdict::not("it is a placeholder: its body repeats one or two characters"))
+            }
+            Format::V1 => Some(Verdict::key(Confidence::High, self.carrier(&credential))),
+            Format::Legacy => match shape::not_a_key(key, &self.text[credential.clone()]) {
+                Some(reason) => Some(Verdict::Not(reason)),
+                None if Says::of(prefix) == Says::Revision => {
+                    Some(Verdict::not("its prefix names a revision or a digest"))
+                }
+                None => token::read(self.text, credential.clone()),
+            },
+        };
+        Some(Judged { credential, verdict, open: false })
+    }
+
+    /// What stands round a legacy key, and what its file is called, say of it.
+    fn in_context(
         &self,
-        candidate: &Candidate,
-        format: Format,
-        credential: &Range<usize>,
-        spot: Option<&Spot>,
         outline: &Outline,
+        spot: &Spot,
+        credential: &Range<usize>,
         trail: &mut Trail,
     ) -> Option<Verdict> {
-        let key = &self.text[candidate.key.clone()];
-        if format == Format::V1 {
-            return Some(match shape::masked_v1(key) {
-                true => Verdict::not("it is a placeholder: its body repeats one or two characters"),
-                false => Verdict::key(Confidence::High, self.carrier(credential)),
-            });
-        }
-        if let Some(reason) = shape::not_a_key(key, &self.text[credential.clone()]) {
-            return Some(Verdict::Not(reason));
-        }
-        let spot = spot.filter(|_| self.gate)?;
-        let prefix = &self.text[credential.start..candidate.key.start];
-        if Says::of(prefix) == Says::Revision {
-            return Some(Verdict::not("its prefix names a revision or a digest"));
-        }
-        let verdict = self.read(self.text, outline, spot, credential, trail, 0);
+        let verdict = self.context(self.text, outline, spot, credential, trail, 0);
         let verdict = verdict.or_else(|| self.by_file(credential, trail));
         match verdict {
             Some(Verdict::Key { confidence: Confidence::Medium, .. }) if self.file.holds_revisions() => {

@@ -53,15 +53,14 @@ pub(super) fn imports(text: &[u8]) -> Vec<Vec<u8>> {
 
 impl KeyJudge<'_> {
     /// Decides the undecided by what becomes of their names.
-    pub(super) fn follow(&self, judged: &mut [Option<Judged>], trails: &[Trail], outline: &Outline) {
+    pub(super) fn follow(&self, judged: &mut [Option<Judged>], undecided: &[(usize, Trail)], outline: &Outline) {
         let mut names: Names = HashMap::new();
-        for (nth, one) in judged.iter_mut().enumerate() {
-            let Some(one) = one.as_mut().filter(|one| one.verdict.is_none()) else { continue };
-            for alias in
-                trails[nth].aliases.iter().map(|alias| last_name(alias)).chain(anchor(self.text, one.credential.start))
-            {
+        for (nth, trail) in undecided {
+            let Some(one) = &mut judged[*nth] else { continue };
+            let aliases = trail.aliases.iter().map(|alias| last_name(alias));
+            for alias in aliases.chain(anchor(self.text, one.credential.start)) {
                 if alias.len() < 64 && !alias.is_empty() && Says::of(alias) != Says::Nothing {
-                    names.entry(alias.to_vec()).or_default().push(nth);
+                    names.entry(alias.to_vec()).or_default().push(*nth);
                     one.open = true;
                 }
             }
