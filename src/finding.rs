@@ -172,14 +172,18 @@ pub struct Outcome {
 }
 
 /// The text with everything spelled out that would act on a terminal, a log or a page, or that hides what it says:
-/// control characters, bidirectional marks, invisible ones.
+/// control characters, bidirectional marks, invisible ones, and what a CI system takes for a command (`::` where a line
+/// may begin, `##[` anywhere).
 pub fn visible(text: &str) -> std::borrow::Cow<'_, str> {
-    if !text.contains(acts) {
+    let commands = text.trim_start().starts_with("::") || text.contains("##[");
+    if !text.contains(acts) && !commands {
         return text.into();
     }
     let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         match c {
+            ':' if text[at..].starts_with("::") && text[..at].trim_start().is_empty() => out.push_str("\\u{3a}"),
+            '#' if text[at..].starts_with("##[") => out.push_str("\\u{23}"),
             '\t' => out.push(' '),
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),

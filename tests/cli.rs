@@ -1,5 +1,10 @@
 //! The outside contract, seen through the binary: exit codes, flags, JSON, permissions, `explain` and `rules`.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests build their own world and may panic"
+)]
 
 mod support;
 
@@ -335,7 +340,7 @@ fn a_file_or_folder_without_permission_is_a_gap() {
         let output = match command.output() {
             Ok(output) => output,
             Err(error) if all_may => {
-                println!("skipped: this user reads everything, and nobody else can start the binary: {error}");
+                eprintln!("skipped: this user reads everything, and nobody else can start the binary: {error}");
                 break;
             }
             Err(error) => panic!("{error}"),

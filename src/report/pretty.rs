@@ -105,7 +105,11 @@ fn with_places(rendered: &str, places: &[&Finding]) -> String {
     let mut out = String::with_capacity(rendered.len() + 64);
     let mut rest = rendered;
     while let Some((before, marked)) = rest.split_once(MARK) {
-        out.push_str(before);
+        // A line that begins with colons is a command to some CI systems.
+        match before.rsplit_once(":::") {
+            Some((head, tail)) if !tail.contains('\n') => out.push_str(&format!("{head}-->{tail}")),
+            _ => out.push_str(before),
+        }
         let (nth, behind) = marked.split_once(MARK).unwrap_or((marked, ""));
         if let Some(finding) = nth.parse().ok().and_then(|nth: usize| places.get(nth)) {
             out.push_str(&at(finding));

@@ -46,6 +46,7 @@ impl<'t> Chain<'t, '_> {
         {
             own = Lead { names: vec![name], bound: true };
         }
+        trail.sent |= own.names.is_empty() && !own.bound && follows_api(self.lead(0, spot.item));
         if let Some(word) = own.names.first().filter(|_| !own.bound) {
             if let Some(keyword) = word.strip_prefix(b":") {
                 if let Some(verdict) = trail.name(keyword) {
@@ -84,6 +85,7 @@ impl<'t> Chain<'t, '_> {
             if verdict.is_some() {
                 return verdict;
             }
+            trail.depth += 1;
             trail.unnamed |= trail.leaf.is_none() && self.text[bracket.open] != b'(';
             at = bracket.open;
             item = bracket.item;
@@ -185,7 +187,7 @@ impl<'t> Chain<'t, '_> {
             return Some(verdict);
         }
         if opener != b'[' && matches!(trail.leaf, Some(Says::Nothing | Says::Key)) {
-            for label in object::labels(self.text, inside, Some(value)) {
+            for label in object::labels(self.text, inside, Some(value), trail.depth > 0) {
                 if let Some(verdict) = trail.label(label) {
                     return Some(verdict);
                 }
@@ -274,6 +276,17 @@ impl<'t> Chain<'t, '_> {
         if trail.leaf == Some(Says::Nothing) && super::command::mentions_login(arguments) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
+        // `WandbClient.builder().host("…").apiKey(KEY)`: the call is named for the key, and its chain says whose.
+        let positional = if positional && Says::of(last) == Says::Key {
+            trail.leaf = Some(Says::Key);
+            let mention = token::mention(&before[before.len().saturating_sub(600)..]);
+            if !mention.is_empty() {
+                return Some(Verdict::key(Confidence::High, Because::Beside(mention)));
+            }
+            false
+        } else {
+            positional
+        };
         // `WANDB("…")`: a member of an enumeration of keys.
         if positional && Says::of(callee) == Says::Wandb && !callee.iter().any(u8::is_ascii_lowercase) {
             trail.leaf = Some(Says::Wandb);
@@ -292,7 +305,7 @@ impl<'t> Chain<'t, '_> {
                 }
             }
         }
-        let labels = object::labels(self.text, inside, Some(item));
+        let labels = object::labels(self.text, inside, Some(item), false);
         trail.sent |= key && labels.contains(&&b"api"[..]);
         if trail.leaf == Some(Says::Nothing) {
             // `add_argument("--api-key", default=VALUE)` makes a variable of the flag.
@@ -360,7 +373,9 @@ impl<'t> Chain<'t, '_> {
         let mut current = line;
         for _ in 0..32 {
             if matches!(trail.leaf, Some(Says::Nothing | Says::Key)) {
-                for label in object::mapping(self.text, self.outline, current, self.effort) {
+                for label in
+                    object::mapping(self.text, self.outline, current, self.effort, current != line || trail.depth > 0)
+                {
                     if let Some(verdict) = trail.label(label) {
                         return Some(verdict);
                     }
@@ -418,7 +433,7 @@ impl<'t> Chain<'t, '_> {
         let below = lines[line..].iter().take_while(|other| other.start < end);
         let next = below.into_iter().find(|other| other.section != Some(section));
         let end = next.map_or(end, |next| next.start);
-        object::labels(self.text, start..end, None).into_iter().find_map(|label| trail.label(label))
+        object::labels(self.text, start..end, None, false).into_iter().find_map(|label| trail.label(label))
     }
 }
 

@@ -42,6 +42,7 @@ const DERIVED: &[&str] = &[
     "refs", "hash", "hashes", "hashed", "digest", "digests", "checksum", "checksums", "md5", "fingerprint",
     "fingerprints", "thumbprint", "etag", "signature", "version", "githash", "gitsha", "commithash", "commitsha",
     "commitid", "sha1sum", "cache", "artifact", "integrity", "changeset", "srcrev", "shasum", "sha1sums", "sha256sums",
+    "fix", "bugfix", "hotfix", "regression", "handling", "refactor", "revert",
 ];
 
 /// Words that name an identifier of something that is not a key.

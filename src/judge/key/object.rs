@@ -25,8 +25,17 @@ pub(super) fn is_label(name: &[u8]) -> bool {
     LABELS.contains(&flat.as_str()) || ["name", "id", "key"].iter().any(|end| flat.ends_with(end))
 }
 
-/// The values of the labels between brackets or in a section; `but` is the offset of a value that is no label.
-pub(super) fn labels(text: &[u8], inside: Range<usize>, but: Option<usize>) -> Vec<&[u8]> {
+/// Whether a label speaks for all that lies within its object. What an object logs with, or has for a model or an image,
+/// says nothing of other objects in it.
+fn speaks_inward(name: &[u8]) -> bool {
+    let own = [&b"logger"[..], b"tracker", b"model", b"image", b"description", b"backend", b"option"];
+    !own.iter().any(|own| name.eq_ignore_ascii_case(own))
+}
+
+/// The values of the labels between brackets or in a section; `but` is the offset of a value that is no label, `outer`
+/// whether the value lies in an object within this one.
+pub(super) fn labels(text: &[u8], inside: Range<usize>, but: Option<usize>, outer: bool) -> Vec<&[u8]> {
+    let speaks = |name: &[u8]| is_label(name) && (!outer || speaks_inward(name));
     let mut found = Vec::new();
     let mut depth = 0usize;
     let mut start = inside.start;
@@ -45,7 +54,7 @@ pub(super) fn labels(text: &[u8], inside: Range<usize>, but: Option<usize>) -> V
             b',' | b'\n' | b';' => {
                 let holds = but.is_some_and(|but| (start..at).contains(&but));
                 if (depth == 0 || (metadata && depth == 1)) && !holds {
-                    found.extend(pair(&text[start..at]).filter(|(name, _)| is_label(name)).map(|(_, value)| value));
+                    found.extend(pair(&text[start..at]).filter(|(name, _)| speaks(name)).map(|(_, value)| value));
                 }
                 if depth == 0 || metadata {
                     start = at + 1;
@@ -82,7 +91,13 @@ pub(super) fn pair(item: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The values of the labels in the mapping that a line belongs to: `name: WANDB_API_KEY` above or below `value: VALUE`,
 /// and the `name:` of its `metadata:`.
-pub(super) fn mapping<'t>(text: &'t [u8], outline: &Outline, line: usize, effort: &Effort) -> Vec<&'t [u8]> {
+pub(super) fn mapping<'t>(
+    text: &'t [u8],
+    outline: &Outline,
+    line: usize,
+    effort: &Effort,
+    outer: bool,
+) -> Vec<&'t [u8]> {
     let lines = &outline.lines;
     let own = lines[line].content;
     let of = |at: usize| {
@@ -97,7 +112,9 @@ pub(super) fn mapping<'t>(text: &'t [u8], outline: &Outline, line: usize, effort
     let mut look = |at: usize| {
         let Some((name, value)) = line_pair(of(at)) else { return };
         let in_metadata = lines[at].parent.is_some_and(|p| lines[p].content == own && of(p) == b"metadata:");
-        if (lines[at].content == own && is_label(name) && !value.is_empty()) || (in_metadata && name == b"name") {
+        if (lines[at].content == own && is_label(name) && (!outer || speaks_inward(name)) && !value.is_empty())
+            || (in_metadata && name == b"name")
+        {
             labels.push(value);
         }
     };

@@ -121,7 +121,7 @@ impl Reader<'_> {
         let number = self.outline.lines.len();
         self.outline.lines.push(Line { start, end, indent, content, parent, section: self.section });
         self.family.push(number);
-        self.new_item(start);
+        self.new_item(start, body[0]);
         self.lex(start + blank, end, number);
         self.last = bytes.trim_ascii_end().last().copied().unwrap_or_default();
         self.goes_on = matches!(self.last, b',' | b'[' | b'{' | b':' | b'=' | b'+' | b'|' | b'&' | b'\\' | b'.');
@@ -156,7 +156,11 @@ impl Reader<'_> {
     }
 
     /// A new line begins a new item unless a bracket or an operator holds the lines together.
-    fn new_item(&mut self, start: usize) {
+    fn new_item(&mut self, start: usize, first: u8) {
+        // A line that begins with a dot goes on with the call above it.
+        if first == b'.' {
+            return;
+        }
         match self.open.last_mut() {
             Some(top)
                 if self.text[self.outline.frames[top.frame].open] == b'{'

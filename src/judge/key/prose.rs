@@ -21,7 +21,8 @@ const LINK: &[&str] = &[
     "try", "export", "in", "on", "at", "key", "api", "token", "account", "login", "s", "which", "like", "so", "called",
     "equals", "want", "i", "ll", "into", "when", "asked", "prompted", "if", "you", "need", "hit", "of", "changed",
     "default", "one", "mine", "input", "log", "there", "asks", "ask", "asking", "wants", "needs", "requires",
-    "expects", "me", "us", "case", "ai", "io", "com", "https", "http", "die", "der", "das", "den", "und", "mit", "im",
+    "expects", "me", "us", "case", "ai", "io", "com", "https", "http", "la", "le", "les", "el", "du", "de", "del",
+    "des", "dem", "demande", "collez", "entrez", "pega", "usa", "die", "der", "das", "den", "und", "mit", "im",
     "rejected", "refused", "accepted", "invalid", "expired", "leaked", "found", "got", "given", "from", "env",
     "shared", "var",
 ];
@@ -118,8 +119,13 @@ pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Ve
     {
         return called();
     }
+    // "account for W&B, user x, API key KEY": the sentence names W&B, and the word before the value the key.
+    if key_before && left.len() <= 20 && wandb_in(&left).is_some() && !end.ends_with('(') && !is_code(&before) {
+        return called();
+    }
     // "Log in to wandb. When it asks for the key, enter KEY."
-    let asks = left.iter().rposition(|word| names::names_key(word.text.as_bytes()));
+    let pronoun = left.len() <= 4 && left.iter().any(|word| ["it", "here", "this"].contains(&word.text.as_str()));
+    let asks = left.iter().rposition(|word| names::names_key(word.text.as_bytes())).or(pronoun.then_some(0));
     if let Some(at) = asks
         && left[at + 1..].iter().all(Word::links)
         && left.len() - at <= LINKS
@@ -128,7 +134,7 @@ pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Ve
         let start = value.start - sentence_before(text, value.start).len();
         let earlier = plain(sentence_before(text, start.saturating_sub(1)));
         let earlier = words(&earlier);
-        let names_wandb = earlier.iter().any(|word| names::names_wandb(word.text.as_bytes()));
+        let names_wandb = if pronoun { phrase(&earlier).is_some() } else { wandb_in(&earlier).is_some() };
         if names_wandb
             && earlier.len() <= 20
             && !earlier.iter().any(Word::about_revisions)
@@ -154,8 +160,10 @@ fn without_asides(text: &str) -> String {
 
 /// Whether words do nothing but join: links, and what follows a preposition or an article (`of the lab is`).
 fn join(words: &[Word]) -> bool {
-    const BEFORE_A_NOUN: &[&str] =
-        &["of", "for", "from", "on", "in", "at", "the", "our", "my", "your", "a", "this", "its"];
+    const BEFORE_A_NOUN: &[&str] = &[
+        "of", "for", "from", "on", "in", "at", "the", "our", "my", "your", "a", "this", "its", "del", "du", "de",
+        "des", "dem", "der", "la", "le", "el",
+    ];
     (0..words.len()).all(|at| {
         let follows = at.checked_sub(1).is_some_and(|before| BEFORE_A_NOUN.contains(&words[before].text.as_str()));
         words[at].links() || follows || COPULA.contains(&words[at].text.as_str())

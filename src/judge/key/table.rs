@@ -46,8 +46,10 @@ fn by_cells(cells: &[&[u8]], own: usize, head: Option<&[&[u8]]>) -> Option<Verdi
         return named(cell);
     }
     if column == Some(Says::Key)
-        && let Some(cell) =
-            others().find(|cell| super::token::wandb_host(cell) || (phrase(cell) && names::names_wandb(cell)))
+        && let Some(cell) = others().find(|cell| {
+            super::token::wandb_host(cell)
+                || (cell.len() <= 60 && names::names_wandb(cell) && !names::names_revision(cell))
+        })
     {
         return Some(Verdict::key(Confidence::High, Because::Within(format!("`{}`", super::shown(cell)))));
     }

@@ -20,6 +20,8 @@ pub(super) struct Trail {
     pub(super) aliases: Vec<Vec<u8>>,
     /// Whether the value is a positional argument of a call that we do not know, so that what it returns is not the value.
     pub(super) through_call: bool,
+    /// How many brackets were left on the way.
+    pub(super) depth: usize,
     /// Whether the value is an item of a list that has a name, rather than a value that has one.
     pub(super) unnamed: bool,
     /// Whether the value is a member of what a run is configured with, which W&B keeps but does not use.
