@@ -799,7 +799,8 @@ fn standard_input() {
     let mut world = World::new();
     let key = world.key("legacy");
     let python = format!("import wandb\nwandb.login(key=\"{key}\")\n");
-    let table: &[(&[&str], &str, i32, Option<(&str, &str)>)] = &[
+    type Case<'a> = (&'a [&'a str], &'a str, i32, Option<(&'a str, &'a str)>);
+    let table: &[Case] = &[
         (&["-"], "", 0, None),
         (&["-"], "nothing here\n", 0, None),
         (&["-"], &python, 1, Some(("-", ""))),

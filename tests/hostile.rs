@@ -893,15 +893,16 @@ fn a_hostile_repository_runs_nothing() {
 #[test]
 fn a_broken_repository_hides_nothing() {
     let key = key("legacy", "broken");
-    let made: [(&str, &dyn Fn(&Path)); 8] = [
-        ("an empty folder", &|git| fs::create_dir(git).unwrap()),
-        ("an empty file", &|git| fs::write(git, "").unwrap()),
-        ("a file of noise", &|git| fs::write(git, [0xff; 5000]).unwrap()),
-        ("a file that names itself", &|git| fs::write(git, "gitdir: .git\n").unwrap()),
-        ("a file that names nothing", &|git| fs::write(git, "gitdir: /nowhere/at/all\n").unwrap()),
-        ("a file that names a device", &|git| fs::write(git, "gitdir: /dev/zero\n").unwrap()),
-        ("a link to itself", &|git| symlink(".git", git).unwrap()),
-        ("noise for a pack", &|git| {
+    type Make = fn(&Path);
+    let made: [(&str, Make); 8] = [
+        ("an empty folder", |git| fs::create_dir(git).unwrap()),
+        ("an empty file", |git| fs::write(git, "").unwrap()),
+        ("a file of noise", |git| fs::write(git, [0xff; 5000]).unwrap()),
+        ("a file that names itself", |git| fs::write(git, "gitdir: .git\n").unwrap()),
+        ("a file that names nothing", |git| fs::write(git, "gitdir: /nowhere/at/all\n").unwrap()),
+        ("a file that names a device", |git| fs::write(git, "gitdir: /dev/zero\n").unwrap()),
+        ("a link to itself", |git| symlink(".git", git).unwrap()),
+        ("noise for a pack", |git| {
             fs::create_dir_all(git.join("objects/pack")).unwrap();
             fs::create_dir_all(git.join("objects/info")).unwrap();
             for name in ["pack/pack-1.pack", "pack/pack-1.idx", "pack/multi-pack-index", "info/commit-graph"] {

@@ -40,9 +40,18 @@ pub(super) fn masked(text: &[u8]) -> Vec<u8> {
 /// As [`masked`]; `point` is a range that must be masked whatever it looks like, and comes back as the range of its mask.
 fn mask(text: &[u8], point: Option<(&Range<usize>, &str)>) -> (Vec<u8>, Range<usize>) {
     let mut hidden: Vec<(Range<usize>, String)> = Vec::new();
+    // What overlaps with something hidden is hidden too, as far as it is not: two keys may stand end to end.
     let mut hide = |range: Range<usize>, shown: String| {
-        if !hidden.iter().any(|(other, _)| other.start < range.end && range.start < other.end) {
-            hidden.push((range, shown));
+        let mut at = range.start;
+        let mut over: Vec<Range<usize>> = hidden.iter().map(|(other, _)| other.clone()).collect();
+        over.retain(|other| other.start < range.end && range.start < other.end);
+        over.sort_by_key(|other| other.start);
+        for other in over.into_iter().chain(std::iter::once(range.end..range.end)) {
+            if at < other.start {
+                let shown = if at == range.start { shown.clone() } else { "[…]".to_owned() };
+                hidden.push((at..other.start, shown));
+            }
+            at = at.max(other.end);
         }
     };
     if let Some((point, shown)) = point {
@@ -177,6 +186,16 @@ mod tests {
         assert!(snippet.text.chars().count() <= MAX_SNIPPET, "{}", snippet.text.chars().count());
         assert_eq!(&snippet.text[snippet.mark.clone()], "[abcd…]");
         assert!(!snippet.text.contains('\x1b'));
+    }
+
+    #[test]
+    fn keys_that_touch_are_all_masked() {
+        let (first, second, third) = (v1_key("a"), v1_key("b"), v1_key("c"));
+        let line = format!("x = {first}{second}{third}");
+        let snippet = shown(&line, &second).text;
+        for key in [&first, &second, &third] {
+            assert!(!snippet.contains(&key[24..40]), "{snippet}");
+        }
     }
 
     #[test]
