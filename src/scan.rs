@@ -67,6 +67,16 @@ impl Scan<'_> {
             Input::Stdin(name) => worker().stdin(name.as_deref()),
         }
         let mut outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if self.progress.stop.load(Ordering::Relaxed)
+            && let Input::Tree(tree) = input
+        {
+            let cut_off = |root: &PathBuf| Skip {
+                origin: tree::origin(root),
+                reason: "interrupted before all of it was read".to_owned(),
+                gap: true,
+            };
+            outcome.coverage.skipped.extend(tree.roots.iter().map(cut_off));
+        }
         sort(&mut outcome);
         Ok(outcome)
     }
@@ -173,6 +183,7 @@ impl Worker<'_, '_> {
         let mut opinions = Vec::new();
         let result = reader.read(input, |piece| {
             let judgement = self.piece(origin, piece);
+            self.scan.progress.bytes.fetch_add(piece.own.len() as u64, Ordering::Relaxed);
             open |= judgement.open && !piece.whole;
             opinions.extend(judgement.opinions);
             !self.stopped()
@@ -218,7 +229,6 @@ impl Worker<'_, '_> {
         self.own.coverage.files += 1;
         self.own.coverage.bytes += bytes;
         self.scan.progress.files.fetch_add(1, Ordering::Relaxed);
-        self.scan.progress.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 
