@@ -187,7 +187,7 @@ fn compare(corpus: &Corpus, peers: &[Peer]) {
         corpus.files,
         corpus.bytes / 1_000_000
     );
-    println!("wandward / peer, median of {PAIRS} pairs; below 1 wandward is the better one{}\n", busy());
+    println!("wandward / peer, median of {PAIRS} pairs; below 1 wandward is the better one\n");
     println!("{:<18}{:>7}{:>14}{:>7}{:>10}{:>10}  pairs", "peer", "wall", "from–to", "CPU", "our MB", "peer MB");
     row("wandward itself", corpus, || Ok(ours(corpus)));
     for peer in peers {
@@ -196,13 +196,6 @@ fn compare(corpus: &Corpus, peers: &[Peer]) {
             None => row(peer.name, corpus, || peer.run(corpus)),
         }
     }
-}
-
-/// A word of warning if the machine has other work: then only the CPU column tells something.
-fn busy() -> String {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load: f64 = load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default();
-    if load > 2.0 { format!("; the machine is busy (load {load})") } else { String::new() }
 }
 
 /// Prints the line of one peer.

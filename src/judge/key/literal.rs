@@ -158,7 +158,8 @@ pub(super) fn comment(text: &[u8], outline: &Outline, spot: &Spot, comment: usiz
     for at in first..=last {
         let other = &outline.lines[at];
         let start =
-            if at == spot.line { comment } else { other.start + strip(&text[other.start..other.end]).unwrap_or(0) };
+            // An expression that begins with dashes may begin within the sign of the comment.
+            if at == spot.line { comment.min(value.start) } else { other.start + strip(&text[other.start..other.end]).unwrap_or(0) };
         if at == spot.line {
             let from = inner.text.len() + value.start - start;
             inner.value = from..from + value.len();
