@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -192,12 +193,20 @@ impl Worker<'_, '_> {
         Ok((result?, open, opinions))
     }
 
-    fn piece(&self, origin: &Origin, piece: &Piece<'_>) -> Judgement {
+    fn piece(&mut self, origin: &Origin, piece: &Piece<'_>) -> Judgement {
+        let nothing = || Judgement { opinions: Vec::new(), open: false };
         let candidates = detect::candidates(piece.text.bytes, piece.own.clone());
         if candidates.is_empty() {
-            return Judgement { opinions: Vec::new(), open: false };
+            return nothing();
         }
-        self.judge.judge(origin, &piece.text, &candidates, false)
+        let judge = self.judge;
+        // A bug that one text brings to light must neither end the scan nor look like a clean file.
+        let judged = panic::catch_unwind(AssertUnwindSafe(|| judge.judge(origin, &piece.text, &candidates, false)));
+        judged.unwrap_or_else(|_| {
+            let reason = "an internal error ended the judgement of it; this is a bug".to_owned();
+            self.own.coverage.skipped.push(Skip { origin: origin.clone(), reason, gap: true });
+            nothing()
+        })
     }
 
     /// Takes the opinions of one source: numbers its findings, tells them, keeps them.

@@ -157,7 +157,10 @@ fn scan(path: &str, text: &[u8], inline: bool) -> Outcome {
     let rules = RuleSet::builtin().unwrap();
     let policy = Policy::new(&rules, Vec::new(), Vec::new(), inline).unwrap();
     let progress = Progress::default();
-    Scan { rules: &rules, policy: &policy, progress: &progress, found: &|_| {} }.text(path, text)
+    let outcome = Scan { rules: &rules, policy: &policy, progress: &progress, found: &|_| {} }.text(path, text);
+    // A scan survives a panic, and says so; here it is a failure.
+    assert!(outcome.coverage.complete(), "{:?}", outcome.coverage.skipped);
+    outcome
 }
 
 /// Every report of an outcome, one after the other.
