@@ -151,8 +151,6 @@ fn a_trap_notices_a_reader() {
     assert!(!Trap::new(root.path().join("other")).was_opened());
 }
 
-// ---------------------------------------------------------------------------------------------------------------- names
-
 #[test]
 fn names_that_are_not_utf8() {
     let root = folder();
@@ -329,8 +327,6 @@ fn an_older_ci_command_is_not_printed_anywhere_in_a_line() {
     }
 }
 
-// ---------------------------------------------------------------------------------------------------------- file types
-
 #[test]
 fn what_is_no_regular_file_is_not_opened() {
     let root = folder();
@@ -417,8 +413,6 @@ fn links() {
         assert_eq!((was, paths(&report)), (code, found.iter().map(|&p| p.to_owned()).collect()), "{name}");
     }
 }
-
-// -------------------------------------------------------------------------------------------------------------- content
 
 #[test]
 fn binary_files_are_scanned_as_bytes() {
@@ -567,8 +561,6 @@ fn a_hundred_thousand_commit_ids_beside_the_word_wandb_are_silent() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-// -------------------------------------------------------------------------------------------------------------- windows
-
 /// A file of lines with texts laid over it at given offsets; and the line of each.
 fn laid(size: usize, plants: &[(usize, String)]) -> (Vec<u8>, Vec<u64>) {
     let mut bytes: Vec<u8> = "x = [1, 2, 3]  # ordinary line\n".bytes().cycle().take(size).collect();
@@ -670,8 +662,6 @@ fn a_variable_that_reaches_wandb_megabytes_later() {
         assert_eq!(places(&report), [(name.to_owned(), 2, 10)], "{name}");
     }
 }
-
-// ------------------------------------------------------------------------------------------------------------------ git
 
 /// Git, with nothing of this machine's configuration.
 fn git(folder: &Path, arguments: &[&str], input: &str) -> String {

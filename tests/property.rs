@@ -16,8 +16,6 @@ use wandward::secret::Format;
 
 use support::{KINDS, fingerprint, key};
 
-// --------------------------------------------------------------------------------------------------------------- oracle
-
 /// Shape, start, end, and where a prefix begins.
 type Seen = (&'static str, usize, usize, Option<usize>);
 
@@ -150,8 +148,6 @@ fn every_alignment_of_every_length_of_run() {
         }
     }
 }
-
-// ----------------------------------------------------------------------------------------------------------------- scan
 
 fn scan(path: &str, text: &[u8], inline: bool) -> Outcome {
     let rules = RuleSet::builtin().unwrap();
@@ -365,8 +361,6 @@ proptest! {
         }
     }
 }
-
-// ------------------------------------------------------------------------------------------------------------- evidence
 
 /// A file, a text in which `<KEY>` is exposed, and what a line of comment begins with, if other lines may stand around it.
 type Evidence = (&'static str, &'static str, Option<&'static str>);
