@@ -471,13 +471,37 @@ pub(super) fn file_is_for_key(stem: &str, folder: &str) -> bool {
 /// A piece of scanned text as it may stand in a clause: short, in one line, every key masked.
 fn shown(text: &[u8]) -> String {
     let text = super::mask::visible(&super::mask::masked(text));
-    let text = text.replace('`', "'");
+    let text = hide_pieces(&text.replace('`', "'"));
     if text.chars().count() <= 60 { text } else { text.chars().take(59).chain(['…']).collect() }
+}
+
+/// The text without runs of letters and digits that could be a piece of a key: what is looked at may begin within one.
+fn hide_pieces(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for run in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let word = run.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        let piece = word.len() >= 8 && word.bytes().any(|b| b.is_ascii_digit());
+        out.push_str(if piece { "…" } else { word });
+        out.push_str(&run[word.len()..]);
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clause_holds_no_piece_of_a_key() {
+        let key = crate::rule::example::v1_key("clause");
+        for cut in 0..key.len() {
+            let said = shown(format!("{} wandb api key", &key[cut..]).as_bytes());
+            let bare =
+                key.as_bytes()[20..].windows(12).any(|piece| said.as_bytes().windows(12).any(|other| other == piece));
+            assert!(!bare, "{said}");
+        }
+        assert_eq!(shown(b"WANDB_API_KEY_2"), "WANDB_API_KEY_2");
+    }
 
     #[test]
     fn every_spelling_of_wandb_passes_the_gate() {

@@ -190,7 +190,12 @@ pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> 
     if !alone(&text[line..value.start]) || !alone(&text[value.end..own.end]) {
         return None;
     }
-    let above = &text[line.saturating_sub(REACH)..line];
+    let floor = line.saturating_sub(REACH);
+    let above = &text[floor..line];
+    // A look that begins within a word could begin within a key.
+    let word = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'_';
+    let cut = if floor > 0 { above.iter().take_while(word).count() } else { 0 };
+    let above = &above[cut..];
     let label = above
         .rsplit(|&b| b == b'\n')
         .map(<[u8]>::trim_ascii)
