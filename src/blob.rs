@@ -29,29 +29,65 @@ pub struct Origin {
     pub kind: Kind,
     /// The path as it was reached from the argument, `/` between its parts; raw bytes, since names need not be UTF-8.
     pub path: Vec<u8>,
+    /// The way into a container, the outermost member first; empty outside of one.
+    pub inner: Vec<Vec<u8>>,
 }
 
 impl Origin {
-    /// The path as text: bytes that are not UTF-8 as `\xNN`.
-    pub fn display_path(&self) -> Cow<'_, str> {
-        match std::str::from_utf8(&self.path) {
-            Ok(path) => Cow::Borrowed(path),
-            Err(_) => {
-                let mut shown = String::new();
-                for chunk in self.path.utf8_chunks() {
-                    shown.push_str(chunk.valid());
-                    for byte in chunk.invalid() {
-                        shown.push_str(&format!("\\x{byte:02x}"));
-                    }
-                }
-                Cow::Owned(shown)
-            }
-        }
+    /// A source that is no member of a container.
+    pub fn new(kind: Kind, path: impl Into<Vec<u8>>) -> Origin {
+        Origin { kind, path: path.into(), inner: Vec::new() }
     }
 
-    /// The last part of the path.
+    /// A member of this source.
+    pub fn member(&self, inner: &[Vec<u8>]) -> Origin {
+        Origin { kind: self.kind, path: self.path.clone(), inner: inner.to_vec() }
+    }
+
+    /// The path as text: bytes that are not UTF-8 as `\xNN`.
+    pub fn display_path(&self) -> Cow<'_, str> {
+        display(&self.path)
+    }
+
+    /// The way into a container as text, likewise.
+    pub fn display_inner(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.inner.iter().map(|name| display(name))
+    }
+
+    /// The path, and behind it the way into a container, each step after an exclamation mark.
+    pub fn full_path(&self) -> Cow<'_, [u8]> {
+        if self.inner.is_empty() {
+            return Cow::Borrowed(&self.path);
+        }
+        let steps: Vec<&[u8]> = std::iter::once(&self.path).chain(&self.inner).map(Vec::as_slice).collect();
+        Cow::Owned(steps.join(&b'!'))
+    }
+
+    /// The name by which the bytes are called where they lie: the innermost member's, or the path.
+    pub fn name(&self) -> &[u8] {
+        self.inner.last().unwrap_or(&self.path)
+    }
+
+    /// The last part of that name.
     pub fn file_name(&self) -> &[u8] {
-        self.path.rsplit(|&b| b == b'/').next().unwrap_or_default()
+        self.name().rsplit(|&b| b == b'/').next().unwrap_or_default()
+    }
+}
+
+/// A name as text: bytes that are not UTF-8 as `\xNN`.
+pub fn display(name: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(name) {
+        Ok(name) => Cow::Borrowed(name),
+        Err(_) => {
+            let mut shown = String::new();
+            for chunk in name.utf8_chunks() {
+                shown.push_str(chunk.valid());
+                for byte in chunk.invalid() {
+                    shown.push_str(&format!("\\x{byte:02x}"));
+                }
+            }
+            Cow::Owned(shown)
+        }
     }
 }
 
@@ -91,21 +127,192 @@ impl Before {
     }
 }
 
-/// A stretch of a source that is judged as one text.
+/// A stretch of a source that is judged as one text, as it stands or decoded.
 #[derive(Clone, Copy)]
 pub struct Text<'t> {
     /// The bytes at hand.
     pub bytes: &'t [u8],
-    /// What lies before them.
+    /// What lies before them in the source, if they stand in it as they are.
     pub before: Before,
+    /// What they were decoded from, if they were.
+    pub from: Option<Decoded<'t>>,
 }
 
-impl Text<'_> {
+/// What a decoded text was made from, and the way back.
+#[derive(Clone, Copy)]
+pub struct Decoded<'t> {
+    /// The text that shows it encoded.
+    pub text: &'t Text<'t>,
+    /// The decoded one.
+    pub view: &'t View,
+}
+
+impl<'t> Text<'t> {
+    /// Bytes that stand in a source as they are.
+    pub fn plain(bytes: &'t [u8], before: Before) -> Text<'t> {
+        Text { bytes, before, from: None }
+    }
+
+    /// What `view` shows of this text.
+    pub fn decoded(&'t self, view: &'t View) -> Text<'t> {
+        Text { bytes: &view.bytes, before: self.before, from: Some(Decoded { text: self, view }) }
+    }
+
+    /// Where `span` of these bytes stands in the source, in bytes from its beginning.
+    pub fn offsets(&self, span: Range<usize>) -> Range<u64> {
+        match self.from {
+            Some(Decoded { text, view }) => text.offsets(view.source(span)),
+            None => self.before.bytes + span.start as u64..self.before.bytes + span.end as u64,
+        }
+    }
+
+    /// The text in which the lines of `span` are counted, and the same span there: the source itself, or a transcoding
+    /// of all of it.
+    pub fn counted(&self, span: Range<usize>) -> (&Text<'t>, Range<usize>) {
+        match self.from {
+            Some(Decoded { text, view }) if !view.encoding.is_of_a_text() => text.counted(view.source(span)),
+            _ => (self, span),
+        }
+    }
+
+    /// The encodings that were undone, the innermost first.
+    pub fn encodings(&self) -> impl Iterator<Item = Encoding> {
+        std::iter::successors(self.from, |from| from.text.from).map(|from| from.view.encoding)
+    }
+
     /// Where `span` of these bytes stands in the source.
     pub fn place(&self, span: Range<usize>) -> Place {
-        let start = self.before.after(&self.bytes[..span.start]);
-        let end = start.after(&self.bytes[span]);
+        let (text, span) = self.counted(span);
+        let start = text.before.after(&text.bytes[..span.start]);
+        let end = start.after(&text.bytes[span]);
         Place { line: start.lines + 1, column: start.columns + 1, end_line: end.lines + 1, end_column: end.columns + 1 }
+    }
+}
+
+/// How something is written so that it does not show as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Encoding {
+    /// Base64, in either alphabet.
+    Base64,
+    /// Hexadecimal digits, two for a byte.
+    Hex,
+    /// `%41`.
+    Percent,
+    /// `\u0041`, `\x41` and their like.
+    Escape,
+    /// `&#65;`, `&quot;`.
+    Entity,
+    /// `=41`, and `=` at the end of a line that goes on.
+    QuotedPrintable,
+    /// A literal in several pieces.
+    Pieces,
+    /// UTF-16 or UTF-32.
+    Wide,
+}
+
+impl Encoding {
+    /// The words that follow "it is written".
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Encoding::Base64 => "in base64",
+            Encoding::Hex => "in hexadecimal",
+            Encoding::Percent => "with percent escapes",
+            Encoding::Escape => "with character escapes",
+            Encoding::Entity => "with HTML entities",
+            Encoding::QuotedPrintable => "in quoted-printable",
+            Encoding::Pieces => "in pieces",
+            Encoding::Wide => "in UTF-16 or UTF-32",
+        }
+    }
+
+    /// Whether whole texts are written in it, so that an editor counts lines and characters in what it shows decoded.
+    fn is_of_a_text(self) -> bool {
+        self == Encoding::Wide
+    }
+}
+
+/// A text as it reads when an encoding in it is undone, and the way back to what it was made from.
+#[derive(Debug)]
+pub struct View {
+    /// What it reads.
+    pub bytes: Vec<u8>,
+    /// What was undone.
+    pub encoding: Encoding,
+    steps: Vec<Step>,
+}
+
+/// The bytes of a view from `at` on, up to the next step.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    at: usize,
+    source: usize,
+    unit: Unit,
+}
+
+/// How bytes of a view relate to those of the source.
+#[derive(Clone, Copy, Debug)]
+enum Unit {
+    /// Each byte stands for so many.
+    Each(usize),
+    /// All of them together stand for so many.
+    All(usize),
+}
+
+impl View {
+    /// An empty one.
+    pub fn new(encoding: Encoding) -> View {
+        View { bytes: Vec::new(), encoding, steps: Vec::new() }
+    }
+
+    /// Takes over `range` of the source as it is.
+    pub fn keep(&mut self, source: &[u8], range: Range<usize>) {
+        self.each(&source[range.clone()], range.start, 1);
+    }
+
+    /// Adds bytes of which each stands for `unit` bytes of the source, from `source` on.
+    pub fn each(&mut self, bytes: &[u8], source: usize, unit: usize) {
+        if bytes.is_empty() {
+            return;
+        }
+        let at = self.bytes.len();
+        let goes_on = self.steps.last().is_some_and(
+            |last| matches!(last.unit, Unit::Each(other) if other == unit && last.source + (at - last.at) * unit == source),
+        );
+        if !goes_on {
+            self.steps.push(Step { at, source, unit: Unit::Each(unit) });
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Adds bytes that stand for `source` as a whole.
+    pub fn replace(&mut self, bytes: &[u8], source: Range<usize>) {
+        if !bytes.is_empty() {
+            self.steps.push(Step { at: self.bytes.len(), source: source.start, unit: Unit::All(source.len()) });
+            self.bytes.extend_from_slice(bytes);
+        }
+    }
+
+    /// Which bytes of the source `span` of this view stands for.
+    pub fn source(&self, span: Range<usize>) -> Range<usize> {
+        let Some(first) = self.step(span.start) else { return 0..0 };
+        let start = match first.unit {
+            Unit::Each(unit) => first.source + (span.start - first.at) * unit,
+            Unit::All(_) => first.source,
+        };
+        let Some(last) = span.end.checked_sub(1).filter(|&last| last >= span.start).and_then(|last| self.step(last))
+        else {
+            return start..start;
+        };
+        let end = match last.unit {
+            Unit::Each(unit) => last.source + (span.end - last.at) * unit,
+            Unit::All(length) => last.source + length,
+        };
+        start..end.max(start)
+    }
+
+    fn step(&self, at: usize) -> Option<Step> {
+        let behind = self.steps.partition_point(|step| step.at <= at);
+        self.steps.get(behind.checked_sub(1)?).copied()
     }
 }
 
@@ -122,15 +329,33 @@ mod tests {
     #[test]
     fn columns_count_characters_and_lines_go_on_from_what_was_read_before() {
         let first = Before::default().after("ä\nöü".as_bytes());
-        let text = Text { bytes: "ß key".as_bytes(), before: first };
+        let text = Text::plain("ß key".as_bytes(), first);
         let place = text.place(3..6);
         assert_eq!((place.line, place.column, place.end_line, place.end_column), (2, 5, 2, 8));
     }
 
     #[test]
     fn a_name_that_is_not_utf8_is_shown_byte_by_byte() {
-        let origin = Origin { kind: Kind::File, path: b"a/\xffb".to_vec() };
+        let origin = Origin::new(Kind::File, b"a/\xffb");
         assert_eq!(origin.display_path(), "a/\\xffb");
         assert_eq!(origin.file_name(), b"\xffb");
+    }
+
+    #[test]
+    fn a_view_knows_the_way_back() {
+        let source = b"ab%41%42cd";
+        let mut view = View::new(Encoding::Percent);
+        view.keep(source, 0..2);
+        view.replace(b"A", 2..5);
+        view.replace(b"B", 5..8);
+        view.keep(source, 8..10);
+        assert_eq!(view.bytes, b"abABcd");
+        for (span, source) in [(0..2, 0..2), (2..3, 2..5), (1..4, 1..8), (3..6, 5..10), (5..6, 9..10), (6..6, 10..10)] {
+            assert_eq!(view.source(span.clone()), source, "{span:?}");
+        }
+        let text = Text::plain(source, Before::default());
+        let decoded = text.decoded(&view);
+        assert_eq!(decoded.place(2..4).column, 3);
+        assert_eq!(decoded.offsets(2..4), 2..8);
     }
 }

@@ -1,14 +1,12 @@
-//! Finds key shapes. In: bytes. Out: every place that has the shape of a key, in order, as byte ranges.
+//! Finds key shapes. In: bytes and their long runs. Out: every place that has the shape of a key, in order, as byte ranges.
 //! No opinion and no context: a commit id is a candidate too.
-
-pub mod probe;
 
 use std::ops::Range;
 
 use memchr::memmem;
 
+use crate::decode::probe::{self, MIN_RUN};
 use crate::secret::Format;
-use probe::{MIN_RUN, is_word};
 
 /// What every key of the newer format begins with.
 const V1_START: &[u8] = b"wandb_v1_";
@@ -45,13 +43,14 @@ pub struct Candidate {
 /// Every candidate that begins in `within`, in order. `text` may reach further on both sides, so that a run that crosses
 /// the border is seen whole.
 pub fn candidates(text: &[u8], within: Range<usize>) -> Vec<Candidate> {
+    among(text, within.clone(), &probe::runs_in(text, within))
+}
+
+/// As [`candidates`], of a text whose long runs are known.
+pub fn among(text: &[u8], within: Range<usize>, runs: &[Range<usize>]) -> Vec<Candidate> {
     let mut found = Vec::new();
-    // A run is bounded by what is no key character, so one that begins before `within` may still hold a candidate.
-    let from = within.start - text[..within.start].iter().rev().take_while(|&&b| is_word(b)).count();
-    let to = text.len().min(within.end + text[within.end..].iter().take_while(|&&b| is_word(b)).count());
-    for run in probe::runs(&text[from..to]) {
-        let run = run.start + from..run.end + from;
-        in_run(text, run, &mut found);
+    for run in runs {
+        in_run(text, run.clone(), &mut found);
     }
     found.retain(|candidate| within.contains(&candidate.key.start));
     found

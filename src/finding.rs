@@ -1,6 +1,7 @@
 //! What a scan says: findings, what was kept back and why, and what was looked at.
 //! A finding owns its data and never holds a key.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::blob::{Origin, Place};
@@ -54,7 +55,16 @@ pub struct Snippet {
     /// The text.
     pub text: String,
     /// Which bytes of it are the point: the masked key, or the habit.
-    pub mark: std::ops::Range<usize>,
+    pub mark: Range<usize>,
+}
+
+/// A place in a notebook, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Which cell, of all kinds.
+    pub number: u64,
+    /// Which line of its source, or of one of its outputs.
+    pub line: u64,
 }
 
 /// One rule at one place.
@@ -70,10 +80,12 @@ pub struct Finding {
     pub evidence: String,
     /// Which source.
     pub origin: Origin,
-    /// Where in it.
-    pub place: Place,
-    /// The byte at which it begins, counted from the beginning of the source.
-    pub offset: u64,
+    /// Where in it; byte code and databases have no lines.
+    pub place: Option<Place>,
+    /// Which cell of a notebook.
+    pub cell: Option<Cell>,
+    /// Its bytes, counted from the beginning of the source; of an encoded text all of it.
+    pub span: Range<u64>,
     /// The key, unless the rule needs none.
     pub key: Option<Key>,
     /// The line, masked and cut.
@@ -83,21 +95,28 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Which key it is about (or which rule, without one), with where it begins and where it ends: two findings that share
+    /// either are about the same bytes, in two of their forms.
+    pub fn ends(&self) -> [(String, u64); 2] {
+        let about = self.key.as_ref().map_or(self.rule.id.as_str(), |key| key.fingerprint.as_str());
+        [self.span.start, self.span.end].map(|end| (about.to_owned(), end))
+    }
+
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         self.rule.severity
     }
 
     /// Gives each finding of one source its id: a digest over rule, path, the masked line, and how many equal ones stand
-    /// before it. `findings` are sorted by offset.
+    /// before it. `findings` are sorted by their spans.
     pub fn number<'f>(findings: impl Iterator<Item = &'f mut Finding>) {
         let mut seen = std::collections::HashMap::new();
         for finding in findings {
             let line = format!("{}\0{}", finding.rule.id, finding.line_digest);
             let nth: &mut u32 = seen.entry(line).or_default();
             let ordinal = nth.to_string();
-            let Origin { path, .. } = &finding.origin;
-            let parts = [finding.rule.id.as_bytes(), path, finding.line_digest.as_bytes(), ordinal.as_bytes()];
+            let path = finding.origin.full_path();
+            let parts = [finding.rule.id.as_bytes(), &path, finding.line_digest.as_bytes(), ordinal.as_bytes()];
             finding.id = format!("wwf1-{}", secret::short_digest(&parts));
             *nth += 1;
         }

@@ -4,12 +4,13 @@
 mod habit;
 mod key;
 mod mask;
+mod notebook;
 mod place;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::blob::{Before, Origin, Place, Text};
+use crate::blob::{Before, Encoding, Origin, Place, Text};
 use crate::detect::{Candidate, Shape};
 use crate::finding::{By, Confidence, Finding, Key, Suppressed};
 use crate::policy::{Permission, Policy};
@@ -35,6 +36,17 @@ pub enum Opinion {
     },
 }
 
+impl Opinion {
+    /// What is said, or would be.
+    pub fn finding(&self) -> Option<&Finding> {
+        match self {
+            Opinion::Finding(finding) => Some(finding),
+            Opinion::Suppressed(suppressed) => Some(&suppressed.finding),
+            Opinion::Silent { .. } => None,
+        }
+    }
+}
+
 /// Judges texts.
 pub struct Judge<'a> {
     /// The rules that can speak.
@@ -51,6 +63,8 @@ pub struct Judgement {
     pub opinions: Vec<Opinion>,
     /// Whether a verdict could change if more of the source were read at once.
     pub open: bool,
+    /// Where the key shapes begin that nothing speaks for.
+    pub undecided: Vec<usize>,
 }
 
 impl Judge<'_> {
@@ -58,8 +72,8 @@ impl Judge<'_> {
     pub fn judge(&self, origin: &Origin, text: &Text<'_>, candidates: &[Candidate], explain: bool) -> Judgement {
         let file = File::new(origin, text.bytes);
         let verdicts = KeyJudge::new(text.bytes, &file).judge(candidates);
-        let mut judgement = Judgement { opinions: Vec::new(), open: false };
-        let mut cursor = Cursor { at: 0, before: text.before };
+        let mut judgement = Judgement { opinions: Vec::new(), open: false, undecided: Vec::new() };
+        let mut cursor = Cursor::default();
         for (candidate, judged) in candidates.iter().zip(verdicts) {
             let Shape::Key(format) = candidate.shape else {
                 self.cut_off(origin, text, candidate, &mut cursor, &mut judgement.opinions);
@@ -68,17 +82,19 @@ impl Judge<'_> {
             let Some(judged) = judged else { continue };
             judgement.open |= judged.open && judged.verdict.is_none();
             let secret = Secret::new(&text.bytes[judged.credential.clone()], format);
-            let reason = match judged.verdict {
+            let verdict = judged.verdict.or_else(|| key::encoded(text, &judged.credential));
+            let reason = match verdict {
                 Some(Verdict::Key { .. }) if self.is_git_object(origin, text, candidate) => {
                     "it is the id of an object in this git repository".to_owned()
                 }
                 Some(Verdict::Key { confidence, because }) => {
-                    let site = file.site(text.bytes, judged.credential.start, &because);
+                    let (counted, at) = text.counted(judged.credential.clone());
+                    let site = file.site(counted.bytes, at.start, &because);
                     if let Some(rule) = self.rules.for_site(site).filter(|rule| self.policy.selects(rule)) {
                         let finding = self.finding(origin, text, rule, &judged.credential, &mut cursor);
                         let finding = Finding {
                             confidence,
-                            evidence: because.clause(),
+                            evidence: because.clause() + &written(text),
                             key: Some(Key::from(&secret)),
                             ..finding
                         };
@@ -87,10 +103,13 @@ impl Judge<'_> {
                     continue;
                 }
                 Some(Verdict::Not(reason)) => reason,
-                None => "nothing beside it says that it is a W&B key".to_owned(),
+                None => {
+                    judgement.undecided.push(judged.credential.start);
+                    "nothing beside it says that it is a W&B key".to_owned()
+                }
             };
             if explain {
-                let place = cursor.place(text.bytes, &judged.credential);
+                let place = cursor.place(text, &judged.credential);
                 judgement.opinions.push(Opinion::Silent { place, id: secret.id(), reason });
             }
         }
@@ -133,14 +152,16 @@ impl Judge<'_> {
             None => KeyId::of(&bytes[bytes.len() - Format::Legacy.length()..], Format::Legacy),
         };
         let (snippet, line_digest) = mask::snippet(text, point, Some(&format!("[{shown}]")));
+        let (counted, at) = text.counted(point.clone());
         Finding {
             id: String::new(),
             rule: Arc::clone(rule),
             confidence: Confidence::Low,
             evidence: String::new(),
             origin: origin.clone(),
-            place: cursor.place(text.bytes, point),
-            offset: text.before.bytes + point.start as u64,
+            place: Some(cursor.place(text, point)),
+            cell: if origin.name().ends_with(b".ipynb") { notebook::cell(counted.bytes, at.start) } else { None },
+            span: text.offsets(point.clone()),
             key: None,
             snippet,
             line_digest,
@@ -153,9 +174,7 @@ impl Judge<'_> {
             opinions.push(Opinion::Finding(Box::new(finding)));
             return;
         }
-        let (line, above) = lines(text.bytes, point);
-        let permissions = Permission::for_line(&text.bytes[line.clone()], &text.bytes[above.clone()]);
-        let Some(permission) = permissions.into_iter().find(|permission| permission.allows(&finding.rule.id)) else {
+        let Some(permission) = permission(text, point, &finding.rule.id) else {
             opinions.push(Opinion::Finding(Box::new(finding)));
             return;
         };
@@ -175,6 +194,22 @@ impl Judge<'_> {
     }
 }
 
+/// The permission for a rule on the line of a point or on the one above: as the text reads, or where it is encoded.
+fn permission(text: &Text<'_>, point: &Range<usize>, rule: &str) -> Option<Permission> {
+    let (line, above) = lines(text.bytes, point);
+    let permissions = Permission::for_line(&text.bytes[line], &text.bytes[above]);
+    permissions.into_iter().find(|permission| permission.allows(rule)).or_else(|| {
+        let from = text.from?;
+        permission(from.text, &from.view.source(point.clone()), rule)
+    })
+}
+
+/// How the text at hand is written in its source, as the end of a clause.
+fn written(text: &Text<'_>) -> String {
+    let encodings: Vec<&str> = text.encodings().map(Encoding::phrase).collect();
+    if encodings.is_empty() { String::new() } else { format!(", written {}", encodings.join(" ")) }
+}
+
 /// The line of a point and the one above, as byte ranges. In a notebook's JSON a line of source is a line of the file; in
 /// a file without line breaks an escaped one ends the line.
 fn lines(text: &[u8], point: &Range<usize>) -> (Range<usize>, Range<usize>) {
@@ -191,18 +226,15 @@ fn lines(text: &[u8], point: &Range<usize>) -> (Range<usize>, Range<usize>) {
 }
 
 /// Counts lines on the way through a text, so that many findings cost one pass.
-struct Cursor {
-    at: usize,
-    before: Before,
-}
+#[derive(Default)]
+struct Cursor(Option<(usize, Before)>);
 
 impl Cursor {
-    fn place(&mut self, text: &[u8], span: &Range<usize>) -> Place {
-        if span.start >= self.at {
-            self.before = self.before.after(&text[self.at..span.start]);
-            self.at = span.start;
-        }
-        let rest = Text { bytes: &text[self.at..], before: self.before };
-        rest.place(span.start - self.at..span.end - self.at)
+    fn place(&mut self, text: &Text<'_>, span: &Range<usize>) -> Place {
+        let (text, span) = text.counted(span.clone());
+        let (at, before) = self.0.filter(|(at, _)| *at <= span.start).unwrap_or((0, text.before));
+        let before = before.after(&text.bytes[at..span.start]);
+        self.0 = Some((span.start, before));
+        Text::plain(&text.bytes[span.start..], before).place(0..span.len())
     }
 }

@@ -209,18 +209,14 @@ fn explain(rules: &RuleSet, what: &Path) -> Result<u8> {
     for opinion in opinions {
         match opinion {
             Opinion::Finding(finding) => {
-                let (rule, evidence) = (&finding.rule.id, &finding.evidence);
-                writeln!(
-                    out,
-                    "{shown}:{line}:{}: {}[{rule}]: {evidence}",
-                    finding.place.column,
-                    finding.severity().name()
-                )?;
+                let (rule, evidence, severity) = (&finding.rule.id, &finding.evidence, finding.severity().name());
+                let column = finding.place.map_or(1, |place| place.column);
+                writeln!(out, "{shown}:{line}:{column}: {severity}[{rule}]: {evidence}")?;
                 writeln!(out, "  {}", finding.snippet.text)?;
                 writeln!(out, "  `wandward explain {rule}` says why that matters")?;
             }
             Opinion::Suppressed(one) => {
-                let (rule, column) = (&one.finding.rule.id, one.finding.place.column);
+                let (rule, column) = (&one.finding.rule.id, one.finding.place.map_or(1, |place| place.column));
                 let reason = if one.reason.is_empty() { "without a reason" } else { one.reason.as_str() };
                 writeln!(out, "{shown}:{line}:{column}: allowed[{rule}]: {reason} ({})", one.finding.evidence)?;
             }

@@ -1,17 +1,20 @@
 //! The sentence: sources are read, candidates detected, judged, and gathered into an outcome. The only file that joins
 //! the verbs. In: what to scan and by which rules. Out: an [`Outcome`], sorted, and each finding as it is found.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::blob::{Before, Kind, Origin, Text};
+use crate::decode::{self, probe};
 use crate::detect;
 use crate::finding::{Coverage, Finding, Outcome, Skip};
-use crate::judge::{Judge, Judgement, Opinion};
+use crate::judge::{Judge, Opinion};
 use crate::policy::Policy;
 use crate::rule::RuleSet;
 use crate::source::objects::Objects;
@@ -88,7 +91,7 @@ impl Scan<'_> {
         let outcome = Mutex::new(Outcome::default());
         let mut worker =
             Worker { scan: self, judge: &judge, reader: Reader::default(), own: Outcome::default(), all: &outcome };
-        let origin = Origin { kind: Kind::File, path: path.as_bytes().to_vec() };
+        let origin = Origin::new(Kind::File, path);
         worker.bytes(&origin, text);
         worker.count(text.len() as u64);
         drop(worker);
@@ -108,15 +111,16 @@ impl Scan<'_> {
             let bytes = piece.text.bytes;
             let end = bytes.len() - usize::from(bytes.ends_with(b"\n"));
             lines = piece.text.place(end..end).line;
-            let candidates = detect::candidates(piece.text.bytes, piece.own.clone());
-            opinions = judge.judge(&origin, &piece.text, &candidates, true).opinions;
+            let mut look = Look::of(&judge, &origin, piece, true);
+            look.at(&piece.text, piece.own.clone(), 0);
+            opinions = look.opinions;
         })?;
         if line == 0 || line > lines {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it has {lines} lines")));
         }
         opinions.retain(|opinion| match opinion {
-            Opinion::Finding(finding) => finding.place.line == line,
-            Opinion::Suppressed(suppressed) => suppressed.finding.place.line == line,
+            Opinion::Finding(finding) => finding.place.is_some_and(|place| place.line == line),
+            Opinion::Suppressed(suppressed) => suppressed.finding.place.is_some_and(|place| place.line == line),
             Opinion::Silent { place, .. } => place.line == line,
         });
         Ok(opinions)
@@ -130,7 +134,7 @@ fn path_of(origin: &Origin) -> Option<PathBuf> {
 }
 
 fn sort(outcome: &mut Outcome) {
-    let key = |finding: &Finding| (finding.origin.clone(), finding.offset, finding.rule.id.clone());
+    let key = |finding: &Finding| (finding.origin.clone(), finding.span.start, finding.rule.id.clone());
     outcome.findings.sort_by_cached_key(key);
     outcome.suppressed.sort_by_cached_key(|suppressed| key(&suppressed.finding));
     outcome.coverage.skipped.sort();
@@ -149,7 +153,7 @@ struct Worker<'w, 'a> {
 impl Worker<'_, '_> {
     fn stdin(&mut self, name: Option<&Path>) {
         let path = name.map_or_else(|| b"-".to_vec(), |name| tree::origin(name).path);
-        let origin = Origin { kind: Kind::Stdin, path };
+        let origin = Origin::new(Kind::Stdin, path);
         // Standard input cannot be read twice, so as much of it as is ever held is read at once.
         let mut head = Vec::new();
         let read = io::stdin().lock().take(MAX_WHOLE as u64).read_to_end(&mut head);
@@ -172,9 +176,9 @@ impl Worker<'_, '_> {
 
     /// Judges a whole source that is at hand.
     fn bytes(&mut self, origin: &Origin, bytes: &[u8]) {
-        let text = Text { bytes, before: Before::default() };
-        let judgement = self.piece(origin, &Piece { text, own: 0..bytes.len(), whole: true });
-        self.keep(judgement.opinions);
+        let text = Text::plain(bytes, Before::default());
+        let looked = self.piece(origin, &Piece { text, own: 0..bytes.len(), whole: true });
+        self.keep(looked.opinions);
     }
 
     /// Reads a source piece by piece; tells how much there was, whether a verdict asks for all of it, and the opinions.
@@ -183,30 +187,28 @@ impl Worker<'_, '_> {
         let mut open = false;
         let mut opinions = Vec::new();
         let result = reader.read(input, |piece| {
-            let judgement = self.piece(origin, piece);
+            let looked = self.piece(origin, piece);
             self.scan.progress.bytes.fetch_add(piece.own.len() as u64, Ordering::Relaxed);
-            open |= judgement.open && !piece.whole;
-            opinions.extend(judgement.opinions);
+            open |= looked.open && !piece.whole;
+            opinions.extend(looked.opinions);
             !self.stopped()
         });
         self.reader = reader;
         Ok((result?, open, opinions))
     }
 
-    fn piece(&mut self, origin: &Origin, piece: &Piece<'_>) -> Judgement {
-        let nothing = || Judgement { opinions: Vec::new(), open: false };
-        let candidates = detect::candidates(piece.text.bytes, piece.own.clone());
-        if candidates.is_empty() {
-            return nothing();
-        }
-        let judge = self.judge;
+    fn piece(&mut self, origin: &Origin, piece: &Piece<'_>) -> Looked {
+        let mut look = Look::of(self.judge, origin, piece, false);
         // A bug that one text brings to light must neither end the scan nor look like a clean file.
-        let judged = panic::catch_unwind(AssertUnwindSafe(|| judge.judge(origin, &piece.text, &candidates, false)));
-        judged.unwrap_or_else(|_| {
-            let reason = "an internal error ended the judgement of it; this is a bug".to_owned();
-            self.own.coverage.skipped.push(Skip { origin: origin.clone(), reason, gap: true });
-            nothing()
-        })
+        let looked = panic::catch_unwind(AssertUnwindSafe(|| look.at(&piece.text, piece.own.clone(), 0)));
+        let gap = match looked {
+            Ok(()) => look.unread,
+            Err(_) => Some("an internal error ended the judgement of it; this is a bug"),
+        };
+        if let Some(reason) = gap {
+            self.own.coverage.skipped.push(Skip { origin: origin.clone(), reason: reason.to_owned(), gap: true });
+        }
+        Looked { opinions: look.opinions, open: look.open }
     }
 
     /// Takes the opinions of one source: numbers its findings, tells them, keeps them.
@@ -223,7 +225,7 @@ impl Worker<'_, '_> {
                 Opinion::Silent { .. } => {}
             }
         }
-        findings.sort_by_key(|finding| finding.offset);
+        findings.sort_by_key(|finding| finding.span.start);
         Finding::number(findings.iter_mut());
         Finding::number(suppressed.iter_mut().map(|one| &mut one.finding));
         for finding in &findings {
@@ -247,9 +249,9 @@ impl Visit for Worker<'_, '_> {
             // What a window leaves open (where does this variable end up?) the whole file may decide.
             if open && bytes <= MAX_WHOLE as u64 && !self.stopped() {
                 file.rewind()?;
-                let mut judgement = None;
-                Reader::default().read_whole(&mut file, |piece| judgement = Some(self.piece(&origin, piece)))?;
-                return Ok((bytes, judgement.map_or(opinions, |judgement| judgement.opinions)));
+                let mut looked = None;
+                Reader::default().read_whole(&mut file, |piece| looked = Some(self.piece(&origin, piece)))?;
+                return Ok((bytes, looked.map_or(opinions, |looked| looked.opinions)));
             }
             Ok((bytes, opinions))
         });
@@ -285,6 +287,102 @@ impl Drop for Worker<'_, '_> {
         all.coverage.skipped.extend(skipped);
     }
 }
+
+/// What came of looking at a piece of a source.
+struct Looked {
+    opinions: Vec<Opinion>,
+    /// Whether a verdict could change if more of the source were read at once.
+    open: bool,
+}
+
+/// A look at one piece of a source, as it stands and in every form that decoding gives it.
+struct Look<'l> {
+    judge: &'l Judge<'l>,
+    origin: &'l Origin,
+    /// The bytes of the source that this piece is asked about.
+    own: Range<u64>,
+    explain: bool,
+    opinions: Vec<Opinion>,
+    /// Where what was said begins, and where it ends.
+    said: HashSet<(String, u64)>,
+    open: bool,
+    /// How many more decoded bytes may be looked at.
+    budget: usize,
+    /// Why not every form was looked at.
+    unread: Option<&'static str>,
+}
+
+impl<'l> Look<'l> {
+    fn of(judge: &'l Judge<'l>, origin: &'l Origin, piece: &Piece<'_>, explain: bool) -> Look<'l> {
+        let own = piece.text.offsets(piece.own.clone());
+        let budget = DECODED_FLOOR + DECODED_SHARE * piece.text.bytes.len();
+        Look {
+            judge,
+            origin,
+            own,
+            explain,
+            opinions: Vec::new(),
+            said: HashSet::new(),
+            open: false,
+            budget,
+            unread: None,
+        }
+    }
+
+    /// Looks at what begins in `within`, and at the views of it.
+    fn at(&mut self, text: &Text<'_>, within: Range<usize>, depth: usize) {
+        let runs = probe::runs_in(text.bytes, within.clone());
+        let mut undecided = Vec::new();
+        if !runs.is_empty() {
+            let mut candidates = detect::among(text.bytes, within, &runs);
+            if depth > 0 {
+                candidates.retain(|candidate| self.own.contains(&text.offsets(candidate.key.clone()).start));
+            }
+            if !candidates.is_empty() {
+                let judgement = self.judge.judge(self.origin, text, &candidates, self.explain);
+                self.open |= judgement.open;
+                undecided = judgement.undecided;
+                self.take(judgement.opinions, depth);
+            }
+        }
+        for view in decode::views(text.bytes, &runs, &undecided) {
+            if depth == decode::MAX_DEPTH {
+                self.unread = Some("more encodings lie in one another in it than are undone");
+                return;
+            }
+            let Some(budget) = self.budget.checked_sub(view.bytes.len()) else {
+                self.unread = Some("it holds more encoded text than is undone");
+                return;
+            };
+            self.budget = budget;
+            let decoded = text.decoded(&view);
+            self.at(&decoded, 0..decoded.bytes.len(), depth + 1);
+        }
+    }
+
+    /// Takes what is not said yet: what a decoded text shows may stand there as it is too, or in another view.
+    fn take(&mut self, opinions: Vec<Opinion>, depth: usize) {
+        for opinion in opinions {
+            let [begins, ends] = match opinion.finding() {
+                Some(finding) => finding.ends(),
+                None if depth == 0 => {
+                    self.opinions.push(opinion);
+                    continue;
+                }
+                None => continue,
+            };
+            if depth > 0 && (self.said.contains(&begins) || self.said.contains(&ends)) {
+                continue;
+            }
+            self.said.extend([begins, ends]);
+            self.opinions.push(opinion);
+        }
+    }
+}
+
+/// How many bytes a piece may be decoded to: so many, and so many times its own size.
+const DECODED_FLOOR: usize = 1024 * 1024;
+const DECODED_SHARE: usize = 16;
 
 /// Runs the examples of a rule's page, in their order: a bad block must give exactly one finding, by this rule; a good one
 /// none at all. The error says what came out instead.

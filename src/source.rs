@@ -47,7 +47,7 @@ impl Reader {
             let read = fill(&mut input, &mut self.buffer[filled..])?;
             filled += read;
             if filled < self.buffer.len() {
-                let text = Text { bytes: &self.buffer[..filled], before: Before::default() };
+                let text = Text::plain(&self.buffer[..filled], Before::default());
                 each(&Piece { text, own: 0..filled, whole: true });
                 return Ok(filled as u64);
             }
@@ -71,7 +71,7 @@ impl Reader {
         let mut ended = false;
         loop {
             let end = if ended { filled } else { filled - MARGIN };
-            let text = Text { bytes: &self.buffer[..filled], before };
+            let text = Text::plain(&self.buffer[..filled], before);
             if !each(&Piece { text, own: own..end, whole: false }) || ended {
                 return Ok(before.bytes + filled as u64);
             }
@@ -90,7 +90,7 @@ impl Reader {
     pub fn read_whole(&mut self, input: impl Read, each: impl FnOnce(&Piece<'_>)) -> io::Result<u64> {
         let mut bytes = Vec::new();
         input.take(MAX_WHOLE as u64).read_to_end(&mut bytes)?;
-        let text = Text { bytes: &bytes, before: Before::default() };
+        let text = Text::plain(&bytes, Before::default());
         each(&Piece { text, own: 0..bytes.len(), whole: true });
         Ok(bytes.len() as u64)
     }

@@ -16,10 +16,11 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("finding", &["blob", "rule", "secret"]),
     ("policy", &["rule"]),
     ("source", &["blob", "finding"]),
-    ("detect", &["secret"]),
+    ("decode", &["blob"]),
+    ("detect", &["secret", "decode"]),
     ("judge", &["blob", "secret", "rule", "finding", "policy", "detect"]),
     ("report", &["blob", "finding", "rule"]),
-    ("scan", &["blob", "rule", "finding", "policy", "source", "detect", "judge"]),
+    ("scan", &["blob", "rule", "finding", "policy", "source", "decode", "detect", "judge"]),
 ];
 
 fn root() -> PathBuf {

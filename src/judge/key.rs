@@ -27,6 +27,7 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use super::place::File;
+use crate::blob::Text;
 use crate::detect::{Candidate, Shape};
 use crate::finding::Confidence;
 use crate::secret::Format;
@@ -414,6 +415,14 @@ impl<'t> KeyJudge<'t> {
         }
         None
     }
+}
+
+/// What a decoded text says by itself: `api:KEY` is what the header of an authorized request holds.
+pub(super) fn encoded(text: &Text<'_>, credential: &Range<usize>) -> Option<Verdict> {
+    text.from?;
+    let alone =
+        text.bytes[..credential.start].trim_ascii() == b"api:" && text.bytes[credential.end..].trim_ascii().is_empty();
+    alone.then(|| Verdict::key(Confidence::Medium, Because::Beside("api:".to_owned())))
 }
 
 /// Whether the last literal of a list of words is an option or the last word of a command.

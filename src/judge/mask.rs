@@ -18,6 +18,14 @@ const REACH: usize = 2048;
 /// Key shapes, whole, cut off or of a later version, with any boundary: what is masked need not be a key.
 static KEYS: LazyLock<Regex> = LazyLock::new(|| compile(r"(?-u)wandb_v[0-9]+_[A-Za-z0-9_]{12,}|[0-9a-f]{40,}"));
 
+/// What may be a key in another form: long enough in base64 or hexadecimal, or character by character in escapes.
+static ENCODED: LazyLock<Regex> = LazyLock::new(|| {
+    compile(concat!(
+        r"(?-u)[A-Za-z0-9+/]{54,}",
+        r"|(?:%[0-9A-Fa-f]{2}|=[0-9A-F]{2}|\\x[0-9A-Fa-f]{2}|\\u\{?[0-9A-Fa-f]{1,8}\}?|\\U[0-9A-Fa-f]{8}|\\[0-7]{3}|&#[xX]?[0-9A-Fa-f]{2,4};){8,}"
+    ))
+});
+
 /// A value at the name of a secret, in user information, or in an authorization header.
 static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
     compile(concat!(
@@ -60,6 +68,9 @@ fn mask(text: &[u8], point: Option<(&Range<usize>, &str)>) -> (Vec<u8>, Range<us
     for found in KEYS.find_iter(text) {
         let format = if found.as_bytes()[0] == b'w' { Format::V1 } else { Format::Legacy };
         hide(found.range(), format!("[{}]", KeyId::of(found.as_bytes(), format)));
+    }
+    for found in ENCODED.find_iter(text) {
+        hide(found.range(), "[…]".to_owned());
     }
     for found in SECRETS.captures_iter(text) {
         if let Some(value) = found.get(1).filter(|value| !is_word(value.as_bytes())) {
@@ -162,7 +173,7 @@ mod tests {
 
     fn shown(line: &str, key: &str) -> Snippet {
         let at = line.find(key).expect("the key");
-        let text = Text { bytes: line.as_bytes(), before: Before::default() };
+        let text = Text::plain(line.as_bytes(), Before::default());
         snippet(&text, &(at..at + key.len()), Some("[abcd…]")).0
     }
 
@@ -202,7 +213,7 @@ mod tests {
     fn a_cut_leaves_no_half_of_another_key() {
         let (key, other) = (legacy_key("a"), legacy_key("b"));
         let line = format!("{other}{}k = {key}", " ".repeat(REACH - 20));
-        let text = Text { bytes: line.as_bytes(), before: Before::default() };
+        let text = Text::plain(line.as_bytes(), Before::default());
         let at = line.rfind(&key).expect("the key");
         let (snippet, _) = snippet(&text, &(at..at + 40), Some("[abcd…]"));
         assert!(!snippet.text.contains(&other[24..]), "{}", snippet.text);

@@ -18,9 +18,9 @@ pub(super) struct File {
 impl File {
     /// Reads the path of `origin`; a name that says nothing leaves it to the first lines of the text.
     pub(super) fn new(origin: &Origin, text: &[u8]) -> File {
-        let path = format!("/{}", String::from_utf8_lossy(&origin.path).replace('\\', "/"));
+        let path = format!("/{}", String::from_utf8_lossy(origin.name()).replace('\\', "/"));
         let name = String::from_utf8_lossy(origin.file_name()).into_owned();
-        let nameless = origin.kind == Kind::Stdin && origin.path == b"-";
+        let nameless = origin.kind == Kind::Stdin && origin.name() == b"-";
         let path = if nameless { String::new() } else { path.to_ascii_lowercase() };
         let site = by_path(&path).unwrap_or_else(|| by_text(text));
         File { path, name, site }
@@ -322,7 +322,7 @@ mod tests {
             (".env.local", Site::Config),
             ("key.txt", Site::Other),
         ] {
-            let origin = Origin { kind: Kind::File, path: path.as_bytes().to_vec() };
+            let origin = Origin::new(Kind::File, path);
             assert_eq!(File::new(&origin, b"").site, site, "{path}");
         }
     }

@@ -1,11 +1,12 @@
 //! `json` and `jsonl`, schema version 1. The shapes here are the contract: fields may be added, none changes its meaning.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use data_encoding::BASE64;
 use serde::Serialize;
 
-use crate::blob::{Origin, Place};
+use crate::blob::Origin;
 use crate::finding::{Coverage, Finding, Key, Outcome, Suppressed};
 
 #[derive(Serialize)]
@@ -42,14 +43,18 @@ struct FindingView<'o> {
 #[derive(Serialize)]
 struct Location<'o> {
     kind: &'static str,
-    path: String,
+    path: Cow<'o, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_raw: Option<String>,
-    line: u64,
-    column: u64,
-    end_line: u64,
-    end_column: u64,
-    inner: [&'o str; 0],
+    line: Option<u64>,
+    column: Option<u64>,
+    end_line: Option<u64>,
+    end_column: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cell: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cell_line: Option<u64>,
+    inner: Vec<Cow<'o, str>>,
 }
 
 #[derive(Serialize)]
@@ -81,9 +86,11 @@ struct CoverageView<'o> {
 
 #[derive(Serialize)]
 struct SkipView<'o> {
-    path: String,
+    path: Cow<'o, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_raw: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    inner: Vec<Cow<'o, str>>,
     reason: &'o str,
     gap: bool,
 }
@@ -123,7 +130,7 @@ fn finding(finding: &Finding) -> FindingView<'_> {
         confidence: finding.confidence.name(),
         message: &finding.rule.message,
         evidence: &finding.evidence,
-        location: location(&finding.origin, &finding.place),
+        location: location(finding),
         key: finding.key.as_ref().map(key),
         also: [],
         liveness: "unchecked",
@@ -145,23 +152,26 @@ fn suppressed(suppressed: &Suppressed) -> SuppressedView<'_> {
     let finding = &suppressed.finding;
     SuppressedView {
         rule: &finding.rule.id,
-        location: location(&finding.origin, &finding.place),
+        location: location(finding),
         fingerprint: finding.key.as_ref().map(|key| key.fingerprint.as_str()),
         by: suppressed.by.name(),
         reason: &suppressed.reason,
     }
 }
 
-fn location<'o>(origin: &Origin, place: &Place) -> Location<'o> {
+fn location(finding: &Finding) -> Location<'_> {
+    let Finding { origin, place, cell, .. } = finding;
     Location {
         kind: origin.kind.name(),
-        path: origin.display_path().into_owned(),
+        path: origin.display_path(),
         path_raw: path_raw(origin),
-        line: place.line,
-        column: place.column,
-        end_line: place.end_line,
-        end_column: place.end_column,
-        inner: [],
+        line: place.map(|place| place.line),
+        column: place.map(|place| place.column),
+        end_line: place.map(|place| place.end_line),
+        end_column: place.map(|place| place.end_column),
+        cell: cell.map(|cell| cell.number),
+        cell_line: cell.map(|cell| cell.line),
+        inner: origin.display_inner().collect(),
     }
 }
 
@@ -172,8 +182,9 @@ fn path_raw(origin: &Origin) -> Option<String> {
 
 fn coverage(coverage: &Coverage) -> CoverageView<'_> {
     let skipped = coverage.skipped.iter().map(|skip| SkipView {
-        path: skip.origin.display_path().into_owned(),
+        path: skip.origin.display_path(),
         path_raw: path_raw(&skip.origin),
+        inner: skip.origin.display_inner().collect(),
         reason: &skip.reason,
         gap: skip.gap,
     });

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 
 use super::Style;
+use crate::blob::{self, Origin};
 use crate::finding::{Finding, Outcome, visible};
 use crate::rule::Severity;
 
@@ -77,7 +78,7 @@ fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
         } else {
             format!("{} ({})", finding.evidence, finding.rule.id)
         };
-        let line = usize::try_from(finding.place.line).unwrap_or(usize::MAX);
+        let line = finding.place.map_or(1, |place| usize::try_from(place.line).unwrap_or(usize::MAX));
         let snippet = Snippet::source(finding.snippet.text.as_str())
             .line_start(line)
             .path(format!("{MARK}{nth}{MARK}"))
@@ -120,15 +121,22 @@ fn with_places(rendered: &str, places: &[&Finding]) -> String {
     out
 }
 
-/// `path:line:column`.
+/// `path:line:column`, with the way into a container behind the path and the cell of a notebook behind the column.
 fn at(finding: &Finding) -> String {
-    format!("{}:{}:{}", visible(&finding.origin.display_path()), finding.place.line, finding.place.column)
+    let path = path(&finding.origin);
+    let place = finding.place.map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
+    let cell = finding.cell.map(|cell| format!(" (cell {}, line {})", cell.number, cell.line)).unwrap_or_default();
+    path + &place + &cell
+}
+
+/// `path!member`.
+fn path(origin: &Origin) -> String {
+    visible(&blob::display(&origin.full_path())).into_owned()
 }
 
 fn not_read(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let (gaps, passed): (Vec<_>, Vec<_>) = outcome.coverage.skipped.iter().partition(|skip| skip.gap);
-    let line =
-        |skip: &crate::finding::Skip| format!("{}: {}", visible(&skip.origin.display_path()), visible(&skip.reason));
+    let line = |skip: &crate::finding::Skip| format!("{}: {}", path(&skip.origin), visible(&skip.reason));
     for skip in &gaps {
         writeln!(out, "not read: {}", line(skip))?;
     }

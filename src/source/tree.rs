@@ -223,7 +223,7 @@ pub fn origin(path: &Path) -> Origin {
     if cfg!(windows) {
         path.iter_mut().filter(|b| **b == b'\\').for_each(|b| *b = b'/');
     }
-    Origin { kind: Kind::File, path }
+    Origin::new(Kind::File, path)
 }
 
 /// The path of an origin, as the system wants it.

@@ -1,0 +1,373 @@
+//! Base64 and hexadecimal text that hides a key. In: a text and its long runs. Out: what each such stretch says, once by
+//! itself and once in the place of the stretch. Most long runs (digests, images, tokens) are ruled out by their own
+//! characters: those of a key become a few characters of base64 each, by position.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use data_encoding::{Encoding as Base, Specification};
+use std::sync::LazyLock;
+
+use super::probe::is_word;
+use crate::blob::{Encoding, View};
+
+/// Forty key characters hold at least so many whole quads, at whatever place in a triple they begin.
+const QUADS: usize = 12;
+/// A text this long is not put in the place of its base64.
+const MAX_SPLICED: usize = 4096;
+/// The most of a long blob that is decoded to both sides of what is interesting in it.
+const REACH: usize = 32 * 1024;
+/// `wandb_v` in hexadecimal.
+const V1_IN_HEX: &[u8] = b"77616e64625f76";
+
+/// A stretch of encoded text, whose lines are put together.
+struct Blob<'t> {
+    characters: Cow<'t, [u8]>,
+    /// Where each line of it begins, in the characters and in the text.
+    lines: Vec<(usize, usize)>,
+    /// All of it in the text.
+    span: Range<usize>,
+}
+
+/// What a stretch says.
+struct Decoded {
+    encoding: Encoding,
+    span: Range<usize>,
+    bytes: Vec<u8>,
+}
+
+/// Adds the views of all stretches: each by itself, and one of the text with those in place that fit there.
+pub(super) fn views(text: &[u8], runs: &[Range<usize>], views: &mut Vec<View>) {
+    let mut decoded: Vec<Decoded> = Vec::new();
+    let mut passed = 0;
+    for run in runs {
+        if run.start < passed {
+            continue;
+        }
+        let blob = Blob::round(text, run);
+        passed = blob.span.end.max(run.end);
+        blob.base64(&mut decoded);
+        if run.len() >= 2 * V1_IN_HEX.len() {
+            hexadecimal(text, run, &mut decoded);
+        }
+    }
+    for encoding in [Encoding::Base64, Encoding::Hex] {
+        let mut spliced = View::new(encoding);
+        let mut kept = 0;
+        for one in decoded.iter().filter(|one| one.encoding == encoding) {
+            let value = one.bytes.trim_ascii_end();
+            if value.len() <= MAX_SPLICED && !value.contains(&b'\n') && one.span.start >= kept {
+                spliced.keep(text, kept..one.span.start);
+                spliced.replace(value, one.span.clone());
+                kept = one.span.end;
+            }
+            let mut alone = View::new(encoding);
+            alone.replace(&one.bytes, one.span.clone());
+            views.push(alone);
+        }
+        if kept > 0 {
+            spliced.keep(text, kept..text.len());
+            views.push(spliced);
+        }
+    }
+}
+
+/// Whether characters would hide a key as base64.
+pub(super) fn hides(characters: &[u8]) -> bool {
+    narrow(characters).or_else(|| wide(characters)).is_some()
+}
+
+impl<'t> Blob<'t> {
+    /// The blob that a run is part of, the lines above and below included.
+    fn round(text: &'t [u8], run: &Range<usize>) -> Blob<'t> {
+        let floor = run.start.saturating_sub(REACH);
+        let ceiling = text.len().min(run.end + REACH);
+        let mut start = run.start - text[floor..run.start].iter().rev().take_while(|&&b| is_base64(b)).count();
+        // The letter of an escape that ends the line above is none of it.
+        if start > 0 && text[start - 1] == b'\\' && matches!(text[start], b'n' | b'r' | b't') {
+            start += 1;
+        }
+        let mut end = run.end + text[run.end..ceiling].iter().take_while(|&&b| is_base64(b)).count();
+        let mut lines = vec![start..end];
+        let width = end - start;
+        // Encoders break lines at one width; what is shorter is the last line, or no line of the same blob.
+        while lines.len() < REACH / 40 && end - lines[lines.len() - 1].start >= MIN_LINE {
+            let Some(next) = line_break(text, end) else { break };
+            let length = text[next..ceiling.max(next)].iter().take_while(|&&b| is_base64(b)).count();
+            let last = lines[lines.len() - 1].clone();
+            if length == 0
+                || length > width.max(last.len())
+                || (length < last.len() && !ends(text, &last, next..next + length))
+            {
+                break;
+            }
+            end = next + length;
+            lines.push(next..end);
+        }
+        while lines.len() < 2 * REACH / 40 {
+            let Some((above, length)) = line_above(text, start, floor) else { break };
+            if length < MIN_LINE {
+                break;
+            }
+            start = above;
+            lines.insert(0, above..above + length);
+        }
+        end += text[end..].iter().take(2).take_while(|&&b| b == b'=').count();
+        if let [only] = &lines[..] {
+            return Blob {
+                characters: Cow::Borrowed(&text[only.clone()]),
+                lines: vec![(0, only.start)],
+                span: start..end,
+            };
+        }
+        let mut characters = Vec::with_capacity(lines.len() * width);
+        let mut starts = Vec::with_capacity(lines.len());
+        for line in lines {
+            starts.push((characters.len(), line.start));
+            characters.extend_from_slice(&text[line]);
+        }
+        Blob { characters: Cow::Owned(characters), lines: starts, span: start..end }
+    }
+
+    /// Decodes what may hide a key.
+    fn base64(&self, decoded: &mut Vec<Decoded>) {
+        let characters: &[u8] = &self.characters;
+        let Some(hit) = narrow(characters).or_else(|| wide(characters)) else { return };
+        // As it begins, if that fits; else from where it begins to read as text.
+        if hit.start % 4 == 0 && characters.len() <= 2 * REACH {
+            let bytes = decode(characters);
+            if str::from_utf8(&bytes).is_ok() {
+                decoded.push(Decoded { encoding: Encoding::Base64, span: self.span.clone(), bytes });
+                return;
+            }
+        }
+        let readable = |quad: &[u8]| decode(quad).iter().all(|b| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n' | 0));
+        let before = characters[hit.start.saturating_sub(REACH)..hit.start].rchunks_exact(4);
+        let start = hit.start - 4 * before.take_while(|quad| readable(quad)).count();
+        let behind = characters[hit.end..characters.len().min(hit.end + REACH)].chunks(4);
+        let more: usize = behind.take_while(|quad| readable(quad)).map(<[u8]>::len).sum();
+        let end = hit.end + more;
+        let whole = end == characters.len();
+        let span = self.source(start)..if whole { self.span.end } else { self.source(end - 1) + 1 };
+        decoded.push(Decoded { encoding: Encoding::Base64, span, bytes: decode(&characters[start..end]) });
+    }
+
+    /// Where a character stands in the text.
+    fn source(&self, at: usize) -> usize {
+        let line = self.lines.partition_point(|(start, _)| *start <= at).saturating_sub(1);
+        let (start, source) = self.lines[line];
+        source + (at - start)
+    }
+}
+
+/// Whether a line that is shorter than the one above goes on with what that one says, rather than being a word that
+/// stands there: some text, and nothing of another kind behind it.
+fn ends(text: &[u8], above: &Range<usize>, line: Range<usize>) -> bool {
+    let closes = text
+        .get(line.end)
+        .is_none_or(|b| matches!(b, b'\n' | b'\r' | b'=' | b'"' | b'\'' | b'`' | b'\\' | b'<' | b')'));
+    let quads = above.len() / 4 * 4;
+    let tail = [&text[above.start + quads..above.end], &text[line]].concat();
+    let says = decode(&tail);
+    closes
+        && str::from_utf8(&says)
+            .is_ok_and(|text| !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\0')))
+}
+
+/// No encoder breaks lines shorter than this.
+const MIN_LINE: usize = 40;
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+/// Where the next line begins if one ends at `at`: a line break, written out or not, and indentation.
+fn line_break(text: &[u8], at: usize) -> Option<usize> {
+    let rest = &text[at..];
+    let length = [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n"].iter().find(|end| rest.starts_with(end))?.len();
+    let blank = rest[length..].iter().take(64).take_while(|b| matches!(b, b' ' | b'\t')).count();
+    Some(at + length + blank)
+}
+
+/// Where the base64 at the end of the line above begins, and its length, if `at` is where a line begins.
+fn line_above(text: &[u8], at: usize, floor: usize) -> Option<(usize, usize)> {
+    let blank = text[floor..at].iter().rev().take(64).take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let before = &text[floor..at - blank];
+    let ends = [&b"\\r\\n"[..], b"\r\n", b"\n", b"\\n"];
+    let before = ends.iter().find_map(|end| before.strip_suffix(*end))?;
+    let length = before.iter().rev().take_while(|&&b| is_base64(b)).count();
+    Some((floor + before.len() - length, length))
+}
+
+/// Which characters of base64 stand at which place of a quad when the three bytes are letters, digits or underscores.
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut first = 0;
+    while first < 256 {
+        if is_word(first as u8) {
+            let mut second = 0;
+            while second < 256 {
+                if is_word(second as u8) {
+                    classes[alphabet[first >> 2] as usize] |= 1;
+                    classes[alphabet[(first & 3) << 4 | second >> 4] as usize] |= 2;
+                    classes[alphabet[(first & 15) << 2 | second >> 6] as usize] |= 4;
+                    classes[alphabet[first & 63] as usize] |= 8;
+                }
+                second += 1;
+            }
+        }
+        first += 1;
+    }
+    classes
+}
+
+/// A stretch of at least [`QUADS`] quads of key characters.
+fn narrow(characters: &[u8]) -> Option<Range<usize>> {
+    let fits = |quad: &[u8]| {
+        let class = |at: usize| CLASSES[quad[at] as usize];
+        class(0) & class(1) >> 1 & class(2) >> 2 & class(3) >> 3 & 1 == 1
+    };
+    stretch(characters, 4, QUADS, fits)
+}
+
+/// A stretch of quads of which each second one is a key character between two zeros, as UTF-16 gives.
+fn wide(characters: &[u8]) -> Option<Range<usize>> {
+    let fits = |quads: &[u8]| quads[0] == b'A' && matches!(quads[1], b'D'..=b'H') && quads[3] == b'A';
+    let found = stretch(characters, 8, QUADS, fits)?;
+    Some(found.start..characters.len().min(found.end))
+}
+
+/// The first stretch of at least `count` blocks that fit, at whatever offset; looks at one block in `count` until one does.
+fn stretch(characters: &[u8], block: usize, count: usize, fits: impl Fn(&[u8]) -> bool) -> Option<Range<usize>> {
+    (0..block).find_map(|offset| {
+        let blocks = characters.get(offset..)?;
+        let total = blocks.len() / block;
+        let at = |nth: usize| fits(&blocks[nth * block..(nth + 1) * block]);
+        let mut nth = count - 1;
+        while nth < total {
+            if !at(nth) {
+                nth += count;
+                continue;
+            }
+            let first = nth - (0..nth).rev().take_while(|&n| at(n)).count();
+            let behind = nth + 1 + (nth + 1..total).take_while(|&n| at(n)).count();
+            if behind - first >= count {
+                return Some(offset + first * block..offset + behind * block);
+            }
+            nth = behind + count;
+        }
+        None
+    })
+}
+
+/// Both alphabets, no padding wanted, and whatever bits are left over.
+static BASE64: LazyLock<Option<Base>> = LazyLock::new(|| {
+    let mut alphabet = Specification::new();
+    alphabet.symbols.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    alphabet.translate.from.push_str("-_");
+    alphabet.translate.to.push_str("+/");
+    alphabet.check_trailing_bits = false;
+    alphabet.encoding().ok()
+});
+
+fn decode(characters: &[u8]) -> Vec<u8> {
+    // A single character behind the last quad says nothing.
+    let whole = characters.len() - usize::from(characters.len() % 4 == 1);
+    BASE64.as_ref().and_then(|base| base.decode(&characters[..whole]).ok()).unwrap_or_default()
+}
+
+/// Decodes a run of hexadecimal digits that holds the beginning of a v1 key.
+fn hexadecimal(text: &[u8], run: &Range<usize>, decoded: &mut Vec<Decoded>) {
+    let word = &text[run.clone()];
+    let Some(found) = word.windows(V1_IN_HEX.len()).position(|window| window.eq_ignore_ascii_case(V1_IN_HEX)) else {
+        return;
+    };
+    let before = word[..found].iter().rev().take_while(|b| b.is_ascii_hexdigit()).count();
+    let behind = word[found..].iter().take_while(|b| b.is_ascii_hexdigit()).count();
+    let span = run.start + found - before / 2 * 2..run.start + found + behind / 2 * 2;
+    if let Ok(bytes) = data_encoding::HEXLOWER_PERMISSIVE.decode(&text[span.clone()]) {
+        decoded.push(Decoded { encoding: Encoding::Hex, span, bytes });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::probe;
+    use crate::rule::example::{legacy_key, v1_key};
+
+    fn read(text: &str) -> Vec<(Range<usize>, String)> {
+        let runs: Vec<_> = probe::runs(text.as_bytes()).collect();
+        let mut found = Vec::new();
+        views(text.as_bytes(), &runs, &mut found);
+        let read = |view: &View| {
+            let span = view.source(0..view.bytes.len());
+            (span, String::from_utf8_lossy(&view.bytes).into_owned())
+        };
+        found.iter().map(read).collect()
+    }
+
+    #[test]
+    fn every_alignment_and_length_is_found() {
+        for (nth, key) in [legacy_key("b"), v1_key("b"), format!("local-{}", legacy_key("b"))].into_iter().enumerate() {
+            for before in ["", "a", ":b", "api:", "{\"key\": \""] {
+                for behind in ["", "\n", "\"}", "?>~ and more"] {
+                    let clear = format!("{before}{key}{behind}");
+                    for base in [data_encoding::BASE64, data_encoding::BASE64_NOPAD, data_encoding::BASE64URL] {
+                        let text = format!("x: {} y", base.encode(clear.as_bytes()));
+                        let found = read(&text);
+                        assert!(
+                            found.iter().any(|(span, read)| *read == clear && *span == (3..text.len() - 2)),
+                            "{nth} {before} {behind}"
+                        );
+                        assert!(found.iter().any(|(_, read)| *read == format!("x: {} y", clear.trim_end())));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn broken_lines_are_put_together() {
+        let clear = format!("export A=1\nexport WANDB_API_KEY={}\nexport B=2\n", legacy_key("lines"));
+        let encoded = data_encoding::BASE64.encode(clear.as_bytes());
+        for width in [60, 64, 76] {
+            for separator in ["\n", "\r\n", "\n    ", "\\n"] {
+                let lines: Vec<&str> =
+                    (0..encoded.len()).step_by(width).map(|at| &encoded[at..encoded.len().min(at + width)]).collect();
+                let text = format!("data: |{separator}{}\nend: 1\n", lines.join(separator));
+                let found = read(&text);
+                assert!(found.iter().any(|(_, read)| *read == clear), "{width} {separator:?} {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_before_without_a_break_is_left_out() {
+        let key = v1_key("glued");
+        let encoded = data_encoding::BASE64.encode(key.as_bytes());
+        for glued in ["/path/to/", "x/", "ab/", "-"] {
+            let found = read(&format!("{glued}{encoded}"));
+            assert!(found.iter().any(|(_, read)| read.contains(&key)), "{glued} {found:?}");
+        }
+    }
+
+    #[test]
+    fn digests_images_and_tokens_say_nothing() {
+        let hex = legacy_key("a") + &legacy_key("b");
+        let noise: Vec<u8> = (0..4000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        for text in [hex, data_encoding::BASE64.encode(&noise)] {
+            assert!(read(&text).is_empty());
+        }
+    }
+
+    #[test]
+    fn hexadecimal_is_decoded_at_its_own_parity() {
+        let key = v1_key("hex");
+        let hex = data_encoding::HEXUPPER.encode(format!("key={key}").as_bytes());
+        assert!(read(&format!("0x{hex};")).iter().any(|(_, read)| read.contains(&key)));
+    }
+}

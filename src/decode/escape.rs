@@ -1,0 +1,244 @@
+//! Characters that are written as escapes: `%41`, `\u0041`, `&#65;`, `=41`. In: bytes. Out: which kind of escape is dense
+//! enough to hide a key, and the text with one kind undone. Sources: RFC 3986 §2.1, RFC 2045 §6.7, HTML's character
+//! references, the string literals of C, JSON, JavaScript, Python and Rust.
+
+use std::ops::Range;
+
+use super::probe::{WINDOW, is_word};
+use crate::blob::{Encoding, View};
+
+/// So many escapes of key characters in a row are no accident.
+const DENSE: usize = 6;
+
+/// The lengths of the lines that an encoder breaks.
+const MIN_LINE: usize = 40;
+const MAX_LINE: usize = 100;
+
+/// One escape.
+struct Escape {
+    encoding: Encoding,
+    /// How many bytes it takes.
+    length: usize,
+    /// What it stands for; nothing for a line that goes on.
+    means: Option<char>,
+}
+
+/// The kind of escape that begins in the window at `at` and is followed by more of the same, all key characters.
+pub(super) fn dense(text: &[u8], at: usize) -> Option<Encoding> {
+    let window = &text[at..text.len().min(at + WINDOW)];
+    let begins = window.iter().position(|b| matches!(b, b'%' | b'\\' | b'&' | b'='))?;
+    let mut at = at + begins;
+    let encoding = read(text, at)?.encoding;
+    for _ in 0..DENSE {
+        let escape = read(text, at).filter(|escape| escape.encoding == encoding)?;
+        if !escape.means.is_some_and(|c| c.is_ascii() && is_word(c as u8)) {
+            return None;
+        }
+        at += escape.length;
+    }
+    Some(encoding)
+}
+
+/// The kind of escape that stands for a key character and touches a run of them: `wandb%5Fv1…`, `wandb\_v1…`.
+pub(super) fn beside(text: &[u8], run: &Range<usize>) -> Option<Encoding> {
+    let word = |at: usize| {
+        let escape = read(text, at)?;
+        let joins = match escape.means {
+            Some(c) => c.is_ascii() && is_word(c as u8),
+            None => text.get(at + escape.length).is_some_and(|&b| is_word(b)),
+        };
+        joins.then_some((escape.encoding, at + escape.length))
+    };
+    let behind = word(run.end).map(|(encoding, _)| encoding);
+    // The run may begin within the escape: the `5F` of `%5F` are key characters too.
+    let before = run.start.saturating_sub(9)..run.start;
+    let before = before.rev().find_map(|at| word(at).filter(|(_, end)| *end >= run.start && *end < run.end));
+    before.map(|(encoding, _)| encoding).or(behind)
+}
+
+/// Tells every kind of escape that a text holds.
+pub(super) fn all_in(text: &[u8], found: &mut dyn FnMut(Encoding)) {
+    for introducer in [b'%', b'\\', b'&', b'='] {
+        let mut escapes = memchr::memchr_iter(introducer, text).filter_map(|at| read(text, at));
+        if let Some(escape) = escapes.find(|escape| escape.means != Some('_')) {
+            found(escape.encoding);
+        }
+    }
+}
+
+/// The text with one kind of escape undone.
+pub(super) fn view(text: &[u8], encoding: Encoding) -> View {
+    let introducer = match encoding {
+        Encoding::Percent => b'%',
+        Encoding::Escape => b'\\',
+        Encoding::Entity => b'&',
+        _ => b'=',
+    };
+    let mut view = View::new(encoding);
+    let mut kept = 0;
+    let mut at = 0;
+    while let Some(next) = memchr::memchr(introducer, &text[at..]) {
+        at += next;
+        // A backslash that is itself escaped begins nothing.
+        if text[at..].starts_with(b"\\\\") {
+            at += 2;
+            continue;
+        }
+        let Some(escape) = read(text, at) else {
+            at += 1;
+            continue;
+        };
+        view.keep(text, kept..at);
+        let range = at..at + escape.length;
+        let mut utf8 = [0; 4];
+        match escape.means {
+            // What would end a literal stays an escape, a shorter one.
+            Some('"') if encoding == Encoding::Escape => view.replace(b"\\\"", range),
+            Some('\'') if encoding == Encoding::Escape => view.replace(b"\\'", range),
+            Some('\\') if encoding == Encoding::Escape => view.replace(b"\\\\", range),
+            Some('\n') if encoding == Encoding::Escape => view.replace(b"\\n", range),
+            // Bytes above ASCII are parts of characters; the neighbours make them whole.
+            Some(c) if matches!(encoding, Encoding::Percent | Encoding::QuotedPrintable) => {
+                view.replace(&[u8::try_from(c as u32).unwrap_or(b'?')], range);
+            }
+            Some(c) => view.replace(c.encode_utf8(&mut utf8).as_bytes(), range),
+            None => {}
+        }
+        at += escape.length;
+        kept = at;
+    }
+    view.keep(text, kept..text.len());
+    view
+}
+
+/// The escape that begins at `at`.
+fn read(text: &[u8], at: usize) -> Option<Escape> {
+    let rest = &text[at..];
+    let digits = |from: usize, count: usize, radix: u32| -> Option<char> {
+        let digits = rest.get(from..from + count)?;
+        let digits = str::from_utf8(digits).ok().filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        char::from_u32(u32::from_str_radix(digits, radix).ok()?)
+    };
+    let escape = |encoding, length, means| Some(Escape { encoding, length, means: Some(means) });
+    match (rest.first()?, *rest.get(1)?) {
+        (b'%', _) => escape(Encoding::Percent, 3, digits(1, 2, 16)?),
+        (b'=', b'\n') => soft_break(text, at, 2),
+        (b'=', b'\r') if rest.get(2) == Some(&b'\n') => soft_break(text, at, 3),
+        (b'=', b'0'..=b'9' | b'A'..=b'F') if matches!(rest.get(2), Some(b'0'..=b'9' | b'A'..=b'F')) => {
+            escape(Encoding::QuotedPrintable, 3, digits(1, 2, 16)?)
+        }
+        (b'\\', b'x') => escape(Encoding::Escape, 4, digits(2, 2, 16)?),
+        (b'\\', b'u') if rest.get(2) == Some(&b'{') => {
+            let count = rest[3..].iter().take(8).take_while(|b| b.is_ascii_hexdigit()).count();
+            let means = digits(3, count, 16).filter(|_| rest.get(3 + count) == Some(&b'}'))?;
+            escape(Encoding::Escape, 4 + count, means)
+        }
+        (b'\\', b'u') => escape(Encoding::Escape, 6, digits(2, 4, 16)?),
+        (b'\\', b'U') => escape(Encoding::Escape, 10, digits(2, 8, 16)?),
+        (b'\\', b'0'..=b'3') => escape(Encoding::Escape, 4, digits(1, 3, 8)?),
+        // Markdown and TeX keep an underscore from meaning something.
+        (b'\\', b'_') => escape(Encoding::Escape, 2, '_'),
+        (b'&', b'#') => {
+            let hex = matches!(rest.get(2)?, b'x' | b'X');
+            let from = if hex { 3 } else { 2 };
+            let digit = |b: &&u8| if hex { b.is_ascii_hexdigit() } else { b.is_ascii_digit() };
+            let count = rest[from..].iter().take(8).take_while(digit).count();
+            let means = digits(from, count, if hex { 16 } else { 10 })?;
+            escape(Encoding::Entity, from + count + usize::from(rest.get(from + count) == Some(&b';')), means)
+        }
+        (b'&', _) => {
+            let name = rest[1..].iter().take(12).take_while(|b| b.is_ascii_alphanumeric()).count();
+            let (_, means) = NAMED.iter().find(|(named, _)| named.as_bytes() == &rest[1..=name])?;
+            (rest.get(1 + name) == Some(&b';')).then_some(())?;
+            escape(Encoding::Entity, name + 2, *means)
+        }
+        _ => None,
+    }
+}
+
+/// A line that goes on. Encoders break lines that get too long, at 76 characters; a short line is an empty setting.
+fn soft_break(text: &[u8], at: usize, length: usize) -> Option<Escape> {
+    let line = text[at.saturating_sub(MAX_LINE)..at].iter().rev().take_while(|b| **b != b'\n').count();
+    let long = (MIN_LINE..MAX_LINE).contains(&line);
+    long.then_some(Escape { encoding: Encoding::QuotedPrintable, length, means: None })
+}
+
+/// Whether a text in quoted-printable has a word that goes on on the next line.
+pub(super) fn has_soft_break(text: &[u8]) -> bool {
+    let mut breaks = memchr::memchr_iter(b'=', text).filter_map(|at| Some((at, read(text, at)?)));
+    breaks.any(|(at, escape)| escape.means.is_none() && text.get(at + escape.length).is_some_and(|&b| is_word(b)))
+}
+
+/// The named character references of ASCII.
+const NAMED: &[(&str, char)] = &[
+    ("quot", '"'),
+    ("amp", '&'),
+    ("apos", '\''),
+    ("lt", '<'),
+    ("gt", '>'),
+    ("nbsp", ' '),
+    ("Tab", '\t'),
+    ("NewLine", '\n'),
+    ("excl", '!'),
+    ("num", '#'),
+    ("dollar", '$'),
+    ("percnt", '%'),
+    ("lpar", '('),
+    ("rpar", ')'),
+    ("ast", '*'),
+    ("plus", '+'),
+    ("comma", ','),
+    ("period", '.'),
+    ("sol", '/'),
+    ("colon", ':'),
+    ("semi", ';'),
+    ("equals", '='),
+    ("quest", '?'),
+    ("commat", '@'),
+    ("lsqb", '['),
+    ("bsol", '\\'),
+    ("rsqb", ']'),
+    ("lowbar", '_'),
+    ("grave", '`'),
+    ("lcub", '{'),
+    ("verbar", '|'),
+    ("rcub", '}'),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_undone_and_the_others_are_left() {
+        for (encoding, text, read) in [
+            (Encoding::Percent, "a%3Db%20%zz%4", "a=b %zz%4"),
+            (Encoding::Escape, r"\x41\u0042\u{43}\U00000044\105\_\n\\u0041", r"ABCDE_\n\\u0041"),
+            (Encoding::Escape, r#""{\u0022a\u0022}""#, r#""{\"a\"}""#),
+            (Encoding::Entity, "&quot;&#65;&#x42;&amp;amp;&nope;", "\"AB&amp;&nope;"),
+            (Encoding::QuotedPrintable, "a=3Db=\nd=3d", "a=b=\nd=3d"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&view(text.as_bytes(), encoding).bytes), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_that_ends_with_an_equals_sign_goes_on() {
+        let [line, next] = ["and so on ".repeat(7), "on and on ".repeat(6)];
+        for end in ["=\n", "=\r\n"] {
+            let text = format!("{line}a{end}b {next}=3D{end}c");
+            let read = view(text.as_bytes(), Encoding::QuotedPrintable).bytes;
+            assert_eq!(String::from_utf8_lossy(&read), format!("{line}ab {next}=c"));
+            assert!(has_soft_break(text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn what_ends_early_is_no_escape() {
+        for text in ["%", "%4", "\\", "\\x4", "\\u004", "\\u{41", "&", "&#", "&#x", "&quot", "=", "=4", "\\U0000004"] {
+            for encoding in [Encoding::Percent, Encoding::Escape, Encoding::Entity, Encoding::QuotedPrintable] {
+                assert_eq!(view(text.as_bytes(), encoding).bytes, text.as_bytes());
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! A key that is written in several literals: `"ab" "cd"`, `"ab" + "cd"`, `''.join(["ab", "cd"])`, or over a line that
+//! goes on. In: a text that names W&B, and the key shapes that nothing speaks for. Out: the text with the pieces of each
+//! literal that could be a key, or that could speak for one, put together.
+
+use std::ops::Range;
+
+use super::blob64;
+use super::probe::{MIN_RUN, is_word};
+use crate::blob::{Encoding, View};
+
+/// The lengths of the two formats.
+const KEY_LENGTHS: [usize; 2] = [MIN_RUN, 86];
+/// The longest way from one literal to the next: an operator, white space, a comment.
+const MAX_JOINT: usize = 256;
+/// How far a literal reaches whose end is looked for.
+const MAX_LITERAL: usize = 512;
+/// How far from an undecided key literals are put together for what they may say of it.
+const NEAR: usize = 512;
+
+/// What stands between two pieces, from the sign that closes one to the one that opens the next.
+#[derive(Clone, Debug)]
+struct Joint {
+    span: Range<usize>,
+    /// The quote that closes the first literal, and the one that opens the second; none where a line goes on.
+    quotes: Option<[u8; 2]>,
+    /// Whether only a comma stands between, so that something else must say that they belong together.
+    listed: bool,
+}
+
+/// The text with its pieces put together, if there are any worth it.
+pub(super) fn view(text: &[u8], undecided: &[usize]) -> Option<View> {
+    let mut joints = Vec::new();
+    let mut group = Group::default();
+    let mut at = 0;
+    while let Some(next) = memchr::memchr3(b'"', b'\'', b'\\', &text[at..]).map(|next| at + next) {
+        at = next + 1;
+        if next > 0
+            && (is_word(text[next - 1]) || text[next - 1] == b'\\' || text[next] == b'\\')
+            && let Some(joint) = joint(text, next)
+            && is_word(text[joint.span.start.saturating_sub(1)])
+            && text.get(joint.span.end).is_some_and(|&b| is_word(b))
+        {
+            at = joint.span.end;
+            group.add(text, joint, &mut joints);
+        }
+    }
+    group.end(text, &mut joints);
+    for &key in undecided {
+        beside(text, key, &mut joints);
+    }
+    if joints.is_empty() {
+        return None;
+    }
+    joints.sort_by_key(|joint| joint.span.start);
+    joints.dedup_by_key(|joint| joint.span.start);
+    Some(joined(text, &joints))
+}
+
+/// Joints whose pieces follow one another.
+#[derive(Default)]
+struct Group {
+    joints: Vec<Joint>,
+    /// The key characters of the pieces so far.
+    word: Vec<u8>,
+    /// Whether one of the pieces has the length of a key by itself.
+    whole: bool,
+}
+
+impl Group {
+    fn add(&mut self, text: &[u8], joint: Joint, joints: &mut Vec<Joint>) {
+        let before = text[..joint.span.start].iter().rev().take(MAX_LITERAL).take_while(|&&b| is_word(b)).count();
+        let behind = text[joint.span.end..].iter().take(MAX_LITERAL).take_while(|&&b| is_word(b)).count();
+        let touches = self.joints.last().is_some_and(|last| last.span.end + before == joint.span.start);
+        if !touches {
+            self.end(text, joints);
+            self.piece(&text[joint.span.start - before..joint.span.start]);
+        }
+        self.piece(&text[joint.span.end..joint.span.end + behind]);
+        self.joints.push(joint);
+    }
+
+    fn piece(&mut self, piece: &[u8]) {
+        self.whole |= KEY_LENGTHS.contains(&piece.len());
+        self.word.extend_from_slice(piece);
+    }
+
+    /// Ends the group; one whose pieces make no key is forgotten.
+    fn end(&mut self, text: &[u8], joints: &mut Vec<Joint>) {
+        let Group { joints: ended, word, whole } = std::mem::take(self);
+        let key = KEY_LENGTHS[0] == word.len() && word.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            || memchr::memmem::find(&word, b"wandb_v").is_some()
+            || blob64::hides(&word);
+        let listed = ended.iter().any(|joint| joint.listed);
+        if key && !whole && (!listed || is_put_together(text, &ended)) {
+            joints.extend(ended);
+        }
+    }
+}
+
+/// Whether what stands round a list of literals says that they are put together.
+fn is_put_together(text: &[u8], joints: &[Joint]) -> bool {
+    let (Some(first), Some(last)) = (joints.first(), joints.last()) else { return false };
+    let start = text[..first.span.start].iter().rev().take_while(|&&b| is_word(b)).count();
+    let before = &text[(first.span.start - start).saturating_sub(80)..first.span.start - start];
+    let before = before.trim_ascii_end();
+    let opens = before
+        .iter()
+        .rposition(|b| !matches!(b, b'"' | b'\'' | b'`' | b'[' | b'(' | b'{' | b' ' | b'\n' | b'\r' | b'\t' | b'\\'));
+    let callee = opens.map_or(&b""[..], |at| &before[..=at]).to_ascii_lowercase();
+    let calls = [
+        &b"join"[..],
+        b"[]string",
+        b"string.join(\"\",",
+        b"paste0",
+        b"string",
+        b"concat",
+        b"strcat",
+        b"cat",
+        b"join(\"\",",
+    ];
+    let length = text[last.span.end..].iter().take_while(|&&b| is_word(b)).count();
+    let behind = &text[last.span.end + length..text.len().min(last.span.end + length + 80)];
+    let joins = behind.iter().position(|b| *b == b']').map(|at| behind[at + 1..].trim_ascii_start());
+    calls.iter().any(|call| callee.ends_with(call)) || joins.is_some_and(|rest| rest.starts_with(b".join("))
+}
+
+/// The joints round the literal of an undecided key, whatever stands in the pieces.
+fn beside(text: &[u8], key: usize, joints: &mut Vec<Joint>) {
+    let near = key.saturating_sub(NEAR)..text.len().min(key + NEAR);
+    let mut at = near.start;
+    while let Some(next) = memchr::memchr2(b'"', b'\'', &text[at..near.end]).map(|next| at + next) {
+        at = next + 1;
+        let Some(joint) = joint(text, next).filter(|joint| !joint.listed) else { continue };
+        // The key begins where the second literal does, or the first one ends behind the key.
+        let touches = joint.span.end <= key
+            && text[joint.span.end..key].iter().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\''));
+        if touches {
+            joints.push(joint);
+        }
+    }
+}
+
+/// What leads from the sign at `at`, if it closes a literal, to the literal that goes on.
+fn joint(text: &[u8], at: usize) -> Option<Joint> {
+    let escaped = at > 0 && text[at - 1] == b'\\' && text[at] != b'\\';
+    let start = if escaped { at - 1 } else { at };
+    let end = text.len().min(at + MAX_JOINT);
+    let quote = text[at];
+    if quote == b'\\' {
+        let newline = if text[at + 1..end].starts_with(b"\r\n") { 3 } else { 2 };
+        let goes_on = text.get(at + newline - 1) == Some(&b'\n');
+        return goes_on.then_some(Joint { span: at..at + newline, quotes: None, listed: false });
+    }
+    let mut next = blank(text, at + 1, end);
+    const OPERATORS: [&[u8]; 12] =
+        [b".concat(", b").append(", b"++", b"..", b"||", b"<>", b"+", b".", b"*", b"&", b"~", b"^"];
+    let listed = text[next..end].starts_with(b",");
+    let operator = OPERATORS.iter().find(|operator| text[next..end].starts_with(operator)).map_or(0, |o| o.len());
+    let operated = operator + usize::from(listed);
+    if operated > 0 {
+        next = blank(text, next + operated, end);
+    }
+    let prefix = text[next..end]
+        .iter()
+        .take(2)
+        .take_while(|b| matches!(b, b'f' | b'F' | b'r' | b'R' | b'b' | b'B' | b'u' | b'U' | b'L' | b'$' | b'@'))
+        .count();
+    next += prefix;
+    let escape = usize::from(escaped && text[next..end].starts_with(b"\\"));
+    let opens = *text[next + escape..end].first().filter(|b| matches!(b, b'"' | b'\'' | b'`'))?;
+    Some(Joint { span: start..next + escape + 1, quotes: Some([quote, opens]), listed })
+}
+
+/// Where white space, comments and lines that go on end.
+fn blank(text: &[u8], mut at: usize, end: usize) -> usize {
+    loop {
+        let rest = &text[at.min(end)..end];
+        match rest {
+            [b' ' | b'\t' | b'\r' | b'\n', ..] => at += 1,
+            [b'\\', b'\n', ..] => at += 2,
+            [b'#', ..] | [b'/', b'/', ..] => match memchr::memchr(b'\n', rest) {
+                Some(newline) => at += newline + 1,
+                None => return at,
+            },
+            _ => return at,
+        }
+    }
+}
+
+/// The text without the joints; a literal that begins with one kind of quote and ends with another ends as it began.
+fn joined(text: &[u8], joints: &[Joint]) -> View {
+    let mut view = View::new(Encoding::Pieces);
+    let mut kept = 0;
+    let mut began = None;
+    for (nth, joint) in joints.iter().enumerate() {
+        if joint.span.start < kept {
+            continue;
+        }
+        view.keep(text, kept..joint.span.start);
+        kept = joint.span.end;
+        let Some([closes, opens]) = joint.quotes else { continue };
+        let begins = began.take().unwrap_or(closes);
+        let next = joints.get(nth + 1).map_or(text.len(), |next| next.span.start).max(kept);
+        let end = memchr::memchr(opens, &text[kept..next.min(kept + MAX_LITERAL)]).map(|at| kept + at);
+        match end {
+            None => began = Some(begins),
+            Some(end) if begins != opens => {
+                view.keep(text, kept..end);
+                view.replace(&[begins], end..end + 1);
+                kept = end + 1;
+            }
+            Some(_) => {}
+        }
+    }
+    view.keep(text, kept..text.len());
+    view
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::example::legacy_key;
+
+    fn read(text: &str, key: &str) -> String {
+        let view = view(text.as_bytes(), &[])
+            .map_or_else(|| text.to_owned(), |view| String::from_utf8(view.bytes).expect("text"));
+        view.replace(key, "KEY")
+    }
+
+    #[test]
+    fn pieces_are_put_together_in_many_languages() {
+        let key = legacy_key("pieces");
+        let (a, b, c) = (&key[..12], &key[12..30], &key[30..]);
+        for (text, joined) in [
+            (format!("k = \"{a}\" \"{b}{c}\""), "k = \"KEY\""),
+            (format!("k = \"{a}\" + '{b}{c}'"), "k = \"KEY\""),
+            (format!("k = (\"{a}\"  # the first\n     f'{b}'\n  \"{c}\")"), "k = (\"KEY\")"),
+            (format!("k = \"{a}\" .. \"{b}\" .. \"{c}\""), "k = \"KEY\""),
+            (format!("k = \"{a}\\\n{b}{c}\""), "k = \"KEY\""),
+            (format!("k = ''.join([\"{a}\", \"{b}\", \"{c}\"])"), "k = ''.join([\"KEY\"])"),
+            (format!("k = ['{a}', '{b}{c}'].join('')"), "k = ['KEY'].join('')"),
+            (format!("k <- paste0(\"{a}\", \"{b}{c}\")"), "k <- paste0(\"KEY\")"),
+            (format!("k = string(\"{a}\", \"{b}{c}\")"), "k = string(\"KEY\")"),
+            (format!("k := \"{a}\" +\n\t\"{b}{c}\""), "k := \"KEY\""),
+        ] {
+            assert_eq!(read(&text, &key), joined, "{}", text.replace(a, "A"));
+        }
+    }
+
+    #[test]
+    fn a_list_of_short_digests_is_no_key() {
+        let key = legacy_key("pieces");
+        let text =
+            format!("ids = [\"{}\", \"{}\", \"{}\", \"{}\"]", &key[..10], &key[10..20], &key[20..30], &key[30..]);
+        assert!(view(text.as_bytes(), &[]).is_none());
+        assert!(view(b"print('a' 'b', \"c\" + \"d\")", &[]).is_none());
+    }
+}

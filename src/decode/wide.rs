@@ -1,0 +1,155 @@
+//! Text of two or four bytes a character, with a byte order mark or without, as a whole file or as strings in a binary
+//! one. In: bytes. Out: the text in UTF-8.
+
+use crate::blob::{Encoding, View};
+
+/// How much of a text tells whether all of it is wide.
+const SAMPLE: usize = 4096;
+/// So many characters with zero bytes between them are a string.
+const STRING: usize = 8;
+
+/// A wide encoding.
+#[derive(Clone, Copy)]
+struct Wide {
+    /// Bytes a unit.
+    unit: usize,
+    big_endian: bool,
+}
+
+/// The text with what is wide in it made narrow.
+pub(super) fn view(text: &[u8]) -> Option<View> {
+    match whole(text) {
+        Some((wide, mark)) => Some(transcoded(text, wide, mark)),
+        None => strings(text),
+    }
+}
+
+/// The encoding of a text that is wide as a whole, and the length of its byte order mark.
+fn whole(text: &[u8]) -> Option<(Wide, usize)> {
+    const MARKS: [(&[u8], usize, bool); 4] = [
+        (&[0xFF, 0xFE, 0, 0], 4, false),
+        (&[0, 0, 0xFE, 0xFF], 4, true),
+        (&[0xFF, 0xFE], 2, false),
+        (&[0xFE, 0xFF], 2, true),
+    ];
+    if let Some((mark, unit, big_endian)) = MARKS.into_iter().find(|(mark, ..)| text.starts_with(mark)) {
+        return Some((Wide { unit, big_endian }, mark.len()));
+    }
+    let sample = &text[..text.len().min(SAMPLE)];
+    let mut zeros = [0usize; 4];
+    for (at, _) in sample.iter().enumerate().filter(|(_, b)| **b == 0) {
+        zeros[at % 4] += 1;
+    }
+    let quarter = sample.len() / 4;
+    let [some, most] = [quarter / 2, quarter - quarter / 8];
+    let wide = match zeros.map(|count| if count > most { 2 } else { usize::from(count > some) }) {
+        [0, 2, 2, 2] => Wide { unit: 4, big_endian: false },
+        [2, 2, 2, 0] => Wide { unit: 4, big_endian: true },
+        [0, 1 | 2, 0, 1 | 2] => Wide { unit: 2, big_endian: false },
+        [1 | 2, 0, 1 | 2, 0] => Wide { unit: 2, big_endian: true },
+        _ => return None,
+    };
+    Some((wide, 0))
+}
+
+fn transcoded(text: &[u8], wide: Wide, mark: usize) -> View {
+    let mut view = View::new(Encoding::Wide);
+    view.bytes.reserve(text.len() / wide.unit);
+    let number = |bytes: &[u8]| {
+        let add = |all: u32, byte: &u8| all << 8 | u32::from(*byte);
+        if wide.big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) }
+    };
+    let mut at = mark;
+    while let Some(unit) = text.get(at..at + wide.unit) {
+        let code = number(unit);
+        let mut length = wide.unit;
+        let mut means = char::from_u32(code);
+        if let 0xD800..=0xDBFF = code
+            && let Some(low) = text.get(at + 2..at + 4).map(number).filter(|low| (0xDC00..=0xDFFF).contains(low))
+        {
+            means = char::from_u32(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00));
+            length = 4;
+        }
+        match u8::try_from(code) {
+            Ok(byte) if byte.is_ascii() => view.each(&[byte], at, wide.unit),
+            _ => {
+                let mut utf8 = [0; 4];
+                let means = means.unwrap_or(char::REPLACEMENT_CHARACTER);
+                view.replace(means.encode_utf8(&mut utf8).as_bytes(), at..at + length);
+            }
+        }
+        at += length;
+    }
+    view
+}
+
+/// The text with the zeros left out that keep the characters of its wide strings apart. Which end a character begins
+/// with does not matter for that.
+fn strings(text: &[u8]) -> Option<View> {
+    let shows = |at: usize| text.get(at).is_some_and(|b| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n'));
+    let mut view = View::new(Encoding::Wide);
+    let mut kept = 0;
+    let mut from = 1;
+    while let Some(zero) = text.get(from..).and_then(|rest| memchr::memchr(0, rest)).map(|at| from + at) {
+        from = zero + 1;
+        let start = zero - 1;
+        for unit in [2, 4] {
+            let spaced = |at: usize| shows(at) && (1..unit).all(|zero| text.get(at + zero) == Some(&0));
+            let mut end = start;
+            while spaced(end) {
+                end += unit;
+            }
+            if start < kept || end - start < STRING * unit {
+                continue;
+            }
+            view.keep(text, kept..start);
+            let narrow: Vec<u8> = text[start..end].iter().step_by(unit).copied().collect();
+            view.each(&narrow, start, unit);
+            kept = end;
+            from = end + 1;
+            break;
+        }
+    }
+    view.keep(text, kept..text.len());
+    (kept > 0).then_some(view)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(text: &str, unit: usize, big_endian: bool) -> Vec<u8> {
+        let code = |code: u32| if big_endian { code.to_be_bytes() } else { code.to_le_bytes() };
+        if unit == 4 {
+            return text.chars().flat_map(|c| code(c as u32)).collect();
+        }
+        let unit = |u: u16| if big_endian { u.to_be_bytes() } else { u.to_le_bytes() };
+        text.encode_utf16().flat_map(unit).collect()
+    }
+
+    #[test]
+    fn whole_texts_and_strings_in_other_bytes_become_narrow() {
+        let text = "über: WANDB_API_KEY = abc 😀\nnächste Zeile mit viel Text\n";
+        for (unit, big_endian) in [(2, false), (2, true), (4, false), (4, true)] {
+            let wide = encoded(text, unit, big_endian);
+            let narrow = view(&wide).expect("wide");
+            assert_eq!(String::from_utf8_lossy(&narrow.bytes), text);
+            let at = text.find("abc").expect("there");
+            let before = text[..at].encode_utf16().count() * unit;
+            assert_eq!(narrow.source(at..at + 3), before..before + 3 * unit);
+            let marked = [encoded("\u{feff}", unit, big_endian), wide].concat();
+            assert_eq!(String::from_utf8_lossy(&view(&marked).expect("wide").bytes), text);
+            let ascii = encoded("WANDB_API_KEY", unit, big_endian);
+            let binary = [&b"\x01\x02\x03\xff"[..], &ascii, b"\xfe\x00\x00\x05\xfe"].concat();
+            let narrow = view(&binary).expect("a string in it").bytes;
+            assert!(narrow.windows(13).any(|w| w == b"WANDB_API_KEY"), "{unit} {big_endian} {narrow:?}");
+        }
+    }
+
+    #[test]
+    fn what_ends_within_a_character_is_read_so_far() {
+        for text in [&b"\xff\xfe"[..], b"\xff\xfea", b"\xff\xfe\x00\xd8", b"\xff\xfe\x00\x00a\x00", b""] {
+            view(text);
+        }
+    }
+}
