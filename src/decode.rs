@@ -27,6 +27,7 @@ pub fn views(text: &[u8], runs: &[Range<usize>], undecided: &[usize]) -> Vec<Vie
         cues.take(escape::beside(text, run));
     }
     let dense = probe::dense(text);
+    let has_escapes = !dense.escapes.is_empty();
     for at in dense.escapes {
         cues.take(escape::dense(text, at));
     }
@@ -42,14 +43,22 @@ pub fn views(text: &[u8], runs: &[Range<usize>], undecided: &[usize]) -> Vec<Vie
     if !runs.is_empty() {
         blob64::views(text, runs, &mut found);
     }
-    if probe::names_wandb(text) {
-        if escape::has_soft_break(text) {
-            cues.take(Some(Encoding::QuotedPrintable));
-        }
+    let named = probe::names_wandb(text);
+    if (named || has_escapes) && escape::has_soft_break(text) {
+        cues.take(Some(Encoding::QuotedPrintable));
+    }
+    if named {
         found.extend(pieces::view(text, undecided));
     }
     for encoding in cues.0.into_iter().flatten() {
-        found.push(escape::view(text, encoding));
+        found.push(escape::view(text, encoding, false));
+        // Whether a text is a literal in something or escaped as a whole does not show.
+        if encoding == Encoding::Escape {
+            let inside = escape::view(text, encoding, true);
+            if found.last().is_some_and(|other| other.bytes != inside.bytes) {
+                found.push(inside);
+            }
+        }
     }
     found.retain(|view| view.bytes != text);
     found

@@ -16,6 +16,7 @@ use crate::finding::{By, Confidence, Finding, Key, Suppressed};
 use crate::policy::{Permission, Policy};
 use crate::rule::{Rule, RuleSet};
 use crate::secret::{Format, KeyId, Secret};
+pub use habit::cut_off_key::RULE as CUT_OFF_KEY;
 use key::{KeyJudge, Verdict};
 use place::File;
 

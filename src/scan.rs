@@ -1,7 +1,7 @@
 //! The sentence: sources are read, candidates detected, judged, and gathered into an outcome. The only file that joins
 //! the verbs. In: what to scan and by which rules. Out: an [`Outcome`], sorted, and each finding as it is found.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::blob::{Before, Kind, Origin, Text};
 use crate::decode::{self, probe};
 use crate::detect;
 use crate::finding::{Coverage, Finding, Outcome, Skip};
-use crate::judge::{Judge, Opinion};
+use crate::judge::{self, Judge, Opinion};
 use crate::policy::Policy;
 use crate::rule::RuleSet;
 use crate::source::objects::Objects;
@@ -113,7 +113,7 @@ impl Scan<'_> {
             lines = piece.text.place(end..end).line;
             let mut look = Look::of(&judge, &origin, piece, true);
             look.at(&piece.text, piece.own.clone(), 0);
-            opinions = look.opinions;
+            opinions = look.opinions();
         })?;
         if line == 0 || line > lines {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it has {lines} lines")));
@@ -208,7 +208,7 @@ impl Worker<'_, '_> {
         if let Some(reason) = gap {
             self.own.coverage.skipped.push(Skip { origin: origin.clone(), reason: reason.to_owned(), gap: true });
         }
-        Looked { opinions: look.opinions, open: look.open }
+        Looked { open: look.open, opinions: look.opinions() }
     }
 
     /// Takes the opinions of one source: numbers its findings, tells them, keeps them.
@@ -305,6 +305,10 @@ struct Look<'l> {
     opinions: Vec<Opinion>,
     /// Where what was said begins, and where it ends.
     said: HashSet<(String, u64)>,
+    /// Which opinion ends where.
+    ends: HashMap<u64, usize>,
+    /// Whether there was a view at all.
+    decoded: bool,
     open: bool,
     /// How many more decoded bytes may be looked at.
     budget: usize,
@@ -323,6 +327,8 @@ impl<'l> Look<'l> {
             explain,
             opinions: Vec::new(),
             said: HashSet::new(),
+            ends: HashMap::new(),
+            decoded: false,
             open: false,
             budget,
             unread: None,
@@ -356,6 +362,7 @@ impl<'l> Look<'l> {
             };
             self.budget = budget;
             let decoded = text.decoded(&view);
+            self.decoded = true;
             self.at(&decoded, 0..decoded.bytes.len(), depth + 1);
         }
     }
@@ -371,13 +378,44 @@ impl<'l> Look<'l> {
                 }
                 None => continue,
             };
+            if let Some(&at) = self.ends.get(&ends.1).filter(|_| depth > 0)
+                && self.opinions[at].finding().is_some_and(|other| is_end_of(other, &opinion))
+            {
+                self.said.extend([begins, ends]);
+                self.opinions[at] = opinion;
+                continue;
+            }
             if depth > 0 && (self.said.contains(&begins) || self.said.contains(&ends)) {
                 continue;
             }
+            self.ends.insert(ends.1, self.opinions.len());
             self.said.extend([begins, ends]);
             self.opinions.push(opinion);
         }
     }
+
+    /// What was said, without a key that seemed cut off where a view shows all of it.
+    fn opinions(mut self) -> Vec<Opinion> {
+        let cut_off = |finding: &Finding| finding.rule.id == judge::CUT_OFF_KEY;
+        if self.decoded && self.opinions.iter().filter_map(Opinion::finding).any(cut_off) {
+            let findings = self.opinions.iter().filter_map(Opinion::finding);
+            let whole: Vec<Range<u64>> = findings.filter(|f| f.key.is_some()).map(|f| f.span.clone()).collect();
+            let holds = |key: &Range<u64>, part: &Range<u64>| key.start <= part.start && part.end <= key.end;
+            self.opinions.retain(|opinion| {
+                let part = opinion.finding().filter(|finding| cut_off(finding));
+                part.is_none_or(|part| !whole.iter().any(|key| holds(key, &part.span)))
+            });
+        }
+        self.opinions
+    }
+}
+
+/// Whether a finding is about the last part of the key that an opinion about a decoded text is about: its on-prem prefix, or
+/// a part of it, stood elsewhere.
+fn is_end_of(part: &Finding, whole: &Opinion) -> bool {
+    let (Some(part_key), Some(whole)) = (&part.key, whole.finding()) else { return false };
+    whole.key.as_ref().is_some_and(|key| key.id == part_key.id && key.prefix.is_some() && key.prefix != part_key.prefix)
+        && whole.span.start < part.span.start
 }
 
 /// How many bytes a piece may be decoded to: so many, and so many times its own size.

@@ -107,7 +107,7 @@ const CONTEXTS: &[(&str, &str)] = &[
     ("mcp.json", "{\"env\": {\"WANDB_API_KEY\": \"<KEY>\"}}\n"),
     (".netrc", "machine api.wandb.ai\n  login user\n  password <KEY>\n"),
     ("notes.md", "The W&B key is wandb_api_key=<KEY> for now.\n"),
-    ("settings.toml", "[wandb]\napi_key = \"<KEY>\"\n"),
+    ("settings.toml", "[run]\nname = \"a\"\n\n[wandb]\napi_key = \"<KEY>\"\n"),
 ];
 
 struct Case {
@@ -211,8 +211,15 @@ fn an_encoded_text_is_read_as_what_it_says() {
                     line,
                     says: says.clone(),
                 });
-                let Some(once) = string(bytes) else { continue };
+                // Nobody escapes the zeros of UTF-16.
+                let Some(once) = string(bytes).filter(|once| !once.contains('\0')) else { continue };
                 for (other, again) in OF_ALL.iter().chain(OF_TEXTS) {
+                    // What breaks lines at 76 characters is mail, and mail is kept in base64, in JSON or as it is.
+                    if *name == "quoted-printable"
+                        && ["percent", "\\u", "HTML", "printable"].iter().any(|odd| other.contains(odd))
+                    {
+                        continue;
+                    }
                     cases.push(Case {
                         file: (*file).to_owned(),
                         bytes: again(&once),

@@ -1,6 +1,6 @@
-//! Base64 and hexadecimal text that hides a key. In: a text and its long runs. Out: what each such stretch says, once by
-//! itself and once in the place of the stretch. Most long runs (digests, images, tokens) are ruled out by their own
-//! characters: those of a key become a few characters of base64 each, by position.
+//! Base64 and hexadecimal text. In: a text and its long runs. Out: what each such stretch says, once by itself and once in
+//! the place of the stretch. Most long runs (names, digests, images) are ruled out by their own characters: those of text
+//! become few characters of base64 each, by position.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,10 +8,10 @@ use std::ops::Range;
 use data_encoding::{Encoding as Base, Specification};
 use std::sync::LazyLock;
 
-use super::probe::is_word;
+use super::escape::{MAX_ESCAPES, line_end};
 use crate::blob::{Encoding, View};
 
-/// Forty key characters hold at least so many whole quads, at whatever place in a triple they begin.
+/// Forty characters hold at least so many whole quads, at whatever place in a triple they begin.
 const QUADS: usize = 12;
 /// A text this long is not put in the place of its base64.
 const MAX_SPLICED: usize = 4096;
@@ -112,7 +112,9 @@ impl<'t> Blob<'t> {
             start = above;
             lines.insert(0, above..above + length);
         }
-        end += text[end..].iter().take(2).take_while(|&&b| b == b'=').count();
+        for _ in 0..2 {
+            end += PADDING.iter().find(|sign| text[end..].starts_with(sign)).map_or(0, |sign| sign.len());
+        }
         if let [only] = &lines[..] {
             return Blob {
                 characters: Cow::Borrowed(&text[only.clone()]),
@@ -141,7 +143,7 @@ impl<'t> Blob<'t> {
                 return;
             }
         }
-        let readable = |quad: &[u8]| decode(quad).iter().all(|b| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n' | 0));
+        let readable = |quad: &[u8]| decode(quad).iter().all(|b| is_text(*b) || *b == 0);
         let before = characters[hit.start.saturating_sub(REACH)..hit.start].rchunks_exact(4);
         let start = hit.start - 4 * before.take_while(|quad| readable(quad)).count();
         let behind = characters[hit.end..characters.len().min(hit.end + REACH)].chunks(4);
@@ -174,6 +176,9 @@ fn ends(text: &[u8], above: &Range<usize>, line: Range<usize>) -> bool {
             .is_ok_and(|text| !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\0')))
 }
 
+/// The padding sign, as it is and escaped.
+const PADDING: [&[u8]; 5] = [b"=3D", b"%3D", b"%3d", b"\\u003d", b"="];
+
 /// No encoder breaks lines shorter than this.
 const MIN_LINE: usize = 40;
 
@@ -184,7 +189,7 @@ fn is_base64(byte: u8) -> bool {
 /// Where the next line begins if one ends at `at`: a line break, written out or not, and indentation.
 fn line_break(text: &[u8], at: usize) -> Option<usize> {
     let rest = &text[at..];
-    let length = [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n"].iter().find(|end| rest.starts_with(end))?.len();
+    let length = line_end(rest)?;
     let blank = rest[length..].iter().take(64).take_while(|b| matches!(b, b' ' | b'\t')).count();
     Some(at + length + blank)
 }
@@ -193,24 +198,38 @@ fn line_break(text: &[u8], at: usize) -> Option<usize> {
 fn line_above(text: &[u8], at: usize, floor: usize) -> Option<(usize, usize)> {
     let blank = text[floor..at].iter().rev().take(64).take_while(|b| matches!(b, b' ' | b'\t')).count();
     let before = &text[floor..at - blank];
-    let ends = [&b"\\r\\n"[..], b"\r\n", b"\n", b"\\n"];
-    let before = ends.iter().find_map(|end| before.strip_suffix(*end))?;
+    let spelled = |before: &[u8], letter: u8| {
+        let escapes = before.strip_suffix(&[letter])?;
+        let count = escapes.iter().rev().take(MAX_ESCAPES).take_while(|b| **b == b'\\').count();
+        (count > 0).then_some(escapes.len() - count)
+    };
+    let before = match before {
+        [before @ .., b'\r', b'\n'] | [before @ .., b'\n'] => before,
+        _ => {
+            let before = &before[..spelled(before, b'n')?];
+            &before[..spelled(before, b'r').unwrap_or(before.len())]
+        }
+    };
     let length = before.iter().rev().take_while(|&&b| is_base64(b)).count();
     Some((floor + before.len() - length, length))
 }
 
-/// Which characters of base64 stand at which place of a quad when the three bytes are letters, digits or underscores.
+/// Which characters of base64 stand at which place of a quad when the three bytes are text in ASCII.
 static CLASSES: [u8; 256] = classes();
+
+const fn is_text(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n')
+}
 
 const fn classes() -> [u8; 256] {
     let mut classes = [0; 256];
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut first = 0;
     while first < 256 {
-        if is_word(first as u8) {
+        if is_text(first as u8) {
             let mut second = 0;
             while second < 256 {
-                if is_word(second as u8) {
+                if is_text(second as u8) {
                     classes[alphabet[first >> 2] as usize] |= 1;
                     classes[alphabet[(first & 3) << 4 | second >> 4] as usize] |= 2;
                     classes[alphabet[(first & 15) << 2 | second >> 6] as usize] |= 4;
@@ -221,10 +240,12 @@ const fn classes() -> [u8; 256] {
         }
         first += 1;
     }
+    classes[b'-' as usize] = classes[b'+' as usize];
+    classes[b'_' as usize] = classes[b'/' as usize];
     classes
 }
 
-/// A stretch of at least [`QUADS`] quads of key characters.
+/// A stretch of at least [`QUADS`] quads of text.
 fn narrow(characters: &[u8]) -> Option<Range<usize>> {
     let fits = |quad: &[u8]| {
         let class = |at: usize| CLASSES[quad[at] as usize];

@@ -7,8 +7,11 @@ use std::ops::Range;
 use super::probe::{WINDOW, is_word};
 use crate::blob::{Encoding, View};
 
-/// So many escapes of key characters in a row are no accident.
+/// So many escapes of letters, digits and signs in a row are no accident.
 const DENSE: usize = 6;
+
+/// What escapes begin with.
+const INTRODUCERS: [u8; 4] = [b'%', b'\\', b'&', b'='];
 
 /// The lengths of the lines that an encoder breaks.
 const MIN_LINE: usize = 40;
@@ -23,28 +26,34 @@ struct Escape {
     means: Option<char>,
 }
 
-/// The kind of escape that begins in the window at `at` and is followed by more of the same, all key characters.
+/// The kind of escape that begins in the window at `at` and is followed by more of the same, all for letters, digits and
+/// signs.
 pub(super) fn dense(text: &[u8], at: usize) -> Option<Encoding> {
     let window = &text[at..text.len().min(at + WINDOW)];
-    let begins = window.iter().position(|b| matches!(b, b'%' | b'\\' | b'&' | b'='))?;
-    let mut at = at + begins;
-    let encoding = read(text, at)?.encoding;
+    let mut at = at + window.iter().position(|b| INTRODUCERS.contains(b))?;
+    let mut dense = None;
     for _ in 0..DENSE {
-        let escape = read(text, at).filter(|escape| escape.encoding == encoding)?;
-        if !escape.means.is_some_and(|c| c.is_ascii() && is_word(c as u8)) {
-            return None;
+        // A backslash may be escaped by another one.
+        at += text[at..].iter().take(4).take_while(|b| **b == b'\\').count().saturating_sub(1);
+        let Escape { encoding, length, means } = read(text, at)?;
+        let means = means.filter(|c| c.is_ascii_graphic() && *dense.get_or_insert(encoding) == encoding)?;
+        at += length;
+        // What is escaped twice is an escape in turn, and its digits stand as they are: `%2541`, `&amp;#65;`.
+        if INTRODUCERS.iter().any(|&b| char::from(b) == means) {
+            let digits = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'#' | b';' | b'{' | b'}');
+            at += text[at..].iter().take(10).take_while(digits).count();
         }
-        at += escape.length;
     }
-    Some(encoding)
+    dense
 }
 
-/// The kind of escape that stands for a key character and touches a run of them: `wandb%5Fv1…`, `wandb\_v1…`.
+/// The kind of escape that touches a run of key characters and goes on with it: `wandb%5Fv1…`, `wandb\_v1…`, a line of
+/// base64 and `%0A`.
 pub(super) fn beside(text: &[u8], run: &Range<usize>) -> Option<Encoding> {
     let word = |at: usize| {
         let escape = read(text, at)?;
         let joins = match escape.means {
-            Some(c) => c.is_ascii() && is_word(c as u8),
+            Some(c) => c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '/' | '%' | '\\' | '&' | '\r' | '\n'),
             None => text.get(at + escape.length).is_some_and(|&b| is_word(b)),
         };
         joins.then_some((escape.encoding, at + escape.length))
@@ -58,7 +67,7 @@ pub(super) fn beside(text: &[u8], run: &Range<usize>) -> Option<Encoding> {
 
 /// Tells every kind of escape that a text holds.
 pub(super) fn all_in(text: &[u8], found: &mut dyn FnMut(Encoding)) {
-    for introducer in [b'%', b'\\', b'&', b'='] {
+    for introducer in INTRODUCERS {
         let mut escapes = memchr::memchr_iter(introducer, text).filter_map(|at| read(text, at));
         if let Some(escape) = escapes.find(|escape| escape.means != Some('_')) {
             found(escape.encoding);
@@ -66,8 +75,8 @@ pub(super) fn all_in(text: &[u8], found: &mut dyn FnMut(Encoding)) {
     }
 }
 
-/// The text with one kind of escape undone.
-pub(super) fn view(text: &[u8], encoding: Encoding) -> View {
+/// The text with one kind of escape undone; within literals (`inside`), what would end one stays an escape, a shorter one.
+pub(super) fn view(text: &[u8], encoding: Encoding, inside: bool) -> View {
     let introducer = match encoding {
         Encoding::Percent => b'%',
         Encoding::Escape => b'\\',
@@ -79,11 +88,17 @@ pub(super) fn view(text: &[u8], encoding: Encoding) -> View {
     let mut at = 0;
     while let Some(next) = memchr::memchr(introducer, &text[at..]) {
         at += next;
-        // A backslash that is itself escaped begins nothing.
-        if text[at..].starts_with(b"\\\\") {
-            at += 2;
+        // A backslash that is itself escaped begins nothing, but one escape less.
+        let run = text[at..].iter().take_while(|b| **b == b'\\').count();
+        if run > 0 && run % 2 == 0 {
+            if read(text, at + run - 1).is_some() {
+                view.keep(text, kept..at + run / 2);
+                kept = at + run;
+            }
+            at += run;
             continue;
         }
+        at += run.saturating_sub(1);
         let Some(escape) = read(text, at) else {
             at += 1;
             continue;
@@ -92,11 +107,11 @@ pub(super) fn view(text: &[u8], encoding: Encoding) -> View {
         let range = at..at + escape.length;
         let mut utf8 = [0; 4];
         match escape.means {
-            // What would end a literal stays an escape, a shorter one.
-            Some('"') if encoding == Encoding::Escape => view.replace(b"\\\"", range),
-            Some('\'') if encoding == Encoding::Escape => view.replace(b"\\'", range),
-            Some('\\') if encoding == Encoding::Escape => view.replace(b"\\\\", range),
-            Some('\n') if encoding == Encoding::Escape => view.replace(b"\\n", range),
+            Some('"') if inside => view.replace(b"\\\"", range),
+            Some('\'') if inside => view.replace(b"\\'", range),
+            Some('\\') if inside => view.replace(b"\\\\", range),
+            Some('\n') if inside => view.replace(b"\\n", range),
+            Some('\r') if inside => view.replace(b"\\r", range),
             // Bytes above ASCII are parts of characters; the neighbours make them whole.
             Some(c) if matches!(encoding, Encoding::Percent | Encoding::QuotedPrintable) => {
                 view.replace(&[u8::try_from(c as u32).unwrap_or(b'?')], range);
@@ -122,8 +137,7 @@ fn read(text: &[u8], at: usize) -> Option<Escape> {
     let escape = |encoding, length, means| Some(Escape { encoding, length, means: Some(means) });
     match (rest.first()?, *rest.get(1)?) {
         (b'%', _) => escape(Encoding::Percent, 3, digits(1, 2, 16)?),
-        (b'=', b'\n') => soft_break(text, at, 2),
-        (b'=', b'\r') if rest.get(2) == Some(&b'\n') => soft_break(text, at, 3),
+        (b'=', b'\n' | b'\r' | b'\\') => soft_break(text, at),
         (b'=', b'0'..=b'9' | b'A'..=b'F') if matches!(rest.get(2), Some(b'0'..=b'9' | b'A'..=b'F')) => {
             escape(Encoding::QuotedPrintable, 3, digits(1, 2, 16)?)
         }
@@ -156,17 +170,41 @@ fn read(text: &[u8], at: usize) -> Option<Escape> {
     }
 }
 
-/// A line that goes on. Encoders break lines that get too long, at 76 characters; a short line is an empty setting.
-fn soft_break(text: &[u8], at: usize, length: usize) -> Option<Escape> {
-    let line = text[at.saturating_sub(MAX_LINE)..at].iter().rev().take_while(|b| **b != b'\n').count();
-    let long = (MIN_LINE..MAX_LINE).contains(&line);
-    long.then_some(Escape { encoding: Encoding::QuotedPrintable, length, means: None })
+/// A line that goes on, whose end may be written out. Encoders break lines that get too long, at 76 characters; a short
+/// line is an empty setting.
+fn soft_break(text: &[u8], at: usize) -> Option<Escape> {
+    let length = line_end(&text[at + 1..])?;
+    let before = &text[at.saturating_sub(MAX_LINE)..at];
+    let ends = [memchr::memrchr(b'\n', before), memchr::memmem::rfind(before, b"\\n").map(|at| at + 1)];
+    let mut lines = ends.into_iter().map(|end| end.map_or(before.len(), |end| before.len() - end - 1));
+    let long = lines.any(|line| (MIN_LINE..MAX_LINE).contains(&line));
+    long.then_some(Escape { encoding: Encoding::QuotedPrintable, length: 1 + length, means: None })
 }
+
+/// The length of the line end that `rest` begins with: a byte or two, or `\n` and `\r\n` written out, however often they
+/// were escaped again.
+pub(super) fn line_end(rest: &[u8]) -> Option<usize> {
+    let spelled = |rest: &[u8], letter: u8| {
+        let escapes = rest.iter().take(MAX_ESCAPES).take_while(|b| **b == b'\\').count();
+        (escapes > 0 && rest.get(escapes) == Some(&letter)).then_some(escapes + 1)
+    };
+    match rest {
+        [b'\n', ..] => Some(1),
+        [b'\r', b'\n', ..] => Some(2),
+        _ => {
+            let carriage = spelled(rest, b'r').unwrap_or(0);
+            Some(carriage + spelled(&rest[carriage..], b'n')?)
+        }
+    }
+}
+
+/// How often a line end that is written out may be escaped again.
+pub(super) const MAX_ESCAPES: usize = 16;
 
 /// Whether a text in quoted-printable has a word that goes on on the next line.
 pub(super) fn has_soft_break(text: &[u8]) -> bool {
     let mut breaks = memchr::memchr_iter(b'=', text).filter_map(|at| Some((at, read(text, at)?)));
-    breaks.any(|(at, escape)| escape.means.is_none() && text.get(at + escape.length).is_some_and(|&b| is_word(b)))
+    breaks.any(|(at, escape)| escape.means.is_none() && text.get(at + escape.length).is_some_and(u8::is_ascii_graphic))
 }
 
 /// The named character references of ASCII.
@@ -218,7 +256,11 @@ mod tests {
             (Encoding::Entity, "&quot;&#65;&#x42;&amp;amp;&nope;", "\"AB&amp;&nope;"),
             (Encoding::QuotedPrintable, "a=3Db=\nd=3d", "a=b=\nd=3d"),
         ] {
-            assert_eq!(String::from_utf8_lossy(&view(text.as_bytes(), encoding).bytes), read, "{text}");
+            assert_eq!(
+                String::from_utf8_lossy(&view(text.as_bytes(), encoding, encoding == Encoding::Escape).bytes),
+                read,
+                "{text}"
+            );
         }
     }
 
@@ -227,7 +269,7 @@ mod tests {
         let [line, next] = ["and so on ".repeat(7), "on and on ".repeat(6)];
         for end in ["=\n", "=\r\n"] {
             let text = format!("{line}a{end}b {next}=3D{end}c");
-            let read = view(text.as_bytes(), Encoding::QuotedPrintable).bytes;
+            let read = view(text.as_bytes(), Encoding::QuotedPrintable, false).bytes;
             assert_eq!(String::from_utf8_lossy(&read), format!("{line}ab {next}=c"));
             assert!(has_soft_break(text.as_bytes()));
         }
@@ -237,7 +279,7 @@ mod tests {
     fn what_ends_early_is_no_escape() {
         for text in ["%", "%4", "\\", "\\x4", "\\u004", "\\u{41", "&", "&#", "&#x", "&quot", "=", "=4", "\\U0000004"] {
             for encoding in [Encoding::Percent, Encoding::Escape, Encoding::Entity, Encoding::QuotedPrintable] {
-                assert_eq!(view(text.as_bytes(), encoding).bytes, text.as_bytes());
+                assert_eq!(view(text.as_bytes(), encoding, encoding == Encoding::Escape).bytes, text.as_bytes());
             }
         }
     }

@@ -8,8 +8,8 @@ use super::blob64;
 use super::probe::{MIN_RUN, is_word};
 use crate::blob::{Encoding, View};
 
-/// The lengths of the two formats.
-const KEY_LENGTHS: [usize; 2] = [MIN_RUN, 86];
+/// The length of a v1 key.
+const V1: usize = 86;
 /// The longest way from one literal to the next: an operator, white space, a comment.
 const MAX_JOINT: usize = 256;
 /// How far a literal reaches whose end is looked for.
@@ -31,17 +31,22 @@ struct Joint {
 pub(super) fn view(text: &[u8], undecided: &[usize]) -> Option<View> {
     let mut joints = Vec::new();
     let mut group = Group::default();
-    let mut at = 0;
-    while let Some(next) = memchr::memchr3(b'"', b'\'', b'\\', &text[at..]).map(|next| at + next) {
-        at = next + 1;
-        if next > 0
-            && (is_word(text[next - 1]) || text[next - 1] == b'\\' || text[next] == b'\\')
-            && let Some(joint) = joint(text, next)
-            && is_word(text[joint.span.start.saturating_sub(1)])
-            && text.get(joint.span.end).is_some_and(|&b| is_word(b))
-        {
-            at = joint.span.end;
-            group.add(text, joint, &mut joints);
+    let mut passed = 0;
+    let quotes = memchr::memchr3_iter(b'"', b'\'', b'`', text);
+    let goes_on = |at: &usize| text[*at + 1..].starts_with(b"\n") || text[*at + 1..].starts_with(b"\r\n");
+    let mut lines = memchr::memchr_iter(b'\\', text).filter(goes_on).peekable();
+    for quote in quotes.chain(std::iter::once(text.len())) {
+        let lines = std::iter::from_fn(|| lines.next_if(|line| *line < quote));
+        for at in lines.chain((quote < text.len()).then_some(quote)) {
+            if at > passed
+                && (is_piece(text[at - 1]) || text[at - 1] == b'\\')
+                && let Some(joint) = joint(text, at)
+                && is_piece(text[joint.span.start.saturating_sub(1)])
+                && text.get(joint.span.end).is_some_and(|&b| is_piece(b))
+            {
+                passed = joint.span.end - 1;
+                group.add(text, joint, &mut joints);
+            }
         }
     }
     group.end(text, &mut joints);
@@ -56,6 +61,18 @@ pub(super) fn view(text: &[u8], undecided: &[usize]) -> Option<View> {
     Some(joined(text, &joints))
 }
 
+/// Whether a byte can be part of a piece: a key character, or the dash behind an on-prem prefix.
+fn is_piece(byte: u8) -> bool {
+    is_word(byte) || byte == b'-'
+}
+
+/// Whether a word could be a key or a piece of one that holds its beginning; `least` is how much of a v1 key there must be.
+fn is_key(word: &[u8], least: usize) -> bool {
+    let body = memchr::memrchr(b'-', word).map_or(word, |dash| &word[dash + 1..]);
+    let legacy = body.len() == MIN_RUN && body.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    legacy || memchr::memmem::find(body, b"wandb_v").is_some_and(|at| body.len() - at >= least)
+}
+
 /// Joints whose pieces follow one another.
 #[derive(Default)]
 struct Group {
@@ -68,9 +85,10 @@ struct Group {
 
 impl Group {
     fn add(&mut self, text: &[u8], joint: Joint, joints: &mut Vec<Joint>) {
-        let before = text[..joint.span.start].iter().rev().take(MAX_LITERAL).take_while(|&&b| is_word(b)).count();
-        let behind = text[joint.span.end..].iter().take(MAX_LITERAL).take_while(|&&b| is_word(b)).count();
-        let touches = self.joints.last().is_some_and(|last| last.span.end + before == joint.span.start);
+        let before = text[..joint.span.start].iter().rev().take(MAX_LITERAL).take_while(|&&b| is_piece(b)).count();
+        let behind = text[joint.span.end..].iter().take(MAX_LITERAL).take_while(|&&b| is_piece(b)).count();
+        let follows = |last: &Joint| last.span.end + before == joint.span.start && last.listed == joint.listed;
+        let touches = self.joints.last().is_some_and(follows);
         if !touches {
             self.end(text, joints);
             self.piece(&text[joint.span.start - before..joint.span.start]);
@@ -80,16 +98,15 @@ impl Group {
     }
 
     fn piece(&mut self, piece: &[u8]) {
-        self.whole |= KEY_LENGTHS.contains(&piece.len());
+        let alone = self.word.is_empty() || self.word.ends_with(b"-") || piece.contains(&b'-');
+        self.whole |= is_key(&self.word, V1) || (is_key(piece, V1) && !alone);
         self.word.extend_from_slice(piece);
     }
 
     /// Ends the group; one whose pieces make no key is forgotten.
     fn end(&mut self, text: &[u8], joints: &mut Vec<Joint>) {
         let Group { joints: ended, word, whole } = std::mem::take(self);
-        let key = KEY_LENGTHS[0] == word.len() && word.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-            || memchr::memmem::find(&word, b"wandb_v").is_some()
-            || blob64::hides(&word);
+        let key = is_key(&word, MIN_RUN) || blob64::hides(&word);
         let listed = ended.iter().any(|joint| joint.listed);
         if key && !whole && (!listed || is_put_together(text, &ended)) {
             joints.extend(ended);
@@ -100,7 +117,7 @@ impl Group {
 /// Whether what stands round a list of literals says that they are put together.
 fn is_put_together(text: &[u8], joints: &[Joint]) -> bool {
     let (Some(first), Some(last)) = (joints.first(), joints.last()) else { return false };
-    let start = text[..first.span.start].iter().rev().take_while(|&&b| is_word(b)).count();
+    let start = text[..first.span.start].iter().rev().take_while(|&&b| is_piece(b)).count();
     let before = &text[(first.span.start - start).saturating_sub(80)..first.span.start - start];
     let before = before.trim_ascii_end();
     let opens = before
@@ -118,7 +135,7 @@ fn is_put_together(text: &[u8], joints: &[Joint]) -> bool {
         b"cat",
         b"join(\"\",",
     ];
-    let length = text[last.span.end..].iter().take_while(|&&b| is_word(b)).count();
+    let length = text[last.span.end..].iter().take_while(|&&b| is_piece(b)).count();
     let behind = &text[last.span.end + length..text.len().min(last.span.end + length + 80)];
     let joins = behind.iter().position(|b| *b == b']').map(|at| behind[at + 1..].trim_ascii_start());
     calls.iter().any(|call| callee.ends_with(call)) || joins.is_some_and(|rest| rest.starts_with(b".join("))

@@ -104,11 +104,12 @@ fn has_introducer(window: &[u8; WINDOW]) -> bool {
     u128::from_ne_bytes(found) != 0
 }
 
-/// Whether key characters and zero bytes take turns: one zero (UTF-16) or three (UTF-32) between two characters.
+/// Whether characters of ASCII and zero bytes take turns: one zero (UTF-16) or three (UTF-32) between two characters.
 fn is_wide(window: &[u8; WINDOW]) -> bool {
     [2, 4].into_iter().any(|unit| {
-        (0..unit)
-            .any(|phase| window.iter().enumerate().all(|(at, &b)| if at % unit == phase { is_word(b) } else { b == 0 }))
+        (0..unit).any(|phase| {
+            window.iter().enumerate().all(|(at, &b)| if at % unit == phase { b.is_ascii_graphic() } else { b == 0 })
+        })
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::detect::{Candidate, Shape};
 
 /// The id of the rule.
-pub(in crate::judge) const RULE: &str = "cut-off-key";
+pub const RULE: &str = "cut-off-key";
 
 /// Whether the candidate is a part of a key, and no mask or placeholder.
 pub(in crate::judge) fn holds(text: &[u8], candidate: &Candidate) -> bool {
