@@ -21,47 +21,53 @@ const NEAR: usize = 256;
 /// The forms of `text` that may show a key which the text itself does not show, or what speaks for one that it does show.
 /// `runs` are its long runs of key characters, `undecided` the places of key shapes without evidence.
 pub fn views(text: &[u8], runs: &[Range<usize>], undecided: &[usize]) -> Vec<View> {
-    let mut found = Vec::new();
-    let mut cues = Cues::default();
-    for run in runs {
-        cues.take(escape::beside(text, run));
-    }
     let dense = probe::dense(text);
     let has_escapes = !dense.escapes.is_empty();
+    let mut hidden = Cues::default();
+    for run in runs {
+        hidden.take(escape::beside(text, run));
+    }
     for at in dense.escapes {
-        cues.take(escape::dense(text, at));
-    }
-    for &at in undecided {
-        let near = at.saturating_sub(NEAR)..text.len().min(at + NEAR);
-        escape::all_in(&text[near], &mut |encoding| cues.take(Some(encoding)));
-    }
-    if dense.zeros
-        && let Some(view) = wide::view(text)
-    {
-        found.push(view);
-    }
-    if !runs.is_empty() {
-        blob64::views(text, runs, &mut found);
+        hidden.take(escape::dense(text, at));
     }
     let named = probe::names_wandb(text);
     if (named || has_escapes) && escape::has_soft_break(text) {
-        cues.take(Some(Encoding::QuotedPrintable));
+        hidden.take(Some(Encoding::QuotedPrintable));
+    }
+    let mut views: Vec<View> = hidden.views(text).filter(|view| shows(view)).collect();
+    // What a key shape without evidence stands near may say more when it is read as it is meant.
+    let mut silent = Cues::default();
+    for &at in undecided {
+        let near = at.saturating_sub(NEAR)..text.len().min(at + NEAR);
+        escape::structure_in(&text[near], &mut |encoding| silent.take(Some(encoding)));
+    }
+    views.extend(silent.views(text));
+    if dense.zeros {
+        views.extend(wide::view(text));
+    }
+    if !runs.is_empty() {
+        blob64::views(text, runs, &mut views);
     }
     if named {
-        found.extend(pieces::view(text, undecided));
+        views.extend(pieces::view(text, undecided));
     }
-    for encoding in cues.0.into_iter().flatten() {
-        found.push(escape::view(text, encoding, false));
-        // Whether a text is a literal in something or escaped as a whole does not show.
-        if encoding == Encoding::Escape {
-            let inside = escape::view(text, encoding, true);
-            if found.last().is_some_and(|other| other.bytes != inside.bytes) {
-                found.push(inside);
-            }
-        }
-    }
-    found.retain(|view| view.bytes != text);
-    found
+    views.retain(|view| view.bytes != text);
+    views
+}
+
+/// Whether a view has a long run, or the neighbourhood of one, that its source has not, or more to undo.
+fn shows(view: &View) -> bool {
+    let changed = |run: Range<usize>| {
+        let around = run.start.saturating_sub(2)..view.bytes.len().min(run.end + 2);
+        view.source(around.clone()).len() != around.len()
+    };
+    probe::runs(&view.bytes).any(changed) || !probe::dense(&view.bytes).escapes.is_empty()
+}
+
+/// Whether a text that was found encoded could hold a key, as it is or encoded once more.
+fn could_hold(text: &[u8]) -> bool {
+    let dense = || probe::dense(text);
+    probe::runs(text).next().is_some() || probe::names_wandb(text) || dense().zeros || !dense().escapes.is_empty()
 }
 
 /// Which kinds of escape are worth undoing in a text.
@@ -78,5 +84,15 @@ impl Cues {
             _ => return,
         };
         self.0[place] = encoding;
+    }
+
+    fn views(self, text: &[u8]) -> impl Iterator<Item = View> {
+        self.0.into_iter().flatten().flat_map(|encoding| {
+            // Whether a text is a literal in something or escaped as a whole does not show.
+            let inside = (encoding == Encoding::Escape).then(|| escape::view(text, encoding, true));
+            let outside = escape::view(text, encoding, false);
+            let inside = inside.filter(|inside| inside.bytes != outside.bytes);
+            std::iter::once(outside).chain(inside)
+        })
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek};
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
@@ -307,8 +308,8 @@ struct Look<'l> {
     said: HashSet<(String, u64)>,
     /// Which opinion ends where.
     ends: HashMap<u64, usize>,
-    /// Whether there was a view at all.
-    decoded: bool,
+    /// Digests of the views so far.
+    seen: HashSet<u64>,
     open: bool,
     /// How many more decoded bytes may be looked at.
     budget: usize,
@@ -328,7 +329,7 @@ impl<'l> Look<'l> {
             opinions: Vec::new(),
             said: HashSet::new(),
             ends: HashMap::new(),
-            decoded: false,
+            seen: HashSet::new(),
             open: false,
             budget,
             unread: None,
@@ -352,6 +353,12 @@ impl<'l> Look<'l> {
             }
         }
         for view in decode::views(text.bytes, &runs, &undecided) {
+            let mut hash = DefaultHasher::new();
+            view.bytes.hash(&mut hash);
+            // The same text comes out whichever of two encodings is undone first.
+            if !self.seen.insert(hash.finish()) {
+                continue;
+            }
             if depth == decode::MAX_DEPTH {
                 self.unread = Some("more encodings lie in one another in it than are undone");
                 return;
@@ -362,7 +369,6 @@ impl<'l> Look<'l> {
             };
             self.budget = budget;
             let decoded = text.decoded(&view);
-            self.decoded = true;
             self.at(&decoded, 0..decoded.bytes.len(), depth + 1);
         }
     }
@@ -379,11 +385,16 @@ impl<'l> Look<'l> {
                 None => continue,
             };
             if let Some(&at) = self.ends.get(&ends.1).filter(|_| depth > 0)
-                && self.opinions[at].finding().is_some_and(|other| is_end_of(other, &opinion))
+                && let (Some(said), Some(new)) = (self.opinions[at].finding(), opinion.finding())
             {
-                self.said.extend([begins, ends]);
-                self.opinions[at] = opinion;
-                continue;
+                if is_end_of(new, said) {
+                    continue;
+                }
+                if is_end_of(said, new) {
+                    self.said.extend([begins, ends]);
+                    self.opinions[at] = opinion;
+                    continue;
+                }
             }
             if depth > 0 && (self.said.contains(&begins) || self.said.contains(&ends)) {
                 continue;
@@ -397,7 +408,7 @@ impl<'l> Look<'l> {
     /// What was said, without a key that seemed cut off where a view shows all of it.
     fn opinions(mut self) -> Vec<Opinion> {
         let cut_off = |finding: &Finding| finding.rule.id == judge::CUT_OFF_KEY;
-        if self.decoded && self.opinions.iter().filter_map(Opinion::finding).any(cut_off) {
+        if !self.seen.is_empty() && self.opinions.iter().filter_map(Opinion::finding).any(cut_off) {
             let findings = self.opinions.iter().filter_map(Opinion::finding);
             let whole: Vec<Range<u64>> = findings.filter(|f| f.key.is_some()).map(|f| f.span.clone()).collect();
             let holds = |key: &Range<u64>, part: &Range<u64>| key.start <= part.start && part.end <= key.end;
@@ -410,12 +421,14 @@ impl<'l> Look<'l> {
     }
 }
 
-/// Whether a finding is about the last part of the key that an opinion about a decoded text is about: its on-prem prefix, or
-/// a part of it, stood elsewhere.
-fn is_end_of(part: &Finding, whole: &Opinion) -> bool {
-    let (Some(part_key), Some(whole)) = (&part.key, whole.finding()) else { return false };
-    whole.key.as_ref().is_some_and(|key| key.id == part_key.id && key.prefix.is_some() && key.prefix != part_key.prefix)
-        && whole.span.start < part.span.start
+/// Whether a finding is about the last part of the key that another is about: its on-prem prefix stands apart in one form of
+/// the text.
+fn is_end_of(part: &Finding, whole: &Finding) -> bool {
+    let (Some(part_key), Some(whole_key)) = (&part.key, &whole.key) else { return false };
+    whole.span.start < part.span.start
+        && whole_key.id == part_key.id
+        && whole_key.prefix.is_some()
+        && whole_key.prefix != part_key.prefix
 }
 
 /// How many bytes a piece may be decoded to: so many, and so many times its own size.

@@ -51,6 +51,7 @@ pub(super) fn views(text: &[u8], runs: &[Range<usize>], views: &mut Vec<View>) {
             hexadecimal(text, run, &mut decoded);
         }
     }
+    decoded.retain(|one| super::could_hold(&one.bytes));
     for encoding in [Encoding::Base64, Encoding::Hex] {
         let mut spliced = View::new(encoding);
         let mut kept = 0;

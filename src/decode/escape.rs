@@ -65,11 +65,12 @@ pub(super) fn beside(text: &[u8], run: &Range<usize>) -> Option<Encoding> {
     before.map(|(encoding, _)| encoding).or(behind)
 }
 
-/// Tells every kind of escape that a text holds.
-pub(super) fn all_in(text: &[u8], found: &mut dyn FnMut(Encoding)) {
+/// Tells every kind of escape by which a text writes the signs and the space of ASCII.
+pub(super) fn structure_in(text: &[u8], found: &mut dyn FnMut(Encoding)) {
     for introducer in INTRODUCERS {
         let mut escapes = memchr::memchr_iter(introducer, text).filter_map(|at| read(text, at));
-        if let Some(escape) = escapes.find(|escape| escape.means != Some('_')) {
+        let structure = |c: char| c.is_ascii_punctuation() && c != '_' || matches!(c, ' ' | '\t' | '\r' | '\n');
+        if let Some(escape) = escapes.find(|escape| escape.means.is_none_or(structure)) {
             found(escape.encoding);
         }
     }
