@@ -44,7 +44,7 @@ pub(super) fn views(text: &[u8], runs: &[Range<usize>], views: &mut Vec<View>) {
         if run.start < passed {
             continue;
         }
-        let blob = Blob::round(text, run);
+        let blob = Blob::round(text, run, passed);
         passed = blob.span.end.max(run.end);
         blob.base64(&mut decoded);
         if run.len() >= 2 * V1_IN_HEX.len() {
@@ -79,9 +79,9 @@ pub(super) fn hides(characters: &[u8]) -> bool {
 }
 
 impl<'t> Blob<'t> {
-    /// The blob that a run is part of, the lines above and below included.
-    fn round(text: &'t [u8], run: &Range<usize>) -> Blob<'t> {
-        let floor = run.start.saturating_sub(REACH);
+    /// The blob that a run is part of, the lines above and below included; nothing before `passed`.
+    fn round(text: &'t [u8], run: &Range<usize>, passed: usize) -> Blob<'t> {
+        let floor = run.start.saturating_sub(REACH).max(passed);
         let ceiling = text.len().min(run.end + REACH);
         let mut start = run.start - text[floor..run.start].iter().rev().take_while(|&&b| is_base64(b)).count();
         // The letter of an escape that ends the line above is none of it.

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::probe::{WINDOW, is_word};
+use super::probe::{LOOK, is_word};
 use crate::blob::{Encoding, View};
 
 /// So many escapes of letters, digits and signs in a row are no accident.
@@ -26,10 +26,10 @@ struct Escape {
     means: Option<char>,
 }
 
-/// The kind of escape that begins in the window at `at` and is followed by more of the same, all for letters, digits and
+/// The kind of escape that begins in the look at `at` and is followed by more of the same, all for letters, digits and
 /// signs.
 pub(super) fn dense(text: &[u8], at: usize) -> Option<Encoding> {
-    let window = &text[at..text.len().min(at + WINDOW)];
+    let window = &text[at..text.len().min(at + LOOK)];
     let mut at = at + window.iter().position(|b| INTRODUCERS.contains(b))?;
     let mut dense = None;
     for _ in 0..DENSE {

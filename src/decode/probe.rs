@@ -3,11 +3,13 @@
 
 use std::ops::Range;
 
+use wide::u8x16;
+
 /// Both formats lie in a run of at least this many letters, digits and underscores.
 pub const MIN_RUN: usize = 40;
 
 /// A run of [`MIN_RUN`] holds a whole window of this width at one of the offsets [`STRIDE`] apart.
-pub(super) const WINDOW: usize = 16;
+const WINDOW: usize = 16;
 const STRIDE: usize = MIN_RUN - WINDOW + 1;
 
 /// Whether a byte can be part of a key: a letter, a digit or an underscore.
@@ -50,21 +52,24 @@ pub fn runs_in(text: &[u8], within: Range<usize>) -> Vec<Range<usize>> {
     runs(&text[from..to]).map(|run| run.start + from..run.end + from).collect()
 }
 
-/// Written so that the compiler turns it into a dozen vector instructions: no branch, no table, one wide test at the end.
+/// Whether all of a window are key characters: a dozen vector instructions and one test.
 #[inline(always)]
 fn all_word(window: &[u8; WINDOW]) -> bool {
-    let mut foreign = [0u8; WINDOW];
-    for (out, &byte) in foreign.iter_mut().zip(window) {
-        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-        let digit = byte.wrapping_sub(b'0') < 10;
-        *out = u8::from(!letter) & u8::from(!digit) & u8::from(byte != b'_');
-    }
-    u128::from_ne_bytes(foreign) == 0
+    let bytes = u8x16::new(*window);
+    // Unsigned `x - low <= high - low`, for want of a comparison of unsigned bytes.
+    let within = |bytes: u8x16, low: u8, high: u8| {
+        let from_low = bytes - u8x16::splat(low);
+        from_low.min(u8x16::splat(high - low)).simd_eq(from_low)
+    };
+    let letter = within(bytes | u8x16::splat(0x20), b'a', b'z');
+    let word = letter | within(bytes, b'0', b'9') | bytes.simd_eq(u8x16::splat(b'_'));
+    word.to_bitmask() == 0xFFFF
 }
 
-/// How far apart [`dense`] looks. A key of 40 characters takes 80 bytes in UTF-16 and 120 in the shortest escapes, so one
-/// that is written so holds a look with enough of it behind.
-const LOOK: usize = 64;
+/// How much [`dense`] looks at, and how far apart. A key of 40 characters takes 80 bytes in UTF-16 and 120 in the shortest
+/// escapes, so one that is written so holds a whole look.
+pub(super) const LOOK: usize = 2 * WINDOW;
+const LOOKS: usize = 2 * MIN_RUN - LOOK;
 
 /// What [`dense`] saw.
 pub struct Dense {
@@ -78,53 +83,71 @@ pub struct Dense {
 pub fn dense(text: &[u8]) -> Dense {
     let mut seen = Dense { escapes: Vec::new(), zeros: false };
     let mut at = 0;
-    while let Some(window) = text.get(at..).and_then(|rest| rest.first_chunk::<WINDOW>()) {
-        if has_introducer(window) {
-            seen.zeros = seen.zeros || is_wide(window);
-            if super::escape::dense(text, at).is_some() {
-                seen.escapes.push(at);
-            }
+    while let Some(look) = text.get(at..).and_then(|rest| rest.first_chunk::<LOOK>()) {
+        let (introducers, zeros) = signs(look);
+        // Ordinary text seldom holds three bytes that begin an escape so close to one another.
+        if without_lowest(without_lowest(introducers)) != 0 {
+            seen.take_escapes(text, at);
         }
-        at += LOOK;
+        if zeros != 0 && WIDE.contains(&zeros) {
+            seen.take_zeros(text, at);
+        }
+        at += LOOKS;
     }
     seen
 }
 
-/// Whether a window holds a byte that begins an escape, or a zero; branchless for the compiler, as above.
-#[inline(always)]
-fn has_introducer(window: &[u8; WINDOW]) -> bool {
-    let mut found = [0u8; WINDOW];
-    for (out, &byte) in found.iter_mut().zip(window) {
-        *out = u8::from(byte == b'%')
-            | u8::from(byte == b'\\')
-            | u8::from(byte == b'&')
-            | u8::from(byte == b'=')
-            | u8::from(byte == 0);
+/// Apart, so that the loop stays as small as it is.
+impl Dense {
+    #[cold]
+    #[inline(never)]
+    fn take_escapes(&mut self, text: &[u8], at: usize) {
+        if super::escape::dense(text, at).is_some() {
+            self.escapes.push(at);
+        }
     }
-    u128::from_ne_bytes(found) != 0
+
+    #[cold]
+    #[inline(never)]
+    fn take_zeros(&mut self, text: &[u8], at: usize) {
+        self.zeros = self.zeros || text[at..at + LOOK].iter().all(|b| matches!(b, 0 | b' '..=b'~'));
+    }
 }
 
-/// Whether characters of ASCII and zero bytes take turns: one zero (UTF-16) or three (UTF-32) between two characters.
-fn is_wide(window: &[u8; WINDOW]) -> bool {
-    [2, 4].into_iter().any(|unit| {
-        (0..unit).any(|phase| {
-            window.iter().enumerate().all(|(at, &b)| if at % unit == phase { b.is_ascii_graphic() } else { b == 0 })
-        })
-    })
+/// Which bytes of a look are zero when characters stand between them: one zero a character (UTF-16) or three (UTF-32).
+const WIDE: [u32; 6] = [0xAAAA_AAAA, 0x5555_5555, 0xEEEE_EEEE, 0xDDDD_DDDD, 0xBBBB_BBBB, 0x7777_7777];
+
+/// Which bytes of a look begin an escape, and which are zero.
+#[inline(always)]
+fn signs(look: &[u8; LOOK]) -> (u32, u32) {
+    let in_half = |at: usize| {
+        let bytes = look[at..].first_chunk::<WINDOW>().map_or(u8x16::ZERO, |window| u8x16::new(*window));
+        let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+        ((is(b'%') | is(b'\\') | is(b'&') | is(b'=')).to_bitmask(), is(0).to_bitmask())
+    };
+    let (first, second) = (in_half(0), in_half(WINDOW));
+    (first.0 | second.0 << WINDOW, first.1 | second.1 << WINDOW)
+}
+
+fn without_lowest(bits: u32) -> u32 {
+    bits & bits.wrapping_sub(1)
 }
 
 /// Whether a text has the name of W&B in it, in any case.
 pub fn names_wandb(text: &[u8]) -> bool {
     const NAME: &[u8] = b"wandb";
-    const BLOCK: usize = 64;
+    const LAST: usize = NAME.len() - 1;
+    const BLOCK: usize = 4 * WINDOW;
     let mut at = 0;
-    // First and last letter of five are compared, block by block without a branch; the rest only where both fit.
-    while let Some(block) = text.get(at..at + BLOCK + NAME.len() - 1) {
-        let mut fits = 0u8;
-        for (first, last) in block[..BLOCK].iter().zip(&block[NAME.len() - 1..]) {
-            fits |= u8::from(first | 0x20 == b'w') & u8::from(last | 0x20 == b'b');
-        }
-        if fits != 0 && block.windows(NAME.len()).any(|word| word.eq_ignore_ascii_case(NAME)) {
+    // The first and the last of its letters are compared, block by block; the rest only where both fit.
+    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<{ BLOCK + LAST }>()) {
+        let letters = |at: usize, letter: u8| {
+            let bytes = block[at..].first_chunk::<WINDOW>().map_or(u8x16::ZERO, |window| u8x16::new(*window));
+            (bytes | u8x16::splat(0x20)).simd_eq(u8x16::splat(letter))
+        };
+        let fits = |at: usize| letters(at, b'w') & letters(at + LAST, b'b');
+        let any = fits(0) | fits(WINDOW) | fits(2 * WINDOW) | fits(3 * WINDOW);
+        if any.to_bitmask() != 0 && block.windows(NAME.len()).any(|word| word.eq_ignore_ascii_case(NAME)) {
             return true;
         }
         at += BLOCK;
