@@ -65,10 +65,21 @@ fn unescape_into(text: &[u8], out: &mut Vec<u8>) {
             Some(&other) => (other, 2),
             None => (b'\\', 1),
         };
-        out.push(byte);
         rest = &rest[at + length..];
+        // The colours of a terminal are no part of what it shows.
+        match (byte == 0x1b).then(|| colour(rest)).flatten() {
+            Some(length) => rest = &rest[length..],
+            None => out.push(byte),
+        }
     }
     out.extend_from_slice(rest);
+}
+
+/// The length of what follows an escape character in the sequence that sets a colour: `[0;32m`.
+fn colour(text: &[u8]) -> Option<usize> {
+    let numbers = text.strip_prefix(b"[")?;
+    let length = numbers.iter().take(24).take_while(|b| b.is_ascii_digit() || matches!(b, b';' | b':')).count();
+    (numbers.get(length) == Some(&b'm')).then_some(length + 2)
 }
 
 fn hex(digits: &[u8]) -> Option<u32> {

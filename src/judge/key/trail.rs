@@ -5,6 +5,13 @@ use super::names::{self, Says};
 use super::{Because, Verdict, token};
 use crate::finding::Confidence;
 
+/// A positional argument: the last part of the name of what is called, and how many arguments stand before.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Passed {
+    pub(super) callee: Vec<u8>,
+    pub(super) nth: usize,
+}
+
 /// What has been learnt about a value on the way from its nearest name outward.
 #[derive(Default)]
 pub(super) struct Trail {
@@ -18,6 +25,12 @@ pub(super) struct Trail {
     pub(super) sent: bool,
     /// Names under which the value may be used elsewhere in the text.
     pub(super) aliases: Vec<Vec<u8>>,
+    /// Names of what the value is a member of.
+    pub(super) holders: Vec<Vec<u8>>,
+    /// Anchors of the YAML mappings that the value is a member of.
+    pub(super) anchors: Vec<Vec<u8>>,
+    /// The call that the value is a positional argument of.
+    pub(super) passed: Option<Passed>,
     /// Whether the value is a positional argument of a call that we do not know, so that what it returns is not the value.
     pub(super) through_call: bool,
     /// How many brackets were left on the way.
@@ -83,6 +96,26 @@ impl Trail {
             self.aliases.push(name.to_vec());
         }
         None
+    }
+
+    /// Takes a name that the value goes by, or that holds it with others.
+    pub(super) fn held_by(&mut self, name: &[u8]) {
+        if self.depth > 0 && !matches!(Says::of(name), Says::Revision | Says::Foreign | Says::Nothing) {
+            self.holders.push(name.to_vec());
+        }
+    }
+
+    /// Takes the anchor of a YAML mapping that the value is a member of, if one ends the text before it.
+    pub(super) fn anchored(&mut self, before: &[u8]) {
+        let before = before.trim_ascii_end();
+        let name = before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')).count();
+        let (head, name) = before.split_at(before.len() - name);
+        if self.leaf == Some(Says::Key)
+            && !name.is_empty()
+            && head.strip_suffix(b"&").is_some_and(|head| head.trim_ascii_end().ends_with(b":"))
+        {
+            self.anchors.push(name.to_vec());
+        }
     }
 
     /// Whether no name has said anything yet.
