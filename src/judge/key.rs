@@ -296,6 +296,12 @@ impl<'t> KeyJudge<'t> {
         trail: &mut Trail,
         depth: usize,
     ) -> Option<Verdict> {
+        if let Some(line) = line_around(text, value)
+            && let Some(inner) = literal::uncoloured(text, line, value)
+            && let Some(verdict) = self.within(&inner, trail, depth)
+        {
+            return Some(verdict);
+        }
         let mut start = value.start;
         if let Some(quote) = spot.string {
             let content = literal::content(text, quote, value);
@@ -378,6 +384,9 @@ impl<'t> KeyJudge<'t> {
             return None;
         }
         if let Some(verdict) = command::read(text, value.clone()) {
+            return Some(verdict);
+        }
+        if let Some(verdict) = command::printed(text, value).and_then(|inner| self.within(&inner, trail, depth)) {
             return Some(verdict);
         }
         if command::heredoc_login(text, value) || command::lists_login(text, value) {

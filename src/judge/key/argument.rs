@@ -68,6 +68,17 @@ pub(super) fn definitions<'t>(text: &'t [u8], wanted: &HashSet<Vec<u8>>) -> Defi
         let scope = if class.is_some() { scope } else { close..scope.end };
         found.entry(name).or_default().push(Definition { parameters, scope });
     }
+    for at in memchr::memmem::find_iter(text, b"function ").take(MAX_LOOKS) {
+        let (name, after) = first_word(&text[at + b"function ".len()..]);
+        if wanted.contains(name) && after.trim_ascii_start().starts_with(b"{") {
+            let line = line_start(text, at);
+            let definition = Definition { parameters: Vec::new(), scope: scope(text, line, at) };
+            let known = found.entry(name).or_default();
+            if known.len() < MAX_OF_NAME {
+                known.push(definition);
+            }
+        }
+    }
     found
 }
 
@@ -144,13 +155,14 @@ fn line_start(text: &[u8], at: usize) -> usize {
 }
 
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || byte >= 0x80
 }
 
 /// The word at the end of a text, and what stands before it.
 fn last_word(text: &[u8]) -> (&[u8], &[u8]) {
     let length = text.iter().rev().take_while(|&&b| is_word(b)).count();
-    let (left, word) = text.split_at(text.len() - length);
+    let dashes = text[text.len() - length..].iter().take_while(|b| **b == b'-').count();
+    let (left, word) = text.split_at(text.len() - length + dashes);
     (word, left)
 }
 

@@ -47,6 +47,9 @@ impl<'t> Chain<'t, '_> {
             own = Lead { names: vec![name], bound: true };
         }
         trail.sent |= own.names.is_empty() && !own.bound && follows_api(self.lead(0, spot.item));
+        if let Some(names) = looped(self.lead(self.outline.lines[spot.line].start, value)) {
+            own = trail.variables(names);
+        }
         // In a list without commas the value before is no name.
         let listed = |word: &&&[u8]| spot.frame.is_some() && has_hex(word);
         if let Some(word) = own.names.first().filter(|word| !own.bound && !listed(word)) {
@@ -101,8 +104,8 @@ impl<'t> Chain<'t, '_> {
             let callee = if self.text[at] == b'(' { callee(before).len() } else { 0 };
             read = lead::read(&before[..before.len() - callee]);
             // `for name in (VALUE, …)`.
-            if let Some(name) = looped(before) {
-                read = Lead { names: vec![name], bound: true };
+            if let Some(names) = looped(before) {
+                read = trail.variables(names);
             }
         }
         let window = value.saturating_sub(SERVER_REACH)..self.text.len().min(value + SERVER_REACH);
@@ -345,7 +348,7 @@ impl<'t> Chain<'t, '_> {
         trail.through_call |= positional && !callee.is_empty();
         let defines = last_word(&before[..before.len() - callee.len()]);
         if unnamed && self.text[..inside.start].ends_with(b"(") && !argument::DEFINES.contains(&defines) {
-            return self.passed(last, inside.start, item, trail);
+            return self.passed(callee, inside.start, item, trail);
         }
         None
     }
@@ -354,7 +357,10 @@ impl<'t> Chain<'t, '_> {
     fn passed(&self, callee: &[u8], start: usize, item: usize, trail: &mut Trail) -> Option<Verdict> {
         let before = &self.text[start..item.max(start)];
         let mut nth = top_level_commas(before);
-        let mut callee = callee;
+        // Ruby makes an object by a call of its class's `new`.
+        let mut parts = callee.rsplit(|&b| b == b'.');
+        let callee = parts.next().filter(|last| *last != b"new").or_else(|| parts.next()).unwrap_or(callee);
+        let mut callee = callee.rsplit(|&b| matches!(b, b':' | b'/')).next().unwrap_or_default();
         // `partial(login, VALUE)`.
         if callee == b"partial" && nth > 0 {
             let bound = before.split(|&b| b == b',').next().unwrap_or_default().trim_ascii();
@@ -561,11 +567,16 @@ fn last_word(text: &[u8]) -> &[u8] {
     text.trim_ascii_end().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default()
 }
 
-/// The variable of a loop whose list follows.
+/// The variables of a loop whose list follows: `for name, key in `.
 fn looped(before: &[u8]) -> Option<&[u8]> {
-    let name = before.trim_ascii_end().strip_suffix(b" in")?;
-    lead::word_before(name)
-        .filter(|_| name.trim_ascii().starts_with(b"for ") || memchr::memmem::find(name, b"(").is_some())
+    let item = before.trim_ascii();
+    let head = item.strip_prefix(b"for ")?.trim_ascii_start();
+    let head = head.strip_prefix(b"(").unwrap_or(head);
+    let end = memchr::memmem::find(head, b" in")?;
+    let name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b',' | b' ' | b')');
+    let list = head[end + 3..].trim_ascii();
+    let listed = list.split(u8::is_ascii_whitespace).all(|word| word.is_empty() || has_hex(word));
+    (listed && end > 0 && head[..end].iter().all(name)).then_some(&head[..end])
 }
 
 /// Whether the item before is the user name that W&B wants beside a key: `auth=("api", VALUE)`.

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::lead;
+use super::literal::{self, Inner};
 use super::names::{self, Says};
 use super::trail::Passed;
 use super::{Because, Verdict, line_around, object, token};
@@ -63,7 +64,8 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
         let name = name.strip_prefix(b"env(").and_then(|name| name.strip_suffix(b")")).unwrap_or(name);
         match Says::of(name) {
             Says::WandbKey if is_name(name) => return named(name),
-            Says::Revision | Says::Foreign => {
+            // `run("crops", VALUE)` is a call.
+            Says::Revision | Says::Foreign if !name.contains(&b'(') => {
                 return Some(Verdict::not(format!("it follows `{}`", super::shown(name))));
             }
             _ => {}
@@ -156,6 +158,24 @@ pub(super) fn of_revisions(text: &[u8], value: &Range<usize>) -> Option<Verdict>
     let configures = words[start..].iter().any(|word| word.text == b"config");
     (REVISION_PROGRAMS.contains(&program) && !configures)
         .then(|| Verdict::not(format!("it is an argument of `{}`", super::shown(program))))
+}
+
+/// What `printf FORMAT VALUE` prints.
+pub(super) fn printed(text: &[u8], value: &Range<usize>) -> Option<Inner> {
+    let line = line_around(text, value)?;
+    memchr::memmem::find(&text[line.start..value.start], b"printf ")?;
+    let words = words(text, logical_line(text, value));
+    let own = words.iter().position(|word| word.span.start <= value.start && value.end <= word.span.end)?;
+    let printf = words[..own].iter().rposition(|word| word.text == b"printf")?;
+    let arguments = &words[printf + 1..own];
+    let (format, before) = arguments.split_first().filter(|_| !arguments.iter().any(Word::parts))?;
+    let format = lead::unquote(format.text);
+    let at = memchr::memmem::find_iter(format, b"%s").nth(before.len())?;
+    // What is nothing but the value says nothing more of it.
+    let rest = [&format[..at], &format[at + 2..]].concat();
+    rest.iter()
+        .any(u8::is_ascii_alphanumeric)
+        .then(|| literal::filled(&format[..at], &text[value.clone()], &format[at + 2..]))
 }
 
 /// Which argument of which command a value is: `login KEY`, `set -- KEY`.

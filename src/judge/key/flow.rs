@@ -38,7 +38,7 @@ enum How {
     Value,
     /// The name is that of a list or a dictionary that holds it.
     Member,
-    /// The name is the anchor of a YAML mapping in which it is a key.
+    /// The name is that of a dictionary, or the anchor of a mapping in YAML, in which it is a key.
     Mapping,
 }
 
@@ -63,7 +63,9 @@ impl Waiting {
                 // The shell's `$1`.
                 How::Value => text[start] == b'$' || !name.iter().all(u8::is_ascii_digit),
                 How::Member => {
-                    behind.strip_prefix(b"[").is_some_and(chosen) || behind.strip_prefix(b".get(").is_some_and(chosen)
+                    text[..start].ends_with(b" in ")
+                        || behind.strip_prefix(b"[").is_some_and(chosen)
+                        || behind.strip_prefix(b".get(").is_some_and(chosen)
                 }
                 How::Mapping => text[start] == b'*',
             }
@@ -147,7 +149,9 @@ impl KeyJudge<'_> {
             let aliases =
                 trail.aliases.iter().map(|alias| last_name(alias)).chain(anchor(self.text, one.credential.start));
             let aliases = aliases.map(|alias| (alias, How::Value));
-            let holders = trail.holders.iter().map(|holder| (last_name(holder), How::Member));
+            // `login(**holder)` hands on each by its name.
+            let held = if trail.leaf == Some(Says::Key) { How::Mapping } else { How::Member };
+            let holders = trail.holders.iter().map(|holder| (last_name(holder), held));
             let anchors = trail.anchors.iter().map(|anchor| (&anchor[..], How::Mapping));
             for (alias, how) in aliases.chain(holders).chain(anchors) {
                 if alias.len() < 64 && !alias.is_empty() && (how == How::Mapping || Says::of(alias) != Says::Nothing) {
@@ -284,7 +288,7 @@ impl KeyJudge<'_> {
                 let start = at + usize::from(escape);
                 if !cut
                     && let Some((name, _)) = names.get_key_value(&text[start..end])
-                    && is_use(text, end)
+                    && (is_use(text, end) || text[..start].ends_with(b" in "))
                 {
                     found.push((expression(text, start), end, name.clone()));
                 }
@@ -326,7 +330,9 @@ fn callees<'p>(calls: impl Iterator<Item = &'p Passed>) -> HashSet<Vec<u8>> {
 
 /// Whether a text defines commands of its own, or sets the arguments of the shell.
 fn defines_commands(text: &[u8]) -> bool {
-    [&b"() {"[..], b"(){", b"()\n{", b"set -- "].iter().any(|sign| memchr::memmem::find(text, sign).is_some())
+    [&b"() {"[..], b"(){", b"()\n{", b"function ", b"set -- "]
+        .iter()
+        .any(|sign| memchr::memmem::find(text, sign).is_some())
 }
 
 fn is_identifier(byte: u8) -> bool {

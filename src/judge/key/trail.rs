@@ -1,6 +1,7 @@
 //! What has been learnt about a value on the way from its nearest name outward. In: names and labels, the nearest first.
 //! Out: a verdict, as soon as one of them decides.
 
+use super::lead::Lead;
 use super::names::{self, Says};
 use super::{Because, Verdict, token};
 use crate::finding::Confidence;
@@ -72,6 +73,11 @@ impl Trail {
             Says::Wandb | Says::Other if self.leaf == Some(Says::Key) && names::names_wandb(name) => {
                 return Some(within(name));
             }
+            // What a call returns may be a run; what it is given need not be its id.
+            Says::Revision if self.leaf.is_none() && self.passed.is_some() && !names::names_revision(name) => {
+                self.leaf = Some(Says::Other);
+                return None;
+            }
             // Only the nearest name says that something is an identifier; farther out it names what holds it.
             Says::Revision
                 if self.leaf.is_none()
@@ -98,9 +104,19 @@ impl Trail {
         None
     }
 
+    /// Takes the variables of a loop over a list of values: one names each of them, several each a part.
+    pub(super) fn variables<'t>(&mut self, names: &'t [u8]) -> Lead<'t> {
+        let mut each: Vec<&[u8]> =
+            names.split(|b| !b.is_ascii_alphanumeric() && *b != b'_').filter(|n| !n.is_empty()).collect();
+        if each.len() > 1 {
+            self.aliases.extend(each.drain(..).map(<[u8]>::to_vec));
+        }
+        Lead { bound: !each.is_empty(), names: each }
+    }
+
     /// Takes a name that the value goes by, or that holds it with others.
     pub(super) fn held_by(&mut self, name: &[u8]) {
-        if self.depth > 0 && !matches!(Says::of(name), Says::Revision | Says::Foreign | Says::Nothing) {
+        if self.depth > 0 && !matches!(Says::of(name), Says::Revision | Says::Foreign) {
             self.holders.push(name.to_vec());
         }
     }
@@ -154,7 +170,7 @@ impl Trail {
                 Some(Verdict::not(format!("{} names a revision, a digest or an id", shown())))
             }
             Says::Foreign if word && !key => Some(Verdict::not(format!("{} is somebody else's", shown()))),
-            _ if key && names::names_wandb(value) => Some(within(value)),
+            _ if key && names::names_wandb(value) && !names::names_revision(value) => Some(within(value)),
             Says::Other if word && !key => {
                 self.aliases.push(value.to_vec());
                 None
