@@ -91,10 +91,9 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
     if let Some(file) =
         words[own..].iter().skip_while(|word| !word.text.starts_with(b">") && word.text != b"tee").nth(1)
         && words[own + 1..].first().is_some_and(|word| word.text.starts_with(b">") || word.parts())
+        && is_key_file(file.text)
     {
-        if is_key_file(file.text) {
-            return named(lead::unquote(file.text).rsplit(|&b| b == b'/').next().unwrap_or_default());
-        }
+        return named(lead::unquote(file.text).rsplit(|&b| b == b'/').next().unwrap_or_default());
     }
     // `wandb login <<< KEY`.
     if before.last().is_some_and(|word| word.text.ends_with(b"<<<")) && login(before).is_some() {
