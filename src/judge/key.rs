@@ -297,6 +297,8 @@ impl<'t> KeyJudge<'t> {
         depth: usize,
     ) -> Option<Verdict> {
         if let Some(line) = line_around(text, value)
+            && memchr::memchr(0x1b, &text[line.clone()]).is_some()
+            && self.effort.reach(NEAR) == NEAR
             && let Some(inner) = literal::uncoloured(text, line, value)
             && let Some(verdict) = self.within(&inner, trail, depth)
         {

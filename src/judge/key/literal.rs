@@ -87,7 +87,6 @@ fn unescape_into(text: &[u8], out: &mut Vec<u8>) {
 
 /// The line of a value without the colours that a terminal would show it in; `None` if it has none.
 pub(super) fn uncoloured(text: &[u8], line: Range<usize>, value: &Range<usize>) -> Option<Inner> {
-    memchr::memchr(0x1b, &text[line.clone()])?;
     let mut inner = Inner { text: Vec::with_capacity(line.len()), value: 0..0 };
     let mut at = line.start;
     while at < line.end {
