@@ -3,6 +3,7 @@
 //! siblings, its parents, its row or its sentence say, where its variable ends up. Negative evidence wins.
 //! In: a text, its file's name and the candidates. Out: a verdict each, with its reason.
 
+mod argument;
 mod chain;
 mod command;
 mod flow;
@@ -17,6 +18,7 @@ mod prose;
 mod published;
 mod shape;
 mod table;
+mod template;
 mod token;
 mod trail;
 
@@ -212,7 +214,9 @@ impl<'t> KeyJudge<'t> {
         let key = candidate.key.clone();
         let Some(start) = candidate.prefix else { return key };
         let word = &self.text[start..key.start - 1];
-        let opens = start.checked_sub(1).is_none_or(|at| !continues(self.text[at]));
+        // In `${KEY-VALUE}` the word is a variable's name.
+        let expands = self.text[..start].ends_with(b"${");
+        let opens = !expands && start.checked_sub(1).is_none_or(|at| !continues(self.text[at]));
         let closes = self.text.get(key.end).is_none_or(|&b| !continues(b));
         if word == b"local" || (opens && closes) { start..key.end } else { key }
     }
@@ -293,6 +297,14 @@ impl<'t> KeyJudge<'t> {
         trail: &mut Trail,
         depth: usize,
     ) -> Option<Verdict> {
+        if let Some(line) = line_around(text, value)
+            && memchr::memchr(0x1b, &text[line.clone()]).is_some()
+            && self.effort.reach(NEAR) == NEAR
+            && let Some(inner) = literal::uncoloured(text, line, value)
+            && let Some(verdict) = self.within(&inner, trail, depth)
+        {
+            return Some(verdict);
+        }
         let mut start = value.start;
         if let Some(quote) = spot.string {
             let content = literal::content(text, quote, value);
@@ -377,6 +389,9 @@ impl<'t> KeyJudge<'t> {
         if let Some(verdict) = command::read(text, value.clone()) {
             return Some(verdict);
         }
+        if let Some(verdict) = command::printed(text, value).and_then(|inner| self.within(&inner, trail, depth)) {
+            return Some(verdict);
+        }
         if command::heredoc_login(text, value) || command::lists_login(text, value) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
@@ -388,7 +403,11 @@ impl<'t> KeyJudge<'t> {
                 if item { None } else { prose::comment_beside(text, value, trail.leaf) }
             })
             .or_else(|| prose::label_above(text, value))
-            .or_else(|| prose::read(text, value.clone(), trail))
+            .or_else(|| {
+                // The entries of a netrc are no sentence.
+                let entry = self.file.is_netrc() && depth == 0;
+                if entry { None } else { prose::read(text, value.clone(), trail) }
+            })
     }
 
     /// Reads a text within the text.

@@ -36,6 +36,11 @@ impl File {
         self.site == Site::Settings
     }
 
+    /// Whether it is a netrc.
+    pub(super) fn is_netrc(&self) -> bool {
+        self.site == Site::Netrc
+    }
+
     /// Whether the file's name says that it holds W&B's key: `wandb_key.txt`, `.wandb_api_key`, `wandb.env`,
     /// `wandb/api_key`.
     pub(super) fn is_for_wandb_key(&self) -> bool {

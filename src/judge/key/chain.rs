@@ -7,8 +7,8 @@ use std::ops::Range;
 use super::lead::{self, Lead};
 use super::names::{self, Says};
 use super::outline::{Outline, Spot};
-use super::trail::{Trail, has_hex, named, within};
-use super::{Because, Effort, Verdict, markup, object, token};
+use super::trail::{Passed, Trail, has_hex, named, within};
+use super::{Because, Effort, Verdict, argument, markup, object, template, token};
 use crate::finding::Confidence;
 
 /// How far a call or an object is read to both sides of a value.
@@ -47,12 +47,19 @@ impl<'t> Chain<'t, '_> {
             own = Lead { names: vec![name], bound: true };
         }
         trail.sent |= own.names.is_empty() && !own.bound && follows_api(self.lead(0, spot.item));
-        if let Some(word) = own.names.first().filter(|_| !own.bound) {
+        if let Some(names) = looped(self.lead(self.outline.lines[spot.line].start, value)) {
+            own = trail.variables(names);
+        }
+        // In a list without commas the value before is no name.
+        let listed = |word: &&&[u8]| spot.frame.is_some() && has_hex(word);
+        if let Some(word) = own.names.first().filter(|word| !own.bound && !listed(word)) {
             if let Some(keyword) = word.strip_prefix(b":") {
                 if let Some(verdict) = trail.name(keyword) {
                     return Some(verdict);
                 }
-            } else if PASSING.contains(word) {
+            } else if PASSING.contains(word)
+                || spot.frame.is_some_and(|frame| template::opens(self.text, self.outline.frames[frame].open))
+            {
                 trail.leaf = Some(Says::Nothing);
             } else if spot.frame.is_some() && LISP.iter().any(|head| self.text[spot.item..value].starts_with(head)) {
                 if let Some(verdict) = trail.name(word.rsplit(|&b| b == b'/').next().unwrap_or_default()) {
@@ -73,6 +80,7 @@ impl<'t> Chain<'t, '_> {
         loop {
             if read.bound {
                 for name in &read.names {
+                    trail.held_by(name);
                     if let Some(verdict) = trail.name(name) {
                         return Some(verdict);
                     }
@@ -92,8 +100,13 @@ impl<'t> Chain<'t, '_> {
             frame = bracket.parent;
             line = bracket.line;
             let before = self.lead(item, at);
+            trail.anchored(before);
             let callee = if self.text[at] == b'(' { callee(before).len() } else { 0 };
             read = lead::read(&before[..before.len() - callee]);
+            // `for name in (VALUE, …)`.
+            if let Some(names) = looped(before) {
+                read = trail.variables(names);
+            }
         }
         let window = value.saturating_sub(SERVER_REACH)..self.text.len().min(value + SERVER_REACH);
         self.sent(window, value, trail).or_else(|| self.around(line, trail))
@@ -196,6 +209,11 @@ impl<'t> Chain<'t, '_> {
         if opener != b'{' {
             return None;
         }
+        if let Some(verdict) =
+            template::names(self.text, bracket.open, bracket.close, value).into_iter().find_map(|name| trail.name(name))
+        {
+            return Some(verdict);
+        }
         // `\newcommand{\wandbkey}{VALUE}`.
         if let Some(group) = before.strip_suffix(b"}").filter(|_| own.names.is_empty())
             && let Some(open) = memchr::memrchr(b'{', group)
@@ -268,14 +286,21 @@ impl<'t> Chain<'t, '_> {
         // `getenv("WANDB_API_KEY").orElse(KEY)`: what the value stands in for.
         if FALLS_BACK.contains(&last) {
             let literals = before.split(|b| matches!(b, b'"' | b'\'')).skip(1).step_by(2);
-            if let Some(name) = literals.into_iter().find(|name| Says::of(name) == Says::WandbKey) {
+            // `{{ wandb_key | default(VALUE) }}`.
+            let piped = before[..before.len() - callee.len()].trim_ascii_end().strip_suffix(b"|");
+            let piped = piped.and_then(lead::word_before);
+            if let Some(name) = literals.into_iter().chain(piped).find(|name| Says::of(name) == Says::WandbKey) {
                 return Some(named(name));
+            }
+            if let Some(verdict) = piped.and_then(|name| trail.name(name)) {
+                return Some(verdict);
             }
         }
         // `run(["wandb", "login"], input=KEY)`.
         if trail.leaf == Some(Says::Nothing) && super::command::mentions_login(arguments) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
+        let unnamed = positional;
         // `WandbClient.builder().host("…").apiKey(KEY)`: the call is named for the key, and its chain says whose.
         let positional = if positional && Says::of(last) == Says::Key {
             trail.leaf = Some(Says::Key);
@@ -305,7 +330,7 @@ impl<'t> Chain<'t, '_> {
                 }
             }
         }
-        let labels = object::labels(self.text, inside, Some(item), false);
+        let labels = object::labels(self.text, inside.clone(), Some(item), false);
         trail.sent |= key && labels.contains(&&b"api"[..]);
         if trail.leaf == Some(Says::Nothing) {
             // `add_argument("--api-key", default=VALUE)` makes a variable of the flag.
@@ -316,7 +341,39 @@ impl<'t> Chain<'t, '_> {
                     .map(|flag| flag.iter().map(|&b| if b == b'-' { b'_' } else { b }).collect()),
             );
         }
+        // `parametrize("name", [VALUE, …])`.
+        if last == b"parametrize" && trail.leaf.is_none() {
+            trail.aliases.extend(lead::first_string(arguments).map(<[u8]>::to_vec));
+        }
         trail.through_call |= positional && !callee.is_empty();
+        let defines = last_word(&before[..before.len() - callee.len()]);
+        if unnamed && self.text[..inside.start].ends_with(b"(") && !argument::DEFINES.contains(&defines) {
+            return self.passed(callee, inside.start, item, trail);
+        }
+        None
+    }
+
+    /// Notes which argument of which call the value is, unless what is called is bound to W&B's login here.
+    fn passed(&self, callee: &[u8], start: usize, item: usize, trail: &mut Trail) -> Option<Verdict> {
+        let before = &self.text[start..item.max(start)];
+        let mut nth = top_level_commas(before);
+        // Ruby makes an object by a call of its class's `new`.
+        let mut parts = callee.rsplit(|&b| b == b'.');
+        let callee = parts.next().filter(|last| *last != b"new").or_else(|| parts.next()).unwrap_or(callee);
+        let mut callee = callee.rsplit(|&b| matches!(b, b':' | b'/')).next().unwrap_or_default();
+        // `partial(login, VALUE)`.
+        if callee == b"partial" && nth > 0 {
+            let bound = before.split(|&b| b == b',').next().unwrap_or_default().trim_ascii();
+            callee = bound.rsplit(|&b| b == b'.').next().unwrap_or_default();
+            nth -= 1;
+            let imported = names::names_wandb(bound) || self.imports.iter().any(|name| imported(bound, name));
+            if imported && nth == 0 && LOGS_IN.iter().any(|word| callee == word.as_bytes()) {
+                return Some(Verdict::key(Confidence::High, Because::Argument(format!("`{}`", super::shown(bound)))));
+            }
+        }
+        if trail.passed.is_none() && !callee.is_empty() {
+            trail.passed = Some(Passed { callee: callee.to_vec(), nth });
+        }
         None
     }
 
@@ -393,6 +450,18 @@ impl<'t> Chain<'t, '_> {
             current = parent?;
             let text = self.text[lines[current].start..lines[current].end].trim_ascii();
             let text = text.strip_prefix(b"- ").unwrap_or(text).trim_ascii();
+            trail.anchored(text);
+            // `? key` above `: value`.
+            let text = match current.checked_sub(1).filter(|_| text == b":") {
+                Some(above) => {
+                    let above = self.text[lines[above].start..lines[above].end].trim_ascii();
+                    if let Some(verdict) = above.strip_prefix(b"? ").and_then(|name| trail.name(lead::unquote(name))) {
+                        return Some(verdict);
+                    }
+                    continue;
+                }
+                None => text,
+            };
             let verdict = match object::line_key(text) {
                 // A block of text under a key is no value of it unless the key says so.
                 Some((name, true)) if Says::of(name) == Says::Revision => return None,
@@ -491,6 +560,23 @@ fn callee(before: &[u8]) -> &[u8] {
 /// Whether a callee is a name that the file imports from W&B: the name itself, or a path below it.
 fn imported(callee: &[u8], name: &[u8]) -> bool {
     callee.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest[0] == b'.')
+}
+
+/// The last word of a text.
+fn last_word(text: &[u8]) -> &[u8] {
+    text.trim_ascii_end().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default()
+}
+
+/// The variables of a loop whose list follows: `for name, key in `.
+fn looped(before: &[u8]) -> Option<&[u8]> {
+    let item = before.trim_ascii();
+    let head = item.strip_prefix(b"for ")?.trim_ascii_start();
+    let head = head.strip_prefix(b"(").unwrap_or(head);
+    let end = memchr::memmem::find(head, b" in")?;
+    let name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b',' | b' ' | b')');
+    let list = head[end + 3..].trim_ascii();
+    let listed = list.split(u8::is_ascii_whitespace).all(|word| word.is_empty() || has_hex(word));
+    (listed && end > 0 && head[..end].iter().all(name)).then_some(&head[..end])
 }
 
 /// Whether the item before is the user name that W&B wants beside a key: `auth=("api", VALUE)`.

@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use super::lead;
+use super::literal::{self, Inner};
 use super::names::{self, Says};
+use super::trail::Passed;
 use super::{Because, Verdict, line_around, object, token};
 use crate::finding::Confidence;
 
@@ -36,6 +38,9 @@ const KEY_OPTIONS: &[&[u8]] = &[
     b"-H", b"--header", b"-u", b"--user",
 ];
 
+/// How many commands behind a value are read for where it is piped to.
+const MAX_PIPES: usize = 4;
+
 /// Reads the command round `value`.
 pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
     line_around(text, &value)?;
@@ -59,16 +64,22 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
         let name = name.strip_prefix(b"env(").and_then(|name| name.strip_suffix(b")")).unwrap_or(name);
         match Says::of(name) {
             Says::WandbKey if is_name(name) => return named(name),
-            Says::Revision | Says::Foreign => {
+            // `run("crops", VALUE)` is a call.
+            Says::Revision | Says::Foreign if !name.contains(&b'(') => {
                 return Some(Verdict::not(format!("it follows `{}`", super::shown(name))));
             }
             _ => {}
         }
     }
     // `echo KEY | wandb login`, `echo KEY | gh secret set WANDB_API_KEY`.
-    if words.get(end).is_some_and(|word| word.text == b"|" || word.text == b"|&") {
-        let next = &words[end + 1..];
+    let mut behind = end;
+    for _ in 0..MAX_PIPES {
+        if !words.get(behind).is_some_and(|word| word.text == b"|" || word.text == b"|&") {
+            break;
+        }
+        let next = &words[behind + 1..];
         let next = &next[..next.iter().position(Word::parts).unwrap_or(next.len())];
+        behind += 1 + next.len();
         if login(next).is_some() {
             return command;
         }
@@ -80,12 +91,9 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
     if let Some(file) =
         words[own..].iter().skip_while(|word| !word.text.starts_with(b">") && word.text != b"tee").nth(1)
         && words[own + 1..].first().is_some_and(|word| word.text.starts_with(b">") || word.parts())
+        && is_key_file(file.text)
     {
-        let name = lead::unquote(file.text).rsplit(|&b| b == b'/').next().unwrap_or_default();
-        let stem = name.strip_prefix(b".").unwrap_or(name).split(|&b| b == b'.').next().unwrap_or_default();
-        if Says::of(stem) == Says::WandbKey {
-            return named(name);
-        }
+        return named(lead::unquote(file.text).rsplit(|&b| b == b'/').next().unwrap_or_default());
     }
     // `wandb login <<< KEY`.
     if before.last().is_some_and(|word| word.text.ends_with(b"<<<")) && login(before).is_some() {
@@ -151,6 +159,41 @@ pub(super) fn of_revisions(text: &[u8], value: &Range<usize>) -> Option<Verdict>
         .then(|| Verdict::not(format!("it is an argument of `{}`", super::shown(program))))
 }
 
+/// What `printf FORMAT VALUE` prints.
+pub(super) fn printed(text: &[u8], value: &Range<usize>) -> Option<Inner> {
+    let line = line_around(text, value)?;
+    memchr::memmem::find(&text[line.start..value.start], b"printf ")?;
+    let words = words(text, logical_line(text, value));
+    let own = words.iter().position(|word| word.span.start <= value.start && value.end <= word.span.end)?;
+    let printf = words[..own].iter().rposition(|word| word.text == b"printf")?;
+    let arguments = &words[printf + 1..own];
+    let (format, before) = arguments.split_first().filter(|_| !arguments.iter().any(Word::parts))?;
+    let format = lead::unquote(format.text);
+    let at = memchr::memmem::find_iter(format, b"%s").nth(before.len())?;
+    // What is nothing but the value says nothing more of it.
+    let rest = [&format[..at], &format[at + 2..]].concat();
+    rest.iter()
+        .any(u8::is_ascii_alphanumeric)
+        .then(|| literal::filled(&format[..at], &text[value.clone()], &format[at + 2..]))
+}
+
+/// Which argument of which command a value is: `login KEY`, `set -- KEY`.
+pub(super) fn passed(text: &[u8], value: &Range<usize>) -> Option<Passed> {
+    line_around(text, value)?;
+    let words = words(text, logical_line(text, value));
+    let own = words.iter().position(|word| word.span.start <= value.start && value.end <= word.span.end)?;
+    let start = words[..own].iter().rposition(Word::parts).map_or(0, |at| at + 1);
+    let (callee, before) = words[start..own].split_first()?;
+    if lead::unquote(words[own].text) != &text[value.clone()] {
+        return None;
+    }
+    let before = match before {
+        [dashes, before @ ..] if callee.text == b"set" && dashes.text == b"--" => before,
+        before => before,
+    };
+    Some(Passed { callee: callee.text.to_vec(), nth: before.len() })
+}
+
 /// Whether a word is a name or an option, and no part of a sentence, no file and no reference to a variable.
 fn is_name(word: &[u8]) -> bool {
     !names::is_file(word)
@@ -174,8 +217,10 @@ pub(super) fn logs_in(text: &[u8]) -> bool {
 }
 
 /// What a program's text puts between the words of a command.
-const SYNTAX: &[&[u8]] =
-    &[b"s", b"c", b".", b"args", b"arguments", b"argv", b".arg", b".args", b"list", b"&", b"-ArgumentList", b".format"];
+const SYNTAX: &[&[u8]] = &[
+    b"s", b"c", b".", b"args", b"arguments", b"argv", b".arg", b".args", b"list", b"&", b"=", b"-ArgumentList",
+    b".format",
+];
 
 /// Whether the words before a value are `wandb … login` and options.
 fn before_logs_in(before: &[Word]) -> bool {
@@ -304,16 +349,29 @@ pub(super) fn mentions_login(text: &[u8]) -> bool {
     words.any(|word| word == b"wandb") && words.next() == Some(b"login")
 }
 
-/// Whether a text names W&B's key, so that a command that has it as a word has the key as the next.
+/// Whether a value stands in a heredoc of the command that logs in, or is all that one writes to a file for W&B's key.
 pub(super) fn heredoc_login(text: &[u8], value: &Range<usize>) -> bool {
-    let Some(line) = line_around(text, value).map(|line| line.start.saturating_sub(1)) else { return false };
+    let Some(own) = line_around(text, value) else { return false };
+    let line = own.start.saturating_sub(1);
+    let alone =
+        text[own.start..value.start].trim_ascii().is_empty() && text[value.end..own.end].trim_ascii().is_empty();
     let above = &text[line.saturating_sub(512)..line];
-    above.rsplit(|&b| b == b'\n').take(3).any(|line| {
-        memchr::memmem::find(line, b"<<").is_some_and(|at| {
-            let words = words(line, 0..at);
-            login(&words).is_some() && !names::names_revision(line)
-        })
+    above.rsplit(|&b| b == b'\n').take(3).enumerate().any(|(nth, line)| {
+        let Some(at) = memchr::memmem::find(line, b"<<").filter(|at| line.get(at + 2) != Some(&b'<')) else {
+            return false;
+        };
+        let words = words(line, 0..line.len());
+        let before = words.iter().take_while(|word| word.span.start < at).count();
+        login(&words[..before]).is_some() && !names::names_revision(line)
+            || (alone && nth == 0 && words.iter().skip(1).any(|word| is_key_file(word.text)))
     })
+}
+
+/// Whether the file of that name is for W&B's key, by its last part.
+fn is_key_file(path: &[u8]) -> bool {
+    let name = lead::unquote(path).rsplit(|&b| b == b'/').next().unwrap_or_default();
+    let stem = name.strip_prefix(b".").unwrap_or(name).split(|&b| b == b'.').next().unwrap_or_default();
+    Says::of(stem) == Says::WandbKey
 }
 
 #[cfg(test)]

@@ -36,7 +36,15 @@ pub(super) fn read(lead: &[u8]) -> Lead<'_> {
             names.extend(first_string(before));
         }
         names.push(name);
-        rest = left.trim_ascii_end();
+        rest = left;
+        // `"logging"."wandb".key =`: TOML quotes and spaces the parts of a path.
+        while operator == b"="
+            && let Some((part, left)) = dotted(name, rest)
+        {
+            names.push(part);
+            rest = left;
+        }
+        rest = rest.trim_ascii_end();
         // `config["logger"]["wandb"]["key"] =`: what is subscripted names it too.
         while let Some(base) = subscripted(before, name, rest) {
             names.push(base);
@@ -85,10 +93,30 @@ fn trim_value_start(lead: &[u8]) -> &[u8] {
                 rest = head;
             }
         }
+        rest = without_property(rest);
         if rest.len() == before.len() {
             return rest;
         }
     }
+}
+
+/// The text without a tag or an anchor of YAML at its end: `key: !!str`, `- &name`.
+fn without_property(text: &[u8]) -> &[u8] {
+    let word = text.iter().rev().take_while(|b| !b.is_ascii_whitespace()).count();
+    let (head, word) = text.split_at(text.len() - word);
+    let head = head.trim_ascii_end();
+    let follows = matches!(head.last(), Some(b':' | b'-'))
+        || head.rsplit(u8::is_ascii_whitespace).next().is_some_and(|word| matches!(word.first(), Some(b'&' | b'!')));
+    let property = match word {
+        [b'&', name @ ..] => {
+            !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        }
+        [b'!', tag @ ..] => {
+            tag.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'!' | b'/' | b':'))
+        }
+        _ => false,
+    };
+    if follows && property { head } else { text }
 }
 
 /// An operator at the end, and what stands before it.
@@ -115,6 +143,12 @@ fn operator(rest: &[u8]) -> Option<(&[u8], &'static [u8])> {
         return Some((before, b"=>"));
     }
     OPERATORS.iter().find_map(|operator| Some((rest.strip_suffix(*operator)?, *operator)))
+}
+
+/// Whether a text ends in the name of a variable that a shell expands: `${NAME`.
+pub(super) fn expands(text: &[u8]) -> bool {
+    let name = text.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    name > 0 && text[..text.len() - name].ends_with(b"${")
 }
 
 /// The name before an operator, and what stands before the name.
@@ -188,6 +222,27 @@ fn name_before<'t>(whole: &'t [u8], operator: &[u8]) -> Option<(&'t [u8], &'t [u
                     return Some((word, &stripped[..start]));
                 }
             }
+        }
+    }
+}
+
+/// The part of a dotted path before a name that is quoted or stands apart from the dot, and what is left before it.
+fn dotted<'t>(name: &[u8], rest: &'t [u8]) -> Option<(&'t [u8], &'t [u8])> {
+    let path = match rest.strip_suffix(b" . ") {
+        Some(path) => path,
+        // A word that is not quoted has its dot with it.
+        None if name.starts_with(b".") => rest,
+        None => rest.strip_suffix(b".")?,
+    };
+    match path.last()? {
+        quote @ (b'"' | b'\'') => {
+            let inner = &path[..path.len() - 1];
+            let open = memchr::memrchr(*quote, inner)?;
+            Some((&inner[open + 1..], &inner[..open]))
+        }
+        _ => {
+            let word = word_before(path).filter(|word| path.ends_with(word))?;
+            Some((word, &path[..path.len() - word.len()]))
         }
     }
 }

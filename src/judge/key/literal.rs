@@ -46,6 +46,16 @@ pub(super) fn unescaped(text: &[u8], content: Range<usize>, value: &Range<usize>
     inner
 }
 
+/// A string with the value put in between two parts of it, escapes undone.
+pub(super) fn filled(before: &[u8], value: &[u8], after: &[u8]) -> Inner {
+    let mut inner = Inner { text: Vec::with_capacity(before.len() + value.len() + after.len()), value: 0..0 };
+    unescape_into(before, &mut inner.text);
+    inner.value = inner.text.len()..inner.text.len() + value.len();
+    inner.text.extend_from_slice(value);
+    unescape_into(after, &mut inner.text);
+    inner
+}
+
 fn unescape_into(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'\\', rest) {
@@ -65,10 +75,40 @@ fn unescape_into(text: &[u8], out: &mut Vec<u8>) {
             Some(&other) => (other, 2),
             None => (b'\\', 1),
         };
-        out.push(byte);
         rest = &rest[at + length..];
+        // The colours of a terminal are no part of what it shows.
+        match (byte == 0x1b).then(|| colour(rest)).flatten() {
+            Some(length) => rest = &rest[length..],
+            None => out.push(byte),
+        }
     }
     out.extend_from_slice(rest);
+}
+
+/// The line of a value without the colours that a terminal would show it in; `None` if it has none.
+pub(super) fn uncoloured(text: &[u8], line: Range<usize>, value: &Range<usize>) -> Option<Inner> {
+    let mut inner = Inner { text: Vec::with_capacity(line.len()), value: 0..0 };
+    let mut at = line.start;
+    while at < line.end {
+        if at == value.start {
+            inner.value = inner.text.len()..inner.text.len() + value.len();
+        }
+        match (text[at] == 0x1b).then(|| colour(&text[at + 1..line.end])).flatten() {
+            Some(length) => at += 1 + length,
+            None => {
+                inner.text.push(text[at]);
+                at += 1;
+            }
+        }
+    }
+    (inner.text.len() < line.len() && !inner.value.is_empty()).then_some(inner)
+}
+
+/// The length of what follows an escape character in the sequence that sets a colour: `[0;32m`.
+fn colour(text: &[u8]) -> Option<usize> {
+    let numbers = text.strip_prefix(b"[")?;
+    let length = numbers.iter().take(24).take_while(|b| b.is_ascii_digit() || matches!(b, b';' | b':')).count();
+    (numbers.get(length) == Some(&b'm')).then_some(length + 2)
 }
 
 fn hex(digits: &[u8]) -> Option<u32> {

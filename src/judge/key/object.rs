@@ -18,7 +18,7 @@ pub(super) fn is_label(name: &[u8]) -> bool {
         "apiurl", "endpoint", "type", "kind", "target", "platform", "tracker", "logger", "backend", "integration",
         "integrationtype", "app", "account", "issuer", "env", "variable", "var", "option", "property", "field",
         "setting", "param", "parameter", "site", "realm", "uri", "identifier", "for", "domain", "origin",
-        "description", "model", "image", "secret",
+        "description", "model", "image", "secret", "uses", "class", "classpath",
     ];
     let flat: String =
         name.iter().filter(|b| b.is_ascii_alphanumeric()).map(|b| char::from(b.to_ascii_lowercase())).collect();

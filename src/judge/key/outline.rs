@@ -74,6 +74,7 @@ impl Outline {
             section: None,
             goes_on: false,
             last: 0,
+            opens_text: false,
         };
         let mut start = 0;
         while start < text.len() {
@@ -100,6 +101,8 @@ struct Reader<'t> {
     goes_on: bool,
     /// The last byte of the last line that is no white space.
     last: u8,
+    /// Whether the last line ended in the three quotes that open the value of what stands before them.
+    opens_text: bool,
 }
 
 impl Reader<'_> {
@@ -124,6 +127,7 @@ impl Reader<'_> {
         self.new_item(start, body[0]);
         self.lex(start + blank, end, number);
         self.last = bytes.trim_ascii_end().last().copied().unwrap_or_default();
+        self.opens_text = opens_text(bytes);
         self.goes_on = matches!(self.last, b',' | b'[' | b'{' | b':' | b'=' | b'+' | b'|' | b'&' | b'\\' | b'.');
     }
 
@@ -158,7 +162,7 @@ impl Reader<'_> {
     /// A new line begins a new item unless a bracket or an operator holds the lines together.
     fn new_item(&mut self, start: usize, first: u8) {
         // A line that begins with a dot goes on with the call above it.
-        if first == b'.' {
+        if first == b'.' || self.opens_text {
             return;
         }
         match self.open.last_mut() {
@@ -257,6 +261,14 @@ impl Reader<'_> {
             self.outline.frames[open.frame].close = Some(at);
         }
     }
+}
+
+/// Whether a line ends in the three quotes that open the value of a name: `key = """`.
+fn opens_text(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    let line = line.strip_suffix(b"\\").unwrap_or(line);
+    let named = line.strip_suffix(b"\"\"\"").or_else(|| line.strip_suffix(b"'''"));
+    named.is_some_and(|named| named.trim_ascii_end().ends_with(b"="))
 }
 
 /// The width of white space, a tab counting eight columns.

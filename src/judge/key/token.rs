@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::lead;
 use super::names::{self, Says};
 use super::{Because, Verdict};
 use crate::finding::Confidence;
@@ -37,7 +38,9 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
         Some(b'.') if follows_word || before.ends_with(b"..") => {
             return Some(Verdict::not("it is part of a longer token"));
         }
-        Some(b'-') if follows_word => return Some(Verdict::not("it is part of a longer token")),
+        Some(b'-') if follows_word && !lead::expands(&before[..before.len() - 1]) => {
+            return Some(Verdict::not("it is part of a longer token"));
+        }
         _ => {}
     }
     match after {

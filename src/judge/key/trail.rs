@@ -1,9 +1,17 @@
 //! What has been learnt about a value on the way from its nearest name outward. In: names and labels, the nearest first.
 //! Out: a verdict, as soon as one of them decides.
 
+use super::lead::Lead;
 use super::names::{self, Says};
 use super::{Because, Verdict, token};
 use crate::finding::Confidence;
+
+/// A positional argument: the last part of the name of what is called, and how many arguments stand before.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Passed {
+    pub(super) callee: Vec<u8>,
+    pub(super) nth: usize,
+}
 
 /// What has been learnt about a value on the way from its nearest name outward.
 #[derive(Default)]
@@ -18,6 +26,12 @@ pub(super) struct Trail {
     pub(super) sent: bool,
     /// Names under which the value may be used elsewhere in the text.
     pub(super) aliases: Vec<Vec<u8>>,
+    /// Names of what the value is a member of.
+    pub(super) holders: Vec<Vec<u8>>,
+    /// Anchors of the YAML mappings that the value is a member of.
+    pub(super) anchors: Vec<Vec<u8>>,
+    /// The call that the value is a positional argument of.
+    pub(super) passed: Option<Passed>,
     /// Whether the value is a positional argument of a call that we do not know, so that what it returns is not the value.
     pub(super) through_call: bool,
     /// How many brackets were left on the way.
@@ -59,6 +73,11 @@ impl Trail {
             Says::Wandb | Says::Other if self.leaf == Some(Says::Key) && names::names_wandb(name) => {
                 return Some(within(name));
             }
+            // What a call returns may be a run; what it is given need not be its id.
+            Says::Revision if self.leaf.is_none() && self.passed.is_some() && !names::names_revision(name) => {
+                self.leaf = Some(Says::Other);
+                return None;
+            }
             // Only the nearest name says that something is an identifier; farther out it names what holds it.
             Says::Revision
                 if self.leaf.is_none()
@@ -83,6 +102,36 @@ impl Trail {
             self.aliases.push(name.to_vec());
         }
         None
+    }
+
+    /// Takes the variables of a loop over a list of values: one names each of them, several each a part.
+    pub(super) fn variables<'t>(&mut self, names: &'t [u8]) -> Lead<'t> {
+        let mut each: Vec<&[u8]> =
+            names.split(|b| !b.is_ascii_alphanumeric() && *b != b'_').filter(|n| !n.is_empty()).collect();
+        if each.len() > 1 {
+            self.aliases.extend(each.drain(..).map(<[u8]>::to_vec));
+        }
+        Lead { bound: !each.is_empty(), names: each }
+    }
+
+    /// Takes a name that the value goes by, or that holds it with others.
+    pub(super) fn held_by(&mut self, name: &[u8]) {
+        if self.depth > 0 && !matches!(Says::of(name), Says::Revision | Says::Foreign) {
+            self.holders.push(name.to_vec());
+        }
+    }
+
+    /// Takes the anchor of a YAML mapping that the value is a member of, if one ends the text before it.
+    pub(super) fn anchored(&mut self, before: &[u8]) {
+        let before = before.trim_ascii_end();
+        let name = before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')).count();
+        let (head, name) = before.split_at(before.len() - name);
+        if self.leaf == Some(Says::Key)
+            && !name.is_empty()
+            && head.strip_suffix(b"&").is_some_and(|head| head.trim_ascii_end().ends_with(b":"))
+        {
+            self.anchors.push(name.to_vec());
+        }
     }
 
     /// Whether no name has said anything yet.
@@ -121,7 +170,7 @@ impl Trail {
                 Some(Verdict::not(format!("{} names a revision, a digest or an id", shown())))
             }
             Says::Foreign if word && !key => Some(Verdict::not(format!("{} is somebody else's", shown()))),
-            _ if key && names::names_wandb(value) => Some(within(value)),
+            _ if key && names::names_wandb(value) && !names::names_revision(value) => Some(within(value)),
             Says::Other if word && !key => {
                 self.aliases.push(value.to_vec());
                 None
