@@ -16,6 +16,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("finding", &["blob", "rule", "secret"]),
     ("policy", &["rule"]),
     ("source", &["blob", "finding"]),
+    ("decode", &["blob"]),
     ("detect", &["secret"]),
     ("judge", &["blob", "secret", "rule", "finding", "policy", "detect"]),
     ("report", &["blob", "finding", "rule"]),
