@@ -66,11 +66,12 @@ fn open_into(name: &str, bytes: &[u8], make: impl Fn() -> Seen) -> Seen {
     let form = form(&bytes[..bytes.len().min(HEAD)]).expect("a container");
     let mut seen = make();
     let opened = unpack(form, name.as_bytes(), bytes.len() as u64, Cursor::new(bytes), &mut seen);
-    assert!(opened == Opened::Yes || seen.members.is_empty() && seen.skips.is_empty());
+    assert!(opened == Opened::Yes || seen.members.is_empty());
     let mut streamed = make();
     let _ = unpack_stream(form, name.as_bytes(), bytes, &mut streamed);
     if opened == Opened::Yes {
-        assert_eq!(seen.members, streamed.members);
+        assert_eq!(seen.ways(), streamed.ways());
+        assert!(seen.members == streamed.members);
     }
     seen
 }
@@ -219,7 +220,7 @@ fn a_stream_is_its_content_or_the_tar_in_it() {
         assert_eq!(open("key.env", &twice).ways(), ["key.env"]);
         assert_eq!(open(".gz", &compress(form, b"")).members, [(".gz".to_owned(), vec![])]);
         let cut = &bytes[..bytes.len() - 5];
-        assert_eq!(open("a.tar.x", cut).gaps().len(), usize::from(form != Form::Bzip2), "{name}");
+        assert_eq!(open("a.tar.x", cut).gaps().len(), 1, "{name}");
     }
 }
 
@@ -368,7 +369,7 @@ fn what_only_looks_like_a_container_is_a_plain_member() {
         let form = form(fake).unwrap();
         let mut seen = Seen::default();
         assert_eq!(unpack(form, b"a", fake.len() as u64, Cursor::new(fake), &mut seen), Opened::No, "{form:?}");
-        assert_eq!(seen, Seen::default());
+        assert_eq!((seen.members.len(), seen.gaps()), (0, vec![]), "{form:?}");
         let seen = open("a.tar", &tar(&[("fake", fake), ("next", b"text")]));
         assert_eq!(seen.members[0], ("fake".to_owned(), fake.to_vec()), "{form:?}");
         assert_eq!((seen.ways(), seen.gaps()), (vec!["fake", "next"], vec![]));
@@ -434,7 +435,13 @@ fn members_that_lie_over_each_other_end_at_the_bound() {
     let mut members = vec![nothing.clone()];
     members.extend((0..2000).map(|_| Member { header: Some(0), packed: Vec::new(), ..nothing.clone() }));
     let seen = open_into("bomb.zip", &zip(&members), light);
-    assert!(seen.gaps().last().unwrap().starts_with("expands"), "{:?}", seen.gaps().last());
+    assert!(
+        seen.gaps().last().unwrap().starts_with("expands"),
+        "{} {:?} {}",
+        seen.gaps().len(),
+        seen.gaps().last(),
+        seen.members.len()
+    );
 }
 
 #[test]

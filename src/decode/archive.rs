@@ -93,7 +93,8 @@ pub trait Unpack {
 pub enum Opened {
     /// It was opened, and what could not be read of it was told.
     Yes,
-    /// It only looks like one, nothing was told of it: a plain pass over its bytes is the answer.
+    /// It only looks like one, or is damaged from its beginning on, which may have been told. Nothing was handed on: a plain
+    /// pass over its bytes is the answer.
     No,
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read};
 use flate2::bufread::{DeflateDecoder, GzDecoder};
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
+use lz4_flex::frame::FrameDecoder;
 
 use super::{Form, MAX_WINDOW};
 
@@ -29,7 +30,7 @@ pub(super) fn stream<'r>(form: Form, source: impl BufRead + 'r, depth: usize) ->
             Box::new(Lzma(XzDecoder::new_stream(source, stream)))
         }
         Form::Zstd => Box::new(zstd(source, depth, false)?),
-        Form::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(source)),
+        Form::Lz4 => Box::new(Lz4(FrameDecoder::new(source))),
         Form::Zip | Form::Tar => return Err(io::Error::other("no compressed stream")),
     })
 }
@@ -138,6 +139,20 @@ impl<R: BufRead> Read for Zstd<R> {
         // The number of the error is lost on its way here; this is its name in zstd's error_private.c.
         let too_wide_for_it = |error: &io::Error| error.to_string().contains("too much memory");
         self.0.read(buffer).map_err(|error| if too_wide_for_it(&error) { too_wide() } else { error })
+    }
+}
+
+/// Every frame of an LZ4 stream.
+struct Lz4<R: Read>(FrameDecoder<R>);
+
+impl<R: BufRead> Read for Lz4<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.0.read(buffer)?;
+            if read > 0 || buffer.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
+                return Ok(read);
+            }
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Spent {
     taken: Cell<u64>,
     members: Cell<u64>,
     held: Cell<usize>,
-    over: Cell<bool>,
+    over: Cell<Option<Bound>>,
 }
 
 impl Spent {
@@ -53,12 +53,12 @@ impl Spent {
             taken: Cell::new(0),
             members: Cell::new(0),
             held: Cell::new(0),
-            over: Cell::new(false),
+            over: Cell::new(None),
         }
     }
 
-    /// Whether a bound was passed.
-    pub(super) fn is_over(&self) -> bool {
+    /// The bound that was passed, if any.
+    pub(super) fn over(&self) -> Option<Bound> {
         self.over.get()
     }
 
@@ -79,7 +79,7 @@ impl Spent {
     }
 
     fn pass(&self, bound: Bound) -> io::Error {
-        self.over.set(true);
+        self.over.set(Some(bound));
         io::Error::other(bound)
     }
 

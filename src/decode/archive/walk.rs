@@ -45,7 +45,7 @@ impl<'a> Walk<'a> {
 
     /// Whether nothing more is to be read.
     pub(super) fn is_over(&self) -> bool {
-        self.spent.is_over() || self.to.stopped()
+        self.spent.over().is_some() || self.to.stopped()
     }
 
     /// Tells what was skipped where the walk stands.
@@ -70,12 +70,10 @@ impl<'a> Walk<'a> {
 
     /// Tells of a failure where the walk stands. A bound that was passed is told once.
     pub(super) fn fail(&mut self, error: &io::Error) {
-        if self.spent.is_over() {
-            if !self.bound_told {
+        if let Some(bound) = self.spent.over() {
+            if !self.bound_told && !self.to.stopped() {
                 self.bound_told = true;
-                // The one skip that must not be lost among a thousand others.
-                self.skips = self.skips.min(MAX_SKIPS - 1);
-                self.skip(error.to_string(), true);
+                self.to.skip(&self.way, bound.to_string(), true);
             }
         } else if error.kind() == io::ErrorKind::OutOfMemory {
             self.skip(error.to_string(), true);
@@ -95,7 +93,7 @@ impl<'a> Walk<'a> {
 
     /// Tells what was only counted.
     pub(super) fn finish(&mut self) {
-        if self.skips > MAX_SKIPS {
+        if self.skips > MAX_SKIPS && !self.to.stopped() {
             let untold = self.skips - MAX_SKIPS;
             self.way.clear();
             self.to.skip(&self.way, format!("{untold} more parts of it were not looked at"), self.untold_gap);
@@ -132,7 +130,7 @@ impl<'a> Walk<'a> {
     }
 
     fn plain(&mut self, mut content: Rewind<'_>) -> Result<(), Broken> {
-        if self.is_over() {
+        if self.to.stopped() {
             return Ok(());
         }
         let mut calm = Calm { source: &mut content, failure: None };
@@ -194,18 +192,25 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Nothing came out of a decoder: no such stream after all, unless too much of it is gone to take that back, or it is
-    /// one and needs more memory than there is for it.
+    /// Nothing came out of a decoder: its bytes are looked at as they are, unless too many are gone to take that back, or
+    /// it needs more memory than there is for it.
     fn unopened(&mut self, error: &io::Error, content: &mut Rewind<'_>) -> Opened {
-        if !self.spent.is_over() && error.kind() != io::ErrorKind::OutOfMemory && content.rewind() {
-            return Opened::No;
+        let kind = error.kind();
+        if self.spent.over().is_some() || kind == io::ErrorKind::OutOfMemory || !content.rewind() {
+            self.fail(error);
+            return Opened::Yes;
         }
-        self.fail(error);
-        Opened::Yes
+        if kind == io::ErrorKind::UnexpectedEof {
+            self.skip("ends before anything comes out of it; its bytes were read as they are", true);
+        } else {
+            self.skip(format!("could not be unpacked ({error}); its bytes were read as they are"), false);
+        }
+        Opened::No
     }
 
     /// A zip archive that cannot be sought in: held in memory if it is small enough, else read from front to back.
     fn held_zip(&mut self, content: &mut Rewind<'_>) -> Opened {
+        let plausible = zip::is_plausible(content.peek(HEAD));
         let granted = self.spent.hold(MAX_HELD);
         let mut held = Vec::new();
         let outcome = content.take(granted as u64 + 1).read_to_end(&mut held);
@@ -216,8 +221,11 @@ impl<'a> Walk<'a> {
             zip::read(self, &mut Cursor::new(&held))
         } else if held.len() <= granted {
             zip::read(self, &mut Cursor::new(&held))
+        } else if plausible {
+            zip::read_forward(self, &mut Cursor::new(&held).chain(&mut *content));
+            Opened::Yes
         } else {
-            zip::read_forward(self, &mut Cursor::new(&held).chain(&mut *content))
+            Opened::No
         };
         if opened == Opened::No {
             let mut all = Cursor::new(&held).chain(&mut *content);

@@ -44,18 +44,12 @@ pub(super) fn read(walk: &mut Walk<'_>, input: &mut dyn ReadSeek) -> Opened {
 }
 
 /// Reads an archive that cannot be sought in.
-pub(super) fn read_forward(walk: &mut Walk<'_>, input: &mut dyn Read) -> Opened {
-    let mut input = BufReader::with_capacity(BUFFER, input);
-    match input.fill_buf() {
-        Ok(head) if !is_plausible(head) => return Opened::No,
-        Ok(_) => from_front_to_back(walk, &mut input),
-        Err(error) => walk.fail(&error),
-    }
-    Opened::Yes
+pub(super) fn read_forward(walk: &mut Walk<'_>, input: &mut dyn Read) {
+    from_front_to_back(walk, &mut BufReader::with_capacity(BUFFER, input));
 }
 
 /// Whether bytes are a local header that any program wrote.
-fn is_plausible(head: &[u8]) -> bool {
+pub(super) fn is_plausible(head: &[u8]) -> bool {
     let Some(header) = head.first_chunk::<LOCAL>() else { return false };
     let (version, method, name) = (header[4], u16_at(header, 8), u16_at(header, 26));
     header.starts_with(&LOCAL_MAGIC) && version <= 63 && method <= METHOD_AES && name > 0
