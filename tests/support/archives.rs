@@ -1,10 +1,14 @@
-//! Archives made by hand, so that they can be wrong in any way. In: members. Out: bytes.
+//! Archives made by hand, so that they can be wrong in any way, and what comes out of them. In: members. Out: bytes, and
+//! what the library handed on.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
-use std::io::Write;
+use std::io::{self, Cursor, Read, Write};
 
-use wandward::decode::archive::Form;
+use wandward::decode::archive::{Form, HEAD, Opened, Unpack, form, unpack, unpack_stream};
+
+/// Every compressed stream.
+pub const STREAMS: [Form; 5] = [Form::Gzip, Form::Bzip2, Form::Xz, Form::Zstd, Form::Lz4];
 
 /// A member of a zip archive as its headers describe it.
 #[derive(Clone)]
@@ -144,4 +148,89 @@ pub fn compress(form: Form, content: &[u8]) -> Vec<u8> {
         Form::Zip => zip(&[Member::deflated("inner", content)]),
         Form::Tar => tar(&[("inner", content)]),
     }
+}
+
+/// What came out: ways in, joined by `|`.
+#[derive(Default, Debug, PartialEq)]
+pub struct Seen {
+    pub members: Vec<(String, Vec<u8>)>,
+    pub skips: Vec<(String, String, bool)>,
+    pub bytes: u64,
+    /// Whether members are only counted.
+    pub light: bool,
+    /// Bytes to read of each member, all by default.
+    pub most: Option<u64>,
+    pub stop_after: Option<usize>,
+}
+
+pub fn way(inner: &[Vec<u8>]) -> String {
+    inner.iter().map(|name| String::from_utf8_lossy(name)).collect::<Vec<_>>().join("|")
+}
+
+impl Unpack for Seen {
+    fn member(&mut self, inner: &[Vec<u8>], content: &mut dyn Read) -> io::Result<()> {
+        let mut kept = Vec::new();
+        let mut content = content.take(self.most.unwrap_or(u64::MAX));
+        self.bytes +=
+            if self.light { io::copy(&mut content, &mut io::sink())? } else { content.read_to_end(&mut kept)? as u64 };
+        self.members.push((if self.light { String::new() } else { way(inner) }, kept));
+        Ok(())
+    }
+
+    fn skip(&mut self, inner: &[Vec<u8>], reason: String, gap: bool) {
+        self.skips.push((way(inner), reason, gap));
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop_after.is_some_and(|most| self.members.len() >= most)
+    }
+}
+
+impl Seen {
+    pub fn ways(&self) -> Vec<&str> {
+        self.members.iter().map(|(way, _)| way.as_str()).collect()
+    }
+
+    pub fn gaps(&self) -> Vec<&str> {
+        self.skips.iter().filter(|(.., gap)| *gap).map(|(_, reason, _)| reason.as_str()).collect()
+    }
+}
+
+/// Opens bytes as what their head says, both ways.
+pub fn open_into(name: &str, bytes: &[u8], make: impl Fn() -> Seen) -> Seen {
+    let form = form(&bytes[..bytes.len().min(HEAD)]).expect("a container");
+    let mut seen = make();
+    let opened = unpack(form, name.as_bytes(), bytes.len() as u64, Cursor::new(bytes), &mut seen);
+    assert!(opened == Opened::Yes || seen.members.is_empty());
+    let mut streamed = make();
+    let _ = unpack_stream(form, name.as_bytes(), bytes, &mut streamed);
+    if opened == Opened::Yes {
+        assert_eq!(seen.ways(), streamed.ways());
+        assert!(seen.members == streamed.members);
+    }
+    seen
+}
+
+pub fn open(name: &str, bytes: &[u8]) -> Seen {
+    open_into(name, bytes, Seen::default)
+}
+
+pub fn light() -> Seen {
+    Seen { light: true, ..Seen::default() }
+}
+
+/// Bytes that do not compress, from a seed.
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    std::iter::repeat_with(step).take(length).collect()
+}
+
+pub fn text(lines: usize) -> Vec<u8> {
+    (0..lines).flat_map(|line| format!("line {line} of {}\n", line * 7919 % 1013).into_bytes()).collect()
 }

@@ -53,6 +53,11 @@ impl<'r> Rewind<'r> {
         self.whole
     }
 
+    /// Keeps no more: there will be no going back.
+    pub(super) fn settle(&mut self) {
+        self.whole = false;
+    }
+
     /// Whether reading failed at some point. An end is no failure.
     pub(super) fn failed(&self) -> bool {
         self.failed

@@ -18,8 +18,8 @@ const MAX_PAX: u64 = 1024 * 1024;
 pub(super) fn is_header(head: &[u8]) -> bool {
     let Some(block) = head.first_chunk::<BLOCK>() else { return false };
     let posix = &block[257..262] == b"ustar";
-    // Before ustar a header ended with zeros, and its type was one of three.
-    let old = || block[345..].iter().all(|&byte| byte == 0) && matches!(block[156], 0 | b'0'..=b'2') && block[0] > b' ';
+    // Before ustar a header ended with zeros, and its type was one of a few.
+    let old = || block[345..].iter().all(|&byte| byte == 0) && matches!(block[156], 0 | b'0'..=b'5') && block[0] > b' ';
     (posix || (block[BLOCK - 1] == 0 && old())) && checksum_matches(block)
 }
 

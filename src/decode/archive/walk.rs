@@ -133,6 +133,7 @@ impl<'a> Walk<'a> {
         if self.to.stopped() {
             return Ok(());
         }
+        content.settle();
         let mut calm = Calm { source: &mut content, failure: None };
         let outcome = self.to.member(&self.way, &mut calm);
         match (calm.failure, outcome) {
@@ -153,6 +154,7 @@ impl<'a> Walk<'a> {
         match form {
             Form::Zip => self.held_zip(content),
             Form::Tar => {
+                content.settle();
                 tar::read(self, content);
                 Opened::Yes
             }
@@ -176,6 +178,7 @@ impl<'a> Walk<'a> {
         let mut inner = Rewind::new(&mut decoder);
         inner.begin(HEAD)?;
         if super::form(inner.peek(HEAD)) == Some(Form::Tar) {
+            inner.settle();
             tar::read(self, &mut inner);
             return Ok(());
         }
