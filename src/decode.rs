@@ -2,6 +2,7 @@
 //! escapes undone, literals put together, UTF-16 as characters. In: a text, its long runs of key characters, and the key
 //! shapes in it that nothing speaks for. Out: views, each with the way back. Most texts have none, and cost two cheap looks.
 
+pub mod archive;
 mod blob64;
 mod escape;
 mod pieces;
