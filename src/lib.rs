@@ -11,6 +11,7 @@
 //! hands over. The library prints nothing, exits nowhere and never sees a flag.
 
 pub mod blob;
+pub mod decode;
 pub mod detect;
 pub mod finding;
 pub mod judge;

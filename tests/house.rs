@@ -17,6 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("policy", &["rule"]),
     ("source", &["blob", "finding"]),
     ("detect", &["secret"]),
+    ("decode", &["blob"]),
     ("judge", &["blob", "secret", "rule", "finding", "policy", "detect"]),
     ("report", &["blob", "finding", "rule"]),
     ("scan", &["blob", "rule", "finding", "policy", "source", "detect", "judge"]),
