@@ -1,0 +1,314 @@
+//! Pages, cells and records of SQLite. In: the bytes of pages. Out: borrowed records. Every offset is checked, and no
+//! overflow page serves two rows.
+
+use std::borrow::Cow;
+
+use super::HEADER;
+
+/// How text is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Utf8,
+    Utf16Little,
+    Utf16Big,
+}
+
+/// The pages of a file and how they are laid out.
+#[derive(Clone, Copy)]
+pub(super) struct Space<'b> {
+    bytes: &'b [u8],
+    pub(super) page_size: usize,
+    /// The bytes of a page that are used, without those reserved at its end.
+    usable: usize,
+    pub(super) encoding: Encoding,
+}
+
+impl<'b> Space<'b> {
+    pub(super) fn of_database(bytes: &'b [u8]) -> Option<Self> {
+        let header = bytes.get(..HEADER)?;
+        let page_size = match u16::from_be_bytes([header[16], header[17]]) {
+            1 => 65536,
+            size => usize::from(size),
+        };
+        let usable = page_size.checked_sub(usize::from(header[20]))?;
+        let encoding = match header[59] {
+            2 => Encoding::Utf16Little,
+            3 => Encoding::Utf16Big,
+            _ => Encoding::Utf8,
+        };
+        (page_size.is_power_of_two() && page_size >= 512 && usable >= 480).then_some(Space {
+            bytes,
+            page_size,
+            usable,
+            encoding,
+        })
+    }
+
+    /// A log's pages stand in no order, so none is found by its number.
+    pub(super) fn of_log(page_size: usize) -> Option<Space<'static>> {
+        let sound = page_size.is_power_of_two() && (512..=65536).contains(&page_size);
+        sound.then_some(Space { bytes: &[], page_size, usable: page_size, encoding: Encoding::Utf8 })
+    }
+
+    /// A page by its number, which counts from 1; the last one of a file may be cut off.
+    pub(super) fn page(&self, number: usize) -> Option<&'b [u8]> {
+        let start = number.checked_sub(1)?.checked_mul(self.page_size)?;
+        let end = start.checked_add(self.page_size)?.min(self.bytes.len());
+        self.bytes.get(start..end).filter(|page| !page.is_empty())
+    }
+
+    /// The payload of a cell, with what overflow pages have of it; those are marked as seen. What cannot be had is left
+    /// out.
+    pub(super) fn payload<'p>(&self, cell: Cell<'p>, seen: &mut [bool]) -> Option<Cow<'p, [u8]>> {
+        let (usable, size) = (self.usable, cell.size);
+        let most = if cell.index { (usable - 12) * 64 / 255 - 23 } else { usable - 35 };
+        if size <= most {
+            return Some(Cow::Borrowed(cell.bytes.get(..size).unwrap_or(cell.bytes)));
+        }
+        let least = (usable - 12) * 32 / 255 - 23;
+        let local = least + (size - least) % (usable - 4);
+        let local = if local <= most { local } else { least };
+        let mut payload = cell.bytes.get(..local)?.to_vec();
+        let mut next = number(cell.bytes.get(local..local + 4)?);
+        while payload.len() < size {
+            let Some(page) = self.page(next).filter(|_| seen.get(next) == Some(&false)) else { break };
+            seen[next] = true;
+            let Some((head, rest)) = page.split_at_checked(4) else { break };
+            let wanted = (size - payload.len()).min(usable - 4).min(rest.len());
+            payload.extend_from_slice(&rest[..wanted]);
+            next = number(head);
+        }
+        Some(Cow::Owned(payload))
+    }
+}
+
+fn number(bytes: &[u8]) -> usize {
+    bytes.iter().take(4).fold(0, |number, &byte| number << 8 | usize::from(byte))
+}
+
+/// A number of one to nine bytes, and how many it has.
+fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut number = 0u64;
+    for (nth, &byte) in bytes.iter().take(9).enumerate() {
+        if nth == 8 {
+            return Some((number << 8 | u64::from(byte), 9));
+        }
+        number = number << 7 | u64::from(byte & 0x7f);
+        if byte < 0x80 {
+            return Some((number, nth + 1));
+        }
+    }
+    None
+}
+
+/// What a page is to its tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tree {
+    IndexInterior,
+    TableInterior,
+    IndexLeaf,
+    TableLeaf,
+}
+
+/// A row's bytes within a page, from its payload on.
+#[derive(Clone, Copy)]
+pub(super) struct Cell<'b> {
+    size: usize,
+    index: bool,
+    bytes: &'b [u8],
+}
+
+/// A page of a tree.
+pub(super) struct Page<'b> {
+    pub(super) bytes: &'b [u8],
+    pub(super) tree: Tree,
+    /// Where its header begins.
+    pub(super) start: usize,
+    count: usize,
+}
+
+impl<'b> Page<'b> {
+    pub(super) fn read(bytes: &'b [u8], space: Space<'_>, first: bool) -> Option<Self> {
+        let start = if first { HEADER } else { 0 };
+        let header = bytes.get(start..start + 8)?;
+        let tree = match header[0] {
+            2 => Tree::IndexInterior,
+            5 => Tree::TableInterior,
+            10 => Tree::IndexLeaf,
+            13 => Tree::TableLeaf,
+            _ => return None,
+        };
+        let count = usize::from(u16::from_be_bytes([header[3], header[4]]));
+        let bytes = bytes.get(..space.usable).unwrap_or(bytes);
+        Some(Page { bytes, tree, start, count })
+    }
+
+    fn is_leaf(&self) -> bool {
+        matches!(self.tree, Tree::IndexLeaf | Tree::TableLeaf)
+    }
+
+    /// Where the pointers to the cells begin.
+    fn pointers(&self) -> usize {
+        self.start + if self.is_leaf() { 8 } else { 12 }
+    }
+
+    /// What each pointer points to.
+    fn pointed(&self) -> impl Iterator<Item = Option<&'b [u8]>> {
+        let pointers = self.bytes.get(self.pointers()..).unwrap_or_default();
+        let bytes = self.bytes;
+        pointers.as_chunks::<2>().0.iter().take(self.count).map(move |&at| {
+            bytes.get(usize::from(u16::from_be_bytes(at))..)
+        })
+    }
+
+    /// The pages below, in order.
+    pub(super) fn children(&self) -> impl Iterator<Item = usize> {
+        let last = self.bytes.get(self.start + 8..self.start + 12).filter(|_| !self.is_leaf()).map(number);
+        let inner = self.pointed().take(if self.is_leaf() { 0 } else { self.count });
+        inner.filter_map(|cell| cell?.get(..4).map(number)).chain(last)
+    }
+
+    /// The rows; `None` for one that cannot be read.
+    pub(super) fn cells(&self) -> impl Iterator<Item = Option<Cell<'b>>> {
+        let tree = self.tree;
+        self.pointed().map(move |cell| {
+            let mut rest = cell?;
+            if tree == Tree::IndexInterior {
+                rest = rest.get(4..)?;
+            }
+            let (size, length) = varint(rest)?;
+            rest = &rest[length..];
+            if tree == Tree::TableLeaf {
+                let (_, length) = varint(rest)?;
+                rest = &rest[length..];
+            }
+            Some(Cell { size: usize::try_from(size).ok()?, index: tree != Tree::TableLeaf, bytes: rest })
+        })
+    }
+
+    /// The bytes between the pointers and the cells, and those of freed cells.
+    pub(super) fn free(&self, each: &mut dyn FnMut(&[u8])) {
+        let header = &self.bytes[self.start..];
+        let half = |at: usize| header.get(at..at + 2).map_or(0, |b| usize::from(u16::from_be_bytes([b[0], b[1]])));
+        let content = match half(5) {
+            0 => 65536,
+            content => content,
+        };
+        let gap = (self.pointers() + 2 * self.count).min(self.bytes.len());
+        each(self.bytes.get(gap..content).unwrap_or_default());
+        let mut at = half(1);
+        // Freed cells are in the order of their offsets, so a chain that does not climb is damage.
+        while let Some(&[n1, n2, s1, s2]) = self.bytes.get(at..at + 4).filter(|_| at > 0).and_then(|b| b.first_chunk()) {
+            let size = usize::from(u16::from_be_bytes([s1, s2]));
+            each(self.bytes.get(at + 4..at + size).unwrap_or_default());
+            let next = usize::from(u16::from_be_bytes([n1, n2]));
+            if next <= at {
+                break;
+            }
+            at = next;
+        }
+    }
+}
+
+/// A value of a row.
+pub(super) enum Value<'b> {
+    Nothing,
+    Integer(i64),
+    Real(f64),
+    Text(Cow<'b, [u8]>),
+    Blob(&'b [u8]),
+}
+
+/// The values of a row.
+pub(super) struct Record<'b> {
+    pub(super) values: Vec<Value<'b>>,
+}
+
+impl<'b> Record<'b> {
+    /// Reads a payload; one that is cut off has the values that are whole, and what is left of the next.
+    pub(super) fn read(payload: &'b [u8], encoding: Encoding) -> Option<Self> {
+        let (header, length) = varint(payload)?;
+        let header = usize::try_from(header).ok()?;
+        let mut types = payload.get(length..header)?;
+        let mut body = &payload[header..];
+        let mut values = Vec::new();
+        while !types.is_empty() {
+            let (kind, length) = varint(types)?;
+            types = &types[length..];
+            let size = size_of(kind)?.min(body.len());
+            let (bytes, rest) = body.split_at(size);
+            body = rest;
+            values.push(value(kind, bytes, encoding));
+        }
+        Some(Record { values })
+    }
+
+    /// A row in free space, and how long it is: a header that fits its length, and a body that fits the header. Only one
+    /// with two values or more, all its texts printable and one of them of some length, is told from chance.
+    pub(super) fn carve(bytes: &'b [u8], encoding: Encoding) -> Option<(Self, usize)> {
+        const LEAST_TEXT: usize = 6;
+        let header = usize::from(*bytes.first()?);
+        let mut types = bytes.get(1..header)?;
+        let mut total = header;
+        let (mut count, mut longest) = (0, 0);
+        while !types.is_empty() {
+            let (kind, length) = varint(types)?;
+            types = &types[length..];
+            let size = size_of(kind)?;
+            let text = bytes.get(total..total.checked_add(size)?)?;
+            total += size;
+            count += 1;
+            if kind >= 13 && kind % 2 == 1 {
+                let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+                if encoding == Encoding::Utf8 && (text.iter().any(control) || str::from_utf8(text).is_err()) {
+                    return None;
+                }
+                longest = longest.max(size);
+            }
+        }
+        if count < 2 || longest < LEAST_TEXT {
+            return None;
+        }
+        Some((Record::read(&bytes[..total], encoding)?, total))
+    }
+}
+
+/// How many bytes a value of a kind has.
+fn size_of(kind: u64) -> Option<usize> {
+    Some(match kind {
+        0 | 8 | 9 => 0,
+        1..=4 => kind as usize,
+        5 => 6,
+        6 | 7 => 8,
+        10 | 11 => return None,
+        _ => usize::try_from((kind - 12) / 2).ok()?,
+    })
+}
+
+fn value(kind: u64, bytes: &[u8], encoding: Encoding) -> Value<'_> {
+    let integer = || {
+        let sign = if bytes.first().is_some_and(|&byte| byte >= 0x80) { -1i64 } else { 0 };
+        bytes.iter().fold(sign, |number, &byte| number << 8 | i64::from(byte))
+    };
+    match kind {
+        0 => Value::Nothing,
+        8 => Value::Integer(0),
+        9 => Value::Integer(1),
+        1..=6 => Value::Integer(integer()),
+        7 => Value::Real(f64::from_bits(integer() as u64)),
+        _ if kind % 2 == 0 => Value::Blob(bytes),
+        _ => Value::Text(decoded(bytes, encoding)),
+    }
+}
+
+/// Text as UTF-8.
+fn decoded(bytes: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
+    let unit = match encoding {
+        Encoding::Utf8 => return Cow::Borrowed(bytes),
+        Encoding::Utf16Little => u16::from_le_bytes,
+        Encoding::Utf16Big => u16::from_be_bytes,
+    };
+    let units = bytes.as_chunks::<2>().0.iter().map(|&pair| unit(pair));
+    let text: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    Cow::Owned(text.into_bytes())
+}
