@@ -202,6 +202,19 @@ fn message(fields: &[(u64, Field<'_>)], depth: usize, sink: &mut Sink) {
         sink.line(&line);
         return;
     }
+    // Of the two texts of a git repository, the second has the shape of a key.
+    if let [(1, Field::Bytes(remote)), (2, Field::Bytes(commit))] = fields
+        && is_text(remote)
+        && is_commit(commit)
+    {
+        let mut line = Vec::from(b"{\"remote\": ");
+        quote(remote, &mut line);
+        line.extend(b", \"commit\": ");
+        quote(commit, &mut line);
+        line.push(b'}');
+        sink.line(&line);
+        return;
+    }
     let mut at = 0;
     while let Some((number, field)) = fields.get(at) {
         let Field::Bytes(bytes) = field else {
@@ -241,6 +254,11 @@ fn text_of<'b>(field: &Field<'b>) -> Option<&'b [u8]> {
         Field::Bytes(bytes) if is_text(bytes) => Some(bytes),
         _ => None,
     }
+}
+
+/// Whether bytes have the shape of a commit id.
+fn is_commit(bytes: &[u8]) -> bool {
+    bytes.len() == 40 && bytes.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Whether bytes are a text: UTF-8 without control characters but those of lines.

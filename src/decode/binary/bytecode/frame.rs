@@ -35,6 +35,8 @@ pub(super) struct Frame<'m, 'b> {
     joins: Vec<Join>,
     keywords: Vec<Rc<str>>,
     function: Option<Function>,
+    /// What the last test was of, and where it jumps to.
+    condition: Option<(usize, Rc<str>)>,
 }
 
 impl<'m, 'b> Frame<'m, 'b> {
@@ -53,6 +55,7 @@ impl<'m, 'b> Frame<'m, 'b> {
             joins: Vec::new(),
             keywords: Vec::new(),
             function: None,
+            condition: None,
         }
     }
 
@@ -525,7 +528,13 @@ impl<'m, 'b> Frame<'m, 'b> {
 
     fn names_of(&mut self, id: Option<Id>) -> Vec<Rc<str>> {
         let names = id.map_or(&[][..], |id| self.machine.list(id));
-        names.iter().map(|id| self.machine.name(Some(id))).collect()
+        names
+            .iter()
+            .map(|id| {
+                self.machine.shown[*id] = true;
+                self.machine.name(Some(id))
+            })
+            .collect()
     }
 
     /// What is called; the object of a method that stands beside it is the first argument.
@@ -745,13 +754,15 @@ impl<'m, 'b> Frame<'m, 'b> {
         let target = if absolute { units } else { behind.max(next).saturating_add(units) };
         let value = self.pop();
         let word = match op {
-            Op::JumpForward => " if _ else ",
+            Op::JumpForward => " else ",
             Op::OrElse => " or ",
             Op::AndThen => " and ",
             // `a or b` keeps a copy of what it tests.
             Op::PopJumpIfTrue if self.is_copy(&value) => " or ",
             Op::PopJumpIfFalse if self.is_copy(&value) => " and ",
             _ => {
+                let text = self.part(&value);
+                self.condition = Some((target, text));
                 self.machine.discard(self.indent, &value);
                 return;
             }
@@ -761,7 +772,13 @@ impl<'m, 'b> Frame<'m, 'b> {
         }
         let copied = matches!(op, Op::PopJumpIfTrue | Op::PopJumpIfFalse);
         let height = self.stack.len() - usize::from(copied && !self.stack.is_empty());
-        let text = self.part(&value);
+        let mut text = self.part(&value);
+        // `a if test else b`: the test jumps to where `b` begins, right behind this jump.
+        if op == Op::JumpForward
+            && let Some((_, test)) = self.condition.take().filter(|(target, _)| *target == next)
+        {
+            text = self.machine.made(format!("{text} if {test}"));
+        }
         self.joins.push(Join { target, text, word, height });
         // What pops the copy need not say it.
         if copied && let Some(top) = self.stack.last_mut() {

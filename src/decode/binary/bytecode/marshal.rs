@@ -41,8 +41,8 @@ pub(super) struct Code<'b> {
     pub(super) cells: Id,
     pub(super) free: Id,
     pub(super) name: Id,
-    /// Objects that are no constants: file names and the like.
-    pub(super) labels: [Id; 3],
+    /// Objects that are no constants: the code itself, names of files, tables of lines and of handlers.
+    pub(super) labels: [Id; 6],
 }
 
 pub(super) struct Reader<'b> {
@@ -191,7 +191,7 @@ impl<'b> Reader<'b> {
         numbers[1] = self.bytes.length(4)?;
         // The number of locals went in 3.11; the size of the stack and the flags stayed.
         self.bytes.take(if version >= Version::V311 { 8 } else { 12 })?;
-        let code = self.object(depth + 1)?;
+        let code_id = self.object(depth + 1)?;
         let constants = self.object(depth + 1)?;
         let names = self.object(depth + 1)?;
         let locals = self.object(depth + 1)?;
@@ -202,11 +202,9 @@ impl<'b> Reader<'b> {
         let name = self.object(depth + 1)?;
         let qualified = if version >= Version::V311 { self.object(depth + 1)? } else { name };
         self.bytes.take(4)?;
-        self.object(depth + 1)?;
-        if version >= Version::V311 {
-            self.object(depth + 1)?;
-        }
-        let &Object::Bytes(code) = self.objects.get(code)? else { return None };
+        let lines = self.object(depth + 1)?;
+        let handlers = if version >= Version::V311 { self.object(depth + 1)? } else { lines };
+        let &Object::Bytes(code) = self.objects.get(code_id)? else { return None };
         Some(Object::Code(Box::new(Code {
             arguments: numbers[0],
             keyword_only: numbers[1],
@@ -217,7 +215,7 @@ impl<'b> Reader<'b> {
             cells,
             free,
             name,
-            labels: [file, name, qualified],
+            labels: [code_id, file, name, qualified, lines, handlers],
         })))
     }
 }
