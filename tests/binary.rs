@@ -46,7 +46,7 @@ fn assert_found(path: &str, text: &str, seeds: &[&str]) {
 }
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bytecode").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/binary").join(name)
 }
 
 /// Every `KEY000…NAME` of 40 letters becomes the made-up key of NAME, which is as long.
@@ -261,7 +261,8 @@ fn rows_have_the_names_of_their_columns() {
 fn a_small_database_survives_any_damage() {
     let folder = tempfile::tempdir().unwrap();
     let long = format!("INSERT INTO t VALUES ('wandb', '{}')", "x".repeat(3000));
-    let bytes = database(folder.path(), &["PRAGMA page_size = 512", "CREATE TABLE t(a, b); CREATE INDEX i ON t(a)", &long]);
+    let bytes =
+        database(folder.path(), &["PRAGMA page_size = 512", "CREATE TABLE t(a, b); CREATE INDEX i ON t(a)", &long]);
     torment(&bytes, Binary::Sqlite, 3000);
 }
 
@@ -295,4 +296,137 @@ fn a_write_ahead_log_shows_its_rows() {
     let text = whole(&bytes, Binary::Sqlite);
     assert!(text.contains(&format!("[\"WANDB_API_KEY\", \"{key}\"]")), "{text}");
     torment(&bytes, Binary::Sqlite, 1000);
+}
+
+#[test]
+fn pickles_say_what_is_a_key_of_what() {
+    for protocol in 2..=5 {
+        let (bytes, mut names) = filled(&format!("protocol-{protocol}.pkl"));
+        names.retain(|name| !name.starts_with("COMMIT"));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let text = whole(&bytes, Binary::Pickle);
+        assert_found("x.pkl", &text, &names);
+        assert!(text.contains("argparse.Namespace({\"wandb_key\": \""), "{text}");
+        assert!(text.contains("(1, -2, \"x\", True, None, 0)"), "{text}");
+        assert!(text.contains("\"word1099\""), "{protocol}");
+        torment(&bytes, Binary::Pickle, 300);
+        let start = bytes[..1500].to_vec();
+        torment(&start, Binary::Pickle, 3000);
+    }
+}
+
+#[test]
+fn a_pickle_is_told_from_other_bytes() {
+    assert_eq!(format(b"\x80\x02}q\x00."), Some(Binary::Pickle));
+    assert_eq!(format(b"\x80\x04\x95\x10\0\0\0\0\0\0\0}\x94."), Some(Binary::Pickle));
+    for other in [&b"\x80"[..], b"\x80\x04", b"\x80\x04\xff", b"\x80\x01}", b"", b"SQLite", b":W&", b"\x55\r\r\nc"] {
+        assert_eq!(format(other), None, "{other:?}");
+    }
+}
+
+#[test]
+fn a_pickle_that_grows_without_end_ends() {
+    // Each round doubles what the one before made.
+    let mut bytes = b"\x80\x02X\x08\0\0\0wandbkey".to_vec();
+    for _ in 0..200 {
+        bytes.extend(b"2\x86");
+    }
+    // A tuple in a tuple, further than anyone goes.
+    bytes.extend(b"\x85".repeat(100_000));
+    let rendered = render(Binary::Pickle, &bytes);
+    assert!(rendered.text.len() <= 4 * bytes.len() + 64 * 1024);
+    assert!(String::from_utf8(rendered.text).unwrap().contains("wandbkey"));
+}
+
+/// A run log as the SDK writes it.
+#[derive(Default)]
+struct RunLog(Vec<u8>);
+
+impl RunLog {
+    fn new() -> RunLog {
+        RunLog(b":W&B\xe1\xbe\0".to_vec())
+    }
+
+    fn add(&mut self, mut record: &[u8]) {
+        let mut first = true;
+        loop {
+            let room = 32 * 1024 - self.0.len() % (32 * 1024);
+            if room < 7 {
+                self.0.resize(self.0.len() + room, 0);
+                continue;
+            }
+            let (piece, rest) = record.split_at(record.len().min(room - 7));
+            let kind = match (first, rest.is_empty()) {
+                (true, true) => 1,
+                (true, false) => 2,
+                (false, false) => 3,
+                (false, true) => 4,
+            };
+            self.0.extend(b"crc!");
+            self.0.extend(u16::try_from(piece.len()).unwrap().to_le_bytes());
+            self.0.push(kind);
+            self.0.extend_from_slice(piece);
+            (record, first) = (rest, false);
+            if record.is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+/// A field of protobuf that has a length.
+fn field(number: u64, content: &[u8]) -> Vec<u8> {
+    let varint = |mut number: u64| {
+        let mut out = Vec::new();
+        while number >= 0x80 {
+            out.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        out.push(number as u8);
+        out
+    };
+    [varint(number << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
+}
+
+fn item(names: &[&str], value: &str) -> Vec<u8> {
+    let own = if let [name] = names { field(1, name.as_bytes()) } else { Vec::new() };
+    let path = if names.len() > 1 { names.iter().flat_map(|name| field(2, name.as_bytes())).collect() } else { own };
+    field(1, &[path, field(16, value.as_bytes())].concat())
+}
+
+#[test]
+fn a_run_log_says_what_a_run_was_given() {
+    let key = |seed: &str| support::key("legacy", seed);
+    let mut log = RunLog::new();
+    let config = [
+        item(&["wandb_api_key"], &format!("\"{}\"", key("config"))),
+        item(&["wandb", "api_key"], &format!("\"{}\"", key("nested"))),
+        item(&["git_commit"], &format!("\"{}\"", key("revision"))),
+        item(&["notes"], &format!("\"{}\"", "long ".repeat(20_000))),
+        item(&["behind_wandb_key"], &format!("\"{}\"", key("behind"))),
+    ];
+    log.add(&field(17, &field(4, &config.concat())));
+    let arguments = [field(5, b"--wandb_key"), field(5, key("argument").as_bytes())].concat();
+    let git = [field(1, b"https://github.com/me/wandb-api-key"), field(2, key("commit").as_bytes())].concat();
+    log.add(&field(26, &[field(1, b"Linux"), arguments, field(9, &git)].concat()));
+    // What one call prints comes in pieces, and other records come between them.
+    for piece in ["wandb login", " ", &key("console")] {
+        log.add(&field(13, &[vec![8, 1], field(3, piece.as_bytes())].concat()));
+        log.add(&field(13, &[vec![8, 0], field(3, b"a warning\n")].concat()));
+        log.add(&field(2, &item(&["loss"], "0.5")));
+    }
+    log.add(&field(13, &[vec![8, 1], field(3, b"\n")].concat()));
+    let text = whole(&log.0, Binary::RunLog);
+    assert_found("run-x.wandb", &text, &["config", "nested", "behind", "argument", "console"]);
+    assert!(text.contains(&format!("{{\"wandb\": {{\"api_key\": \"{}\"}}}}\n", key("nested"))), "{text}");
+    assert!(text.contains("\na warning\n") && text.contains("{\"loss\": 0.5}"), "{text}");
+    torment(&log.0, Binary::RunLog, 300);
+
+    let mut small = RunLog::new();
+    small.add(&field(17, &field(4, &config[..3].concat())));
+    small.add(&field(26, &[field(1, b"Linux"), git].concat()));
+    torment(&small.0, Binary::RunLog, 4000);
+    let rendered = rendered(&small.0[..small.0.len() - 3], Binary::RunLog);
+    assert!(rendered.damage.is_some());
+    assert_found("run-x.wandb", str::from_utf8(&rendered.text).unwrap(), &["config", "nested"]);
 }

@@ -95,7 +95,8 @@ impl<'b> Database<'b> {
                 self.sink.damaged("a page is missing, or is named twice");
                 continue;
             }
-            let Some(page) = self.space.page(number).and_then(|bytes| Page::read(bytes, self.space, number == 1)) else {
+            let Some(page) = self.space.page(number).and_then(|bytes| Page::read(bytes, self.space, number == 1))
+            else {
                 self.sink.damaged("a page is missing or damaged");
                 continue;
             };
@@ -236,10 +237,7 @@ fn carve(free: &[u8], sink: &mut Sink, space: Space<'_>) {
     let mut at = 0;
     while at < free.len() {
         let header = free[at];
-        let record = (2..=MOST_COLUMNS)
-            .contains(&header)
-            .then(|| Record::carve(&free[at..], space.encoding))
-            .flatten();
+        let record = (2..=MOST_COLUMNS).contains(&header).then(|| Record::carve(&free[at..], space.encoding)).flatten();
         if let Some((record, length)) = record {
             sink.runs(&free[from..at]);
             show(sink, None, &record);

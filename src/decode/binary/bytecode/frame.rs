@@ -185,12 +185,9 @@ impl<'m, 'b> Frame<'m, 'b> {
             | Op::Unpack => self.build(op, argument),
             Op::ImportName | Op::ImportFrom => self.import(op, argument),
             Op::MakeFunction | Op::SetFunctionAttribute => self.make_function(op, argument),
-            Op::JumpForward
-            | Op::PopJump
-            | Op::PopJumpIfTrue
-            | Op::PopJumpIfFalse
-            | Op::OrElse
-            | Op::AndThen => self.jump(op, argument, next, behind),
+            Op::JumpForward | Op::PopJump | Op::PopJumpIfTrue | Op::PopJumpIfFalse | Op::OrElse | Op::AndThen => {
+                self.jump(op, argument, next, behind)
+            }
         }
     }
 
@@ -282,7 +279,11 @@ impl<'m, 'b> Frame<'m, 'b> {
             Op::Name => self.name(argument),
             Op::Global if version >= Version::V311 => {
                 let name = Value::Expression(self.name(argument >> 1));
-                if argument & 1 == 1 { self.push_callable(name) } else { self.push(name) }
+                if argument & 1 == 1 {
+                    self.push_callable(name)
+                } else {
+                    self.push(name)
+                }
                 return;
             }
             Op::Global => self.name(argument),
@@ -290,7 +291,11 @@ impl<'m, 'b> Frame<'m, 'b> {
                 self.pop_many(3);
                 let name = self.name(argument >> 2);
                 let value = Value::Expression(self.machine.made(format!("super().{name}")));
-                if argument & 1 == 1 { self.push_callable(value) } else { self.push(value) }
+                if argument & 1 == 1 {
+                    self.push_callable(value)
+                } else {
+                    self.push(value)
+                }
                 return;
             }
             Op::Special => {
@@ -310,7 +315,11 @@ impl<'m, 'b> Frame<'m, 'b> {
                 let name = self.name(if packed { argument >> 1 } else { argument });
                 let value = Value::Expression(self.machine.made(format!("{base}.{name}")));
                 let method = op == Op::Method || (packed && argument & 1 == 1);
-                if method { self.push_callable(value) } else { self.push(value) }
+                if method {
+                    self.push_callable(value)
+                } else {
+                    self.push(value)
+                }
                 return;
             }
         };
@@ -566,10 +575,9 @@ impl<'m, 'b> Frame<'m, 'b> {
             Some(Value::Items(_, items)) => {
                 for item in items.iter() {
                     let pair = item.strip_prefix('"').and_then(|item| item.split_once("\": "));
-                    arguments.push(pair.map_or_else(
-                        || Rc::clone(item),
-                        |(name, value)| Rc::from(format!("{name}={value}")),
-                    ));
+                    arguments.push(
+                        pair.map_or_else(|| Rc::clone(item), |(name, value)| Rc::from(format!("{name}={value}"))),
+                    );
                 }
             }
             None | Some(Value::Null | Value::Unknown) => {}
@@ -649,8 +657,7 @@ impl<'m, 'b> Frame<'m, 'b> {
             (Op::MapAdd, value) => {
                 let key = self.pop();
                 // Before 3.8 the value came first.
-                let (key, value) =
-                    if self.machine.version < Version::V38 { (value, key) } else { (key, value) };
+                let (key, value) = if self.machine.version < Version::V38 { (value, key) } else { (key, value) };
                 vec![self.pair(&key, Some(&value))]
             }
             (_, value) => vec![self.part(&value)],
@@ -731,9 +738,10 @@ impl<'m, 'b> Frame<'m, 'b> {
                 let local = self.machine.name(Some(id));
                 let default = match nth.checked_sub(first).filter(|_| nth < code.arguments) {
                     Some(nth) => function.defaults.get(nth).map(|default| &**default),
-                    None => function.keyword_defaults.iter().find_map(|pair| {
-                        pair.strip_prefix('"')?.strip_prefix(&*local)?.strip_prefix("\": ")
-                    }),
+                    None => function
+                        .keyword_defaults
+                        .iter()
+                        .find_map(|pair| pair.strip_prefix('"')?.strip_prefix(&*local)?.strip_prefix("\": ")),
                 };
                 arguments.push(default.map_or_else(|| local.to_string(), |default| format!("{local}={default}")));
             }

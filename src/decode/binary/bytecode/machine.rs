@@ -128,9 +128,9 @@ impl<'b> Machine<'b> {
             return Rc::from(name.trim_matches('"'));
         }
         match self.objects.get(id) {
-            Some(Object::Text(text)) if text.len() <= 200 => {
-                self.made(String::from_utf8_lossy(text).replace(|c: char| !c.is_alphanumeric() && c != '_' && c != '.', "_"))
-            }
+            Some(Object::Text(text)) if text.len() <= 200 => self.made(
+                String::from_utf8_lossy(text).replace(|c: char| !c.is_alphanumeric() && c != '_' && c != '.', "_"),
+            ),
             _ => Rc::from("_"),
         }
     }

@@ -156,9 +156,12 @@ impl<'b> Page<'b> {
     fn pointed(&self) -> impl Iterator<Item = Option<&'b [u8]>> {
         let pointers = self.bytes.get(self.pointers()..).unwrap_or_default();
         let bytes = self.bytes;
-        pointers.as_chunks::<2>().0.iter().take(self.count).map(move |&at| {
-            bytes.get(usize::from(u16::from_be_bytes(at))..)
-        })
+        pointers
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .take(self.count)
+            .map(move |&at| bytes.get(usize::from(u16::from_be_bytes(at))..))
     }
 
     /// The pages below, in order.
@@ -198,7 +201,8 @@ impl<'b> Page<'b> {
         each(self.bytes.get(gap..content).unwrap_or_default());
         let mut at = half(1);
         // Freed cells are in the order of their offsets, so a chain that does not climb is damage.
-        while let Some(&[n1, n2, s1, s2]) = self.bytes.get(at..at + 4).filter(|_| at > 0).and_then(|b| b.first_chunk()) {
+        while let Some(&[n1, n2, s1, s2]) = self.bytes.get(at..at + 4).filter(|_| at > 0).and_then(|b| b.first_chunk())
+        {
             let size = usize::from(u16::from_be_bytes([s1, s2]));
             each(self.bytes.get(at + 4..at + size).unwrap_or_default());
             let next = usize::from(u16::from_be_bytes([n1, n2]));
