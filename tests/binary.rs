@@ -285,17 +285,54 @@ fn deleted_rows_are_shown() {
 }
 
 #[test]
+fn a_freed_row_without_its_first_bytes_is_put_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = support::key("legacy", "freed");
+    for create in
+        ["CREATE TABLE t(name TEXT, value TEXT)", "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, value TEXT)"]
+    {
+        let bytes = database(
+            folder.path(),
+            &[
+                "PRAGMA secure_delete = OFF",
+                create,
+                "INSERT INTO t(name, value) VALUES ('before', 'it')",
+                &format!("INSERT INTO t(name, value) VALUES ('WANDB_API_KEY', '{key}')"),
+                "INSERT INTO t(name, value) VALUES ('behind', 'it')",
+                "DELETE FROM t WHERE name = 'WANDB_API_KEY'",
+            ],
+        );
+        let text = whole(&bytes, Binary::Sqlite);
+        assert!(text.contains(&format!("\"WANDB_API_KEY\", \"{key}\"]")), "{text}");
+        assert_found("x.db", &text, &["freed"]);
+    }
+}
+
+#[test]
 fn a_write_ahead_log_shows_its_rows() {
     let folder = tempfile::tempdir().unwrap();
-    let key = support::key("legacy", "log");
-    let path = folder.path().join("x.db");
-    let connection = Connection::open(&path).unwrap();
-    connection.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE settings(name TEXT, value TEXT)").unwrap();
-    connection.execute_batch(&format!("INSERT INTO settings VALUES ('WANDB_API_KEY', '{key}')")).unwrap();
-    let bytes = std::fs::read(folder.path().join("x.db-wal")).unwrap();
-    let text = whole(&bytes, Binary::Sqlite);
-    assert!(text.contains(&format!("[\"WANDB_API_KEY\", \"{key}\"]")), "{text}");
-    torment(&bytes, Binary::Sqlite, 1000);
+    let (old, new) = (support::key("legacy", "old"), support::key("legacy", "new"));
+    for encoding in ["UTF-8", "UTF-16le"] {
+        let path = folder.path().join(format!("{encoding}.db"));
+        let connection = Connection::open(&path).unwrap();
+        let begin = format!("PRAGMA encoding = '{encoding}'; PRAGMA journal_mode = WAL");
+        connection.execute_batch(&begin).unwrap();
+        for statement in [
+            "CREATE TABLE settings(name TEXT, value TEXT)",
+            &format!("INSERT INTO settings VALUES ('WANDB_API_KEY', '{old}')"),
+            &format!("UPDATE settings SET value = '{new}'"),
+        ] {
+            connection.execute_batch(statement).unwrap();
+        }
+        let bytes = std::fs::read(folder.path().join(format!("{encoding}.db-wal"))).unwrap();
+        let text = whole(&bytes, Binary::Sqlite);
+        assert!(
+            text.contains(&format!("{{\"settings\": {{\"name\": \"WANDB_API_KEY\", \"value\": \"{new}\"}}}}")),
+            "{text}"
+        );
+        assert_found("x.db-wal", &text, &["old", "new"]);
+        torment(&bytes, Binary::Sqlite, 700);
+    }
 }
 
 #[test]

@@ -10,7 +10,9 @@ use super::{Bytes, Sink, quote};
 /// A value within a value: what lies deeper stands by itself.
 const MAX_DEPTH: usize = 40;
 /// So many values at once, and the file is damage.
-const MAX_VALUES: usize = 4_000_000;
+const MAX_VALUES: usize = 1_000_000;
+/// So many remembered values, and the file is damage.
+const MAX_MEMORY: usize = 8_000_000;
 /// What is longer does not become part of another value, in bytes.
 const LONGEST: usize = 64 * 1024;
 
@@ -33,7 +35,7 @@ pub(super) fn render(bytes: &[u8], sink: &mut Sink) {
     loop {
         let start = walk.bytes.rest;
         let done = walk.step();
-        if done.is_none() || walk.stack.len() > MAX_VALUES || walk.memo.len() > MAX_VALUES || walk.effort == 0 {
+        if done.is_none() || walk.stack.len() > MAX_VALUES || walk.memo.len() > MAX_MEMORY || walk.effort == 0 {
             walk.sink.damaged("it is cut off, damaged, or no pickle from some place on");
             walk.clear();
             walk.sink.runs(start);

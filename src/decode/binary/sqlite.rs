@@ -5,13 +5,15 @@
 mod page;
 mod schema;
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Sink, quote};
-use page::{Page, Record, Space, Tree, Value};
+use page::{Encoding, Page, Record, Space, Tree, Value};
 use schema::Table;
 
 /// How a database begins.
 pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";
-/// Bytes before the first page's own header, and before the first frame of a log less that frame's.
+/// Bytes of a database before the header of its first page.
 const HEADER: usize = 100;
 /// The header of a write-ahead log.
 const LOG_HEADER: usize = 32;
@@ -34,22 +36,51 @@ pub(super) fn render(bytes: &[u8], sink: &mut Sink) {
         sink.runs(bytes);
         return;
     };
-    if bytes.len() % space.page_size != 0 {
+    if !bytes.len().is_multiple_of(space.page_size) {
         sink.damaged("it does not end with a whole page");
     }
-    let mut reader = Database { space, seen: vec![false; bytes.len() / space.page_size + 2], sink };
-    let tables = reader.schema();
-    for table in &tables {
-        reader.walk(table.root, Some(table));
+    let mut reader = Database { space, seen: HashSet::new(), sink };
+    reader.tables();
+    for number in 1..=bytes.len().div_ceil(space.page_size) {
+        // Freed pages keep what they had.
+        if let Some(bytes) = space.page(number).filter(|_| reader.seen.insert(number)) {
+            reader.single(bytes, number == 1);
+        }
     }
-    reader.left_over();
+}
+
+/// Shows a write-ahead log. It can hold several versions of a page, and all count.
+fn log(bytes: &[u8], sink: &mut Sink) {
+    let number = |bytes: &[u8]| bytes.iter().take(4).fold(0usize, |number, &byte| number << 8 | usize::from(byte));
+    let size = bytes.get(8..12).map_or(0, number);
+    let frames = bytes.get(LOG_HEADER..).unwrap_or_default().chunks(FRAME_HEADER.saturating_add(size));
+    let frames = frames.filter_map(|frame| frame.split_at_checked(FRAME_HEADER));
+    let latest: HashMap<usize, &[u8]> = frames.clone().map(|(header, page)| (number(header), page)).collect();
+    let Some(space) = Space::of_log(size, &latest) else {
+        sink.damaged("its header is damaged");
+        sink.runs(bytes);
+        return;
+    };
+    if bytes.len() < LOG_HEADER || !(bytes.len() - LOG_HEADER).is_multiple_of(FRAME_HEADER + size) {
+        sink.damaged("its last page is cut off");
+    }
+    let mut reader = Database { space, seen: HashSet::new(), sink };
+    reader.tables();
+    let shown = reader.seen.clone();
+    for (header, page) in frames {
+        let number = number(header);
+        let newest = latest.get(&number).is_some_and(|latest| std::ptr::eq(*latest, page));
+        if !(newest && shown.contains(&number)) {
+            reader.single(page, number == 1);
+        }
+    }
 }
 
 /// A database as it is read.
 struct Database<'b> {
     space: Space<'b>,
     /// The pages that were read, by their numbers, which count from 1.
-    seen: Vec<bool>,
+    seen: HashSet<usize>,
     sink: &'b mut Sink,
 }
 
@@ -57,7 +88,7 @@ impl<'b> Database<'b> {
     /// The tables and indexes. The statements that made them are shown: a default or a trigger can hold anything.
     fn schema(&mut self) -> Vec<Table> {
         let mut tables = Vec::new();
-        self.rows(1, &mut |reader, record| {
+        self.rows(1, None, &mut |reader, record| {
             let text = |nth: usize| match record.values.get(nth) {
                 Some(Value::Text(text)) => text.to_vec(),
                 _ => Vec::new(),
@@ -76,36 +107,36 @@ impl<'b> Database<'b> {
         tables
     }
 
-    /// Shows the rows of a tree.
-    fn walk(&mut self, root: usize, table: Option<&Table>) {
-        // An index repeats what its table has, unless it is the table.
-        let shows = table.is_none_or(|table| table.shows);
-        self.rows(root, &mut |reader, record| {
-            if shows {
-                show(reader.sink, table, record);
-            }
-        });
+    /// Shows the rows of all tables.
+    fn tables(&mut self) {
+        for table in &self.schema() {
+            // An index repeats what its table has, unless it is the table.
+            self.rows(table.root, Some(table.columns.len()), &mut |reader, record| {
+                if table.shows {
+                    show(reader.sink, Some(table), record);
+                }
+            });
+        }
     }
 
     /// Every record of the tree whose root is a page, and the free space between them.
-    fn rows(&mut self, root: usize, each: &mut dyn FnMut(&mut Self, &Record)) {
+    fn rows(&mut self, root: usize, columns: Option<usize>, each: &mut dyn FnMut(&mut Self, &Record)) {
         let mut open = vec![(root, 0)];
         while let Some((number, depth)) = open.pop() {
-            if depth > MAX_DEPTH || self.seen.get(number).copied().unwrap_or(true) {
-                self.sink.damaged("a page is missing, or is named twice");
-                continue;
-            }
-            let Some(page) = self.space.page(number).and_then(|bytes| Page::read(bytes, self.space, number == 1))
-            else {
-                self.sink.damaged("a page is missing or damaged");
+            let page = if depth > MAX_DEPTH { None } else { self.space.page(number) };
+            let page = page.and_then(|bytes| Page::read(bytes, self.space, number == 1));
+            let Some(page) = page.filter(|_| !self.seen.contains(&number)) else {
+                if self.space.is_whole() {
+                    self.sink.damaged("a page is missing, damaged or named twice");
+                }
                 continue;
             };
-            self.seen[number] = true;
+            self.seen.insert(number);
             let children: Vec<(usize, usize)> = page.children().map(|child| (child, depth + 1)).collect();
             open.extend(children.into_iter().rev());
             self.cells(&page, each);
             if page.tree == Tree::TableLeaf {
-                page.free(&mut |free| carve(free, self.sink, self.space));
+                page.free(&mut |free, freed| carve(free, columns.filter(|_| freed), self.sink, self.space.encoding));
             }
         }
     }
@@ -130,57 +161,15 @@ impl<'b> Database<'b> {
         }
     }
 
-    /// Shows the pages that nothing names: freed ones keep what they had.
-    fn left_over(&mut self) {
-        for number in 1..self.seen.len() {
-            if self.seen[number] {
-                continue;
-            }
-            let Some(bytes) = self.space.page(number) else { continue };
-            self.seen[number] = true;
-            single(bytes, self.space, number == 1, &mut self.seen, self.sink);
-        }
-    }
-}
-
-/// Shows a page of which the table is not known.
-fn single(bytes: &[u8], space: Space<'_>, first: bool, seen: &mut [bool], sink: &mut Sink) {
-    let page = Page::read(bytes, space, first);
-    let Some(page) = page.filter(|page| matches!(page.tree, Tree::TableLeaf | Tree::IndexLeaf)) else {
-        sink.runs(bytes);
-        return;
-    };
-    let mut broken = false;
-    for cell in page.cells() {
-        let payload = cell.and_then(|cell| space.payload(cell, seen));
-        match payload.as_deref().and_then(|payload| Record::read(payload, space.encoding)) {
-            Some(record) => show(sink, None, &record),
-            None => broken = true,
-        }
-    }
-    if broken {
-        sink.runs(bytes);
-    } else {
-        page.free(&mut |free| carve(free, sink, space));
-    }
-}
-
-/// Shows the pages of a write-ahead log. Several can be versions of one page, and all count.
-fn log(bytes: &[u8], sink: &mut Sink) {
-    let size = bytes.get(8..12).map_or(0, |size| u32::from_be_bytes([size[0], size[1], size[2], size[3]]) as usize);
-    let Some(space) = Space::of_log(size) else {
-        sink.damaged("its header is damaged");
-        sink.runs(bytes);
-        return;
-    };
-    let frames = bytes.get(LOG_HEADER..).unwrap_or_default().chunks(FRAME_HEADER + size);
-    for frame in frames {
-        let Some((header, page)) = frame.split_at_checked(FRAME_HEADER) else { continue };
-        let first = header[..4] == [0, 0, 0, 1];
-        if page.len() < size {
-            sink.damaged("its last page is cut off");
-        }
-        single(page, space, first, &mut [], sink);
+    /// Shows a page of which the table is not known.
+    fn single(&mut self, bytes: &'b [u8], first: bool) {
+        let page = Page::read(bytes, self.space, first);
+        let Some(page) = page.filter(|page| matches!(page.tree, Tree::TableLeaf | Tree::IndexLeaf)) else {
+            self.sink.runs(bytes);
+            return;
+        };
+        self.cells(&page, &mut |reader, record| show(reader.sink, None, record));
+        page.free(&mut |free, _| carve(free, None, self.sink, self.space.encoding));
     }
 }
 
@@ -231,17 +220,20 @@ fn show(sink: &mut Sink, table: Option<&Table>, record: &Record) {
 }
 
 /// Shows what deleted rows have left in free space: a row that is whole as a list, and otherwise what is printable.
-fn carve(free: &[u8], sink: &mut Sink, space: Space<'_>) {
+/// `columns` is how many a freed row had that has lost its first bytes.
+fn carve(free: &[u8], columns: Option<usize>, sink: &mut Sink, encoding: Encoding) {
     const MOST_COLUMNS: u8 = 60;
+    if let Some(record) = columns.and_then(|columns| Record::headless(free, columns, encoding)) {
+        return show(sink, None, &record);
+    }
     let mut from = 0;
     let mut at = 0;
-    while at < free.len() {
-        let header = free[at];
-        let record = (2..=MOST_COLUMNS).contains(&header).then(|| Record::carve(&free[at..], space.encoding)).flatten();
-        if let Some((record, length)) = record {
+    while let Some(header) = free.get(at) {
+        let fits = (2..=MOST_COLUMNS).contains(header);
+        if let Some((record, length)) = fits.then(|| Record::carve(&free[at..], encoding)).flatten() {
             sink.runs(&free[from..at]);
             show(sink, None, &record);
-            at += length.max(1);
+            at += length;
             from = at;
         } else {
             at += 1;

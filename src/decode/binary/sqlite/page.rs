@@ -2,8 +2,12 @@
 //! overflow page serves two rows.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use super::HEADER;
+
+/// SQLite itself allows no more.
+const MOST_COLUMNS: usize = 32_767;
 
 /// How text is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,10 +17,19 @@ pub(super) enum Encoding {
     Utf16Big,
 }
 
+/// Where pages are.
+#[derive(Clone, Copy)]
+enum Pages<'b> {
+    /// In the order of their numbers.
+    File(&'b [u8]),
+    /// By their numbers, the latest version of each.
+    Log(&'b HashMap<usize, &'b [u8]>),
+}
+
 /// The pages of a file and how they are laid out.
 #[derive(Clone, Copy)]
 pub(super) struct Space<'b> {
-    bytes: &'b [u8],
+    pages: Pages<'b>,
     pub(super) page_size: usize,
     /// The bytes of a page that are used, without those reserved at its end.
     usable: usize,
@@ -24,42 +37,60 @@ pub(super) struct Space<'b> {
 }
 
 impl<'b> Space<'b> {
+    /// The pages of a database.
     pub(super) fn of_database(bytes: &'b [u8]) -> Option<Self> {
         let header = bytes.get(..HEADER)?;
         let page_size = match u16::from_be_bytes([header[16], header[17]]) {
             1 => 65536,
             size => usize::from(size),
         };
-        let usable = page_size.checked_sub(usize::from(header[20]))?;
-        let encoding = match header[59] {
+        Space { pages: Pages::File(bytes), page_size, usable: page_size, encoding: Encoding::Utf8 }.described(header)
+    }
+
+    /// The pages of a log. The first of a database says how all are laid out, if it is among them.
+    pub(super) fn of_log(page_size: usize, pages: &'b HashMap<usize, &'b [u8]>) -> Option<Self> {
+        let space = Space { pages: Pages::Log(pages), page_size, usable: page_size, encoding: Encoding::Utf8 };
+        match pages.get(&1).and_then(|page| page.get(..HEADER)) {
+            Some(header) => space.described(header),
+            None => space.sound(),
+        }
+    }
+
+    fn described(mut self, header: &[u8]) -> Option<Self> {
+        self.usable = self.page_size.checked_sub(usize::from(header[20]))?;
+        self.encoding = match header[59] {
             2 => Encoding::Utf16Little,
             3 => Encoding::Utf16Big,
             _ => Encoding::Utf8,
         };
-        (page_size.is_power_of_two() && page_size >= 512 && usable >= 480).then_some(Space {
-            bytes,
-            page_size,
-            usable,
-            encoding,
-        })
+        self.sound()
     }
 
-    /// A log's pages stand in no order, so none is found by its number.
-    pub(super) fn of_log(page_size: usize) -> Option<Space<'static>> {
-        let sound = page_size.is_power_of_two() && (512..=65536).contains(&page_size);
-        sound.then_some(Space { bytes: &[], page_size, usable: page_size, encoding: Encoding::Utf8 })
+    fn sound(self) -> Option<Self> {
+        let size = self.page_size;
+        (size.is_power_of_two() && (512..=65536).contains(&size) && self.usable >= 480).then_some(self)
+    }
+
+    /// Whether every page must be there.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.pages, Pages::File(_))
     }
 
     /// A page by its number, which counts from 1; the last one of a file may be cut off.
     pub(super) fn page(&self, number: usize) -> Option<&'b [u8]> {
-        let start = number.checked_sub(1)?.checked_mul(self.page_size)?;
-        let end = start.checked_add(self.page_size)?.min(self.bytes.len());
-        self.bytes.get(start..end).filter(|page| !page.is_empty())
+        match self.pages {
+            Pages::File(bytes) => {
+                let start = number.checked_sub(1)?.checked_mul(self.page_size)?;
+                let end = start.checked_add(self.page_size)?.min(bytes.len());
+                bytes.get(start..end).filter(|page| !page.is_empty())
+            }
+            Pages::Log(pages) => pages.get(&number).copied(),
+        }
     }
 
     /// The payload of a cell, with what overflow pages have of it; those are marked as seen. What cannot be had is left
     /// out.
-    pub(super) fn payload<'p>(&self, cell: Cell<'p>, seen: &mut [bool]) -> Option<Cow<'p, [u8]>> {
+    pub(super) fn payload<'p>(&self, cell: Cell<'p>, seen: &mut HashSet<usize>) -> Option<Cow<'p, [u8]>> {
         let (usable, size) = (self.usable, cell.size);
         let most = if cell.index { (usable - 12) * 64 / 255 - 23 } else { usable - 35 };
         if size <= most {
@@ -71,8 +102,7 @@ impl<'b> Space<'b> {
         let mut payload = cell.bytes.get(..local)?.to_vec();
         let mut next = number(cell.bytes.get(local..local + 4)?);
         while payload.len() < size {
-            let Some(page) = self.page(next).filter(|_| seen.get(next) == Some(&false)) else { break };
-            seen[next] = true;
+            let Some(page) = self.page(next).filter(|_| seen.insert(next)) else { break };
             let Some((head, rest)) = page.split_at_checked(4) else { break };
             let wanted = (size - payload.len()).min(usable - 4).min(rest.len());
             payload.extend_from_slice(&rest[..wanted]);
@@ -189,8 +219,8 @@ impl<'b> Page<'b> {
         })
     }
 
-    /// The bytes between the pointers and the cells, and those of freed cells.
-    pub(super) fn free(&self, each: &mut dyn FnMut(&[u8])) {
+    /// The bytes between the pointers and the cells, and those of freed cells, which have lost their first four.
+    pub(super) fn free(&self, each: &mut dyn FnMut(&'b [u8], bool)) {
         let header = &self.bytes[self.start..];
         let half = |at: usize| header.get(at..at + 2).map_or(0, |b| usize::from(u16::from_be_bytes([b[0], b[1]])));
         let content = match half(5) {
@@ -198,13 +228,13 @@ impl<'b> Page<'b> {
             content => content,
         };
         let gap = (self.pointers() + 2 * self.count).min(self.bytes.len());
-        each(self.bytes.get(gap..content).unwrap_or_default());
+        each(self.bytes.get(gap..content).unwrap_or_default(), false);
         let mut at = half(1);
         // Freed cells are in the order of their offsets, so a chain that does not climb is damage.
         while let Some(&[n1, n2, s1, s2]) = self.bytes.get(at..at + 4).filter(|_| at > 0).and_then(|b| b.first_chunk())
         {
             let size = usize::from(u16::from_be_bytes([s1, s2]));
-            each(self.bytes.get(at + 4..at + size).unwrap_or_default());
+            each(self.bytes.get(at + 4..at + size).unwrap_or_default(), true);
             let next = usize::from(u16::from_be_bytes([n1, n2]));
             if next <= at {
                 break;
@@ -234,9 +264,9 @@ impl<'b> Record<'b> {
         let (header, length) = varint(payload)?;
         let header = usize::try_from(header).ok()?;
         let mut types = payload.get(length..header)?;
-        let mut body = &payload[header..];
+        let mut body = payload.get(header..)?;
         let mut values = Vec::new();
-        while !types.is_empty() {
+        while !types.is_empty() && values.len() < MOST_COLUMNS {
             let (kind, length) = varint(types)?;
             types = &types[length..];
             let size = size_of(kind)?.min(body.len());
@@ -247,34 +277,74 @@ impl<'b> Record<'b> {
         Some(Record { values })
     }
 
-    /// A row in free space, and how long it is: a header that fits its length, and a body that fits the header. Only one
-    /// with two values or more, all its texts printable and one of them of some length, is told from chance.
+    /// A row in free space, and how long it is: a header that fits its length, and a body that fits the header.
     pub(super) fn carve(bytes: &'b [u8], encoding: Encoding) -> Option<(Self, usize)> {
-        const LEAST_TEXT: usize = 6;
         let header = usize::from(*bytes.first()?);
-        let mut types = bytes.get(1..header)?;
-        let mut total = header;
-        let (mut count, mut longest) = (0, 0);
-        while !types.is_empty() {
-            let (kind, length) = varint(types)?;
-            types = &types[length..];
-            let size = size_of(kind)?;
-            let text = bytes.get(total..total.checked_add(size)?)?;
-            total += size;
-            count += 1;
-            if kind >= 13 && kind % 2 == 1 {
-                let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
-                if encoding == Encoding::Utf8 && (text.iter().any(control) || str::from_utf8(text).is_err()) {
-                    return None;
-                }
-                longest = longest.max(size);
+        let (kinds, body) = (kinds(bytes.get(1..header)?)?, bytes.get(header..)?);
+        let total = kinds.iter().try_fold(0usize, |total, &kind| total.checked_add(size_of(kind)?))?;
+        let record = Record::told(&kinds, body.get(..total)?, encoding)?;
+        Some((record, header + total))
+    }
+
+    /// A freed row of which the length of the header is lost, and of `columns` kinds of values perhaps the first: what
+    /// is left of it must fill all of `bytes`.
+    pub(super) fn headless(bytes: &'b [u8], columns: usize, encoding: Encoding) -> Option<Self> {
+        const LONGEST_VARINT: usize = 9;
+        for lost in [0, 1] {
+            let Some(left) = columns.checked_sub(lost).filter(|left| *left > 0) else { continue };
+            let mut rest = bytes;
+            let mut kinds = Vec::new();
+            while kinds.len() < left {
+                let Some((kind, length)) = varint(&rest[..rest.len().min(LONGEST_VARINT)]) else { break };
+                kinds.push(kind);
+                rest = &rest[length..];
+            }
+            let total = kinds.iter().try_fold(0usize, |total, &kind| total.checked_add(size_of(kind)?));
+            let Some(first) = total.and_then(|total| rest.len().checked_sub(total)) else { continue };
+            if kinds.len() < left || (lost == 0 && first > 0) {
+                continue;
+            }
+            if lost == 1 {
+                kinds.insert(0, first as u64 * 2 + 13);
+            }
+            if let Some(record) = Record::told(&kinds, rest, encoding) {
+                return Some(record);
             }
         }
-        if count < 2 || longest < LEAST_TEXT {
-            return None;
-        }
-        Some((Record::read(&bytes[..total], encoding)?, total))
+        None
     }
+
+    /// Values of kinds, if they are told from chance: two or more, all texts printable and one of them of some length.
+    fn told(kinds: &[u64], mut body: &'b [u8], encoding: Encoding) -> Option<Self> {
+        const LEAST_TEXT: usize = 6;
+        let mut values = Vec::new();
+        let mut longest = 0;
+        for &kind in kinds {
+            let (bytes, rest) = body.split_at_checked(size_of(kind)?)?;
+            body = rest;
+            let value = value(kind, bytes, encoding);
+            if let Value::Text(text) = &value {
+                let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+                if text.iter().any(control) || str::from_utf8(text).is_err() {
+                    return None;
+                }
+                longest = longest.max(text.len());
+            }
+            values.push(value);
+        }
+        (values.len() >= 2 && longest >= LEAST_TEXT).then_some(Record { values })
+    }
+}
+
+/// The kinds of values that a header tells.
+fn kinds(mut header: &[u8]) -> Option<Vec<u64>> {
+    let mut kinds = Vec::new();
+    while !header.is_empty() {
+        let (kind, length) = varint(header)?;
+        header = &header[length..];
+        kinds.push(kind);
+    }
+    Some(kinds)
 }
 
 /// How many bytes a value of a kind has.
@@ -300,7 +370,7 @@ fn value(kind: u64, bytes: &[u8], encoding: Encoding) -> Value<'_> {
         9 => Value::Integer(1),
         1..=6 => Value::Integer(integer()),
         7 => Value::Real(f64::from_bits(integer() as u64)),
-        _ if kind % 2 == 0 => Value::Blob(bytes),
+        _ if kind.is_multiple_of(2) => Value::Blob(bytes),
         _ => Value::Text(decoded(bytes, encoding)),
     }
 }
