@@ -44,8 +44,8 @@ pub struct Rendered {
     pub damage: Option<String>,
 }
 
-/// Renders `bytes`, a whole file, as text. The text is at most four times as long, with 64 KiB to begin with and 512 MiB
-/// to end with.
+/// Renders `bytes`, a whole file, as text. The text is at most eight times as long, with 64 KiB to begin with and 512 MiB
+/// to end with. Rows and containers in which no word is as long as a key are left out.
 pub fn render(binary: Binary, bytes: &[u8]) -> Rendered {
     let mut sink = Sink::new(bytes.len());
     match binary {
@@ -68,7 +68,7 @@ impl Sink {
     fn new(input: usize) -> Sink {
         const LEAST: usize = 64 * 1024;
         const MOST: usize = 512 * 1024 * 1024;
-        Sink { text: Vec::new(), cap: input.saturating_mul(4).saturating_add(LEAST).min(MOST), damage: None }
+        Sink { text: Vec::new(), cap: input.saturating_mul(8).saturating_add(LEAST).min(MOST), damage: None }
     }
 
     /// Adds a line, if there is room.
@@ -79,6 +79,15 @@ impl Sink {
         }
         self.text.extend_from_slice(line);
         self.text.push(b'\n');
+    }
+
+    /// Adds a line, if a word in it is long enough to be a key. What there is thousands of, such as rows, is added so.
+    fn line_with_word(&mut self, line: &[u8]) {
+        const SHORTEST_WORD: usize = 20;
+        let words = line.split(|b| !b.is_ascii_alphanumeric() && *b != b'_');
+        if words.into_iter().any(|word| word.len() >= SHORTEST_WORD) {
+            self.line(line);
+        }
     }
 
     /// Notes what could not be read; the first such note is kept.

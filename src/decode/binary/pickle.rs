@@ -30,7 +30,7 @@ pub(super) fn begins(head: &[u8]) -> bool {
 pub(super) fn render(bytes: &[u8], sink: &mut Sink) {
     const LEAST: usize = 4 * 1024 * 1024;
     const MOST: usize = 512 * 1024 * 1024;
-    let effort = bytes.len().saturating_mul(8).saturating_add(LEAST).min(MOST);
+    let effort = bytes.len().saturating_mul(32).saturating_add(LEAST).min(MOST);
     let mut walk = Walk { bytes: Bytes { rest: bytes }, stack: Vec::new(), memo: HashMap::new(), sink, effort };
     loop {
         let start = walk.bytes.rest;
@@ -317,7 +317,7 @@ impl Walk<'_, '_> {
         if !items.items.is_empty() {
             let mut line = Vec::new();
             bracketed(items, &mut line);
-            self.sink.line(&line);
+            self.sink.line_with_word(&line);
         }
     }
 

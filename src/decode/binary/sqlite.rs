@@ -53,7 +53,9 @@ pub(super) fn render(bytes: &[u8], sink: &mut Sink) {
 fn log(bytes: &[u8], sink: &mut Sink) {
     let number = |bytes: &[u8]| bytes.iter().take(4).fold(0usize, |number, &byte| number << 8 | usize::from(byte));
     let size = bytes.get(8..12).map_or(0, number);
-    let frames = bytes.get(LOG_HEADER..).unwrap_or_default().chunks(FRAME_HEADER.saturating_add(size));
+    let size = if Space::is_page_size(size) { size } else { 0 };
+    let frames =
+        bytes.get(LOG_HEADER..).filter(|_| size > 0).unwrap_or_default().chunks(FRAME_HEADER.saturating_add(size));
     let frames = frames.filter_map(|frame| frame.split_at_checked(FRAME_HEADER));
     let latest: HashMap<usize, &[u8]> = frames.clone().map(|(header, page)| (number(header), page)).collect();
     let Some(space) = Space::of_log(size, &latest) else {
@@ -146,12 +148,19 @@ impl<'b> Database<'b> {
             return;
         }
         let mut broken = false;
+        let mut read = 0;
         for cell in page.cells() {
+            // Rows do not share bytes, so many pointers to one are damage.
+            if read > page.bytes.len() {
+                broken = true;
+                break;
+            }
             let payload = cell.and_then(|cell| self.space.payload(cell, &mut self.seen));
             match payload.as_deref().and_then(|payload| Record::read(payload, self.space.encoding)) {
                 Some(record) => each(self, &record),
                 None => broken = true,
             }
+            read += payload.map_or(0, |payload| self.space.least_local(payload.len()));
         }
         if broken {
             self.sink.damaged("a row is damaged");
@@ -173,7 +182,7 @@ impl<'b> Database<'b> {
     }
 }
 
-/// Shows a row: an object by the names of its columns, or a list.
+/// Shows the texts of a row: an object by the names of its columns, or a list.
 fn show(sink: &mut Sink, table: Option<&Table>, record: &Record) {
     let mut line = Vec::new();
     let mut blobs = Vec::new();
@@ -188,9 +197,7 @@ fn show(sink: &mut Sink, table: Option<&Table>, record: &Record) {
     for (nth, value) in record.values.iter().enumerate() {
         let mut text = Vec::new();
         match value {
-            Value::Nothing => continue,
-            Value::Integer(number) => text.extend(number.to_string().bytes()),
-            Value::Real(number) => text.extend(number.to_string().bytes()),
+            Value::Nothing | Value::Integer(_) => continue,
             Value::Text(value) => quote(value, &mut text),
             Value::Blob(value) if str::from_utf8(value).is_ok() => quote(value, &mut text),
             Value::Blob(value) => {
@@ -212,7 +219,7 @@ fn show(sink: &mut Sink, table: Option<&Table>, record: &Record) {
     }
     if line.len() > empty {
         line.extend_from_slice(if table.is_some() { b"}}" } else { b"]" });
-        sink.line(&line);
+        sink.line_with_word(&line);
     }
     for blob in blobs {
         sink.runs(blob);
@@ -226,11 +233,12 @@ fn carve(free: &[u8], columns: Option<usize>, sink: &mut Sink, encoding: Encodin
     if let Some(record) = columns.and_then(|columns| Record::headless(free, columns, encoding)) {
         return show(sink, None, &record);
     }
+    let mut effort = free.len().saturating_mul(32);
     let mut from = 0;
     let mut at = 0;
     while let Some(header) = free.get(at) {
         let fits = (2..=MOST_COLUMNS).contains(header);
-        if let Some((record, length)) = fits.then(|| Record::carve(&free[at..], encoding)).flatten() {
+        if let Some((record, length)) = fits.then(|| Record::carve(&free[at..], encoding, &mut effort)).flatten() {
             sink.runs(&free[from..at]);
             show(sink, None, &record);
             at += length;

@@ -67,8 +67,16 @@ impl<'b> Space<'b> {
     }
 
     fn sound(self) -> Option<Self> {
-        let size = self.page_size;
-        (size.is_power_of_two() && (512..=65536).contains(&size) && self.usable >= 480).then_some(self)
+        (Space::is_page_size(self.page_size) && self.usable >= 480).then_some(self)
+    }
+
+    pub(super) fn is_page_size(size: usize) -> bool {
+        size.is_power_of_two() && (512..=65536).contains(&size)
+    }
+
+    /// How much of a payload's length its page has at least.
+    pub(super) fn least_local(&self, size: usize) -> usize {
+        size.min((self.usable - 12) * 32 / 255 - 23)
     }
 
     /// Whether every page must be there.
@@ -96,7 +104,7 @@ impl<'b> Space<'b> {
         if size <= most {
             return Some(Cow::Borrowed(cell.bytes.get(..size).unwrap_or(cell.bytes)));
         }
-        let least = (usable - 12) * 32 / 255 - 23;
+        let least = self.least_local(size);
         let local = least + (size - least) % (usable - 4);
         let local = if local <= most { local } else { least };
         let mut payload = cell.bytes.get(..local)?.to_vec();
@@ -230,13 +238,13 @@ impl<'b> Page<'b> {
         let gap = (self.pointers() + 2 * self.count).min(self.bytes.len());
         each(self.bytes.get(gap..content).unwrap_or_default(), false);
         let mut at = half(1);
-        // Freed cells are in the order of their offsets, so a chain that does not climb is damage.
+        // Freed cells are in the order of their offsets, so a chain that turns back is damage.
         while let Some(&[n1, n2, s1, s2]) = self.bytes.get(at..at + 4).filter(|_| at > 0).and_then(|b| b.first_chunk())
         {
             let size = usize::from(u16::from_be_bytes([s1, s2]));
             each(self.bytes.get(at + 4..at + size).unwrap_or_default(), true);
             let next = usize::from(u16::from_be_bytes([n1, n2]));
-            if next <= at {
+            if next < at.saturating_add(size.max(4)) {
                 break;
             }
             at = next;
@@ -247,8 +255,8 @@ impl<'b> Page<'b> {
 /// A value of a row.
 pub(super) enum Value<'b> {
     Nothing,
+    /// A whole number; one with a fraction is nothing.
     Integer(i64),
-    Real(f64),
     Text(Cow<'b, [u8]>),
     Blob(&'b [u8]),
 }
@@ -277,13 +285,15 @@ impl<'b> Record<'b> {
         Some(Record { values })
     }
 
-    /// A row in free space, and how long it is: a header that fits its length, and a body that fits the header.
-    pub(super) fn carve(bytes: &'b [u8], encoding: Encoding) -> Option<(Self, usize)> {
+    /// A row in free space, and how long it is: a header that fits its length, and a body that fits the header. Takes the
+    /// length of what it looks at from `effort`.
+    pub(super) fn carve(bytes: &'b [u8], encoding: Encoding, effort: &mut usize) -> Option<(Self, usize)> {
         let header = usize::from(*bytes.first()?);
         let (kinds, body) = (kinds(bytes.get(1..header)?)?, bytes.get(header..)?);
         let total = kinds.iter().try_fold(0usize, |total, &kind| total.checked_add(size_of(kind)?))?;
-        let record = Record::told(&kinds, body.get(..total)?, encoding)?;
-        Some((record, header + total))
+        let body = body.get(..total)?;
+        *effort = effort.checked_sub(total)?;
+        Some((Record::told(&kinds, body, encoding)?, header + total))
     }
 
     /// A freed row of which the length of the header is lost, and of `columns` kinds of values perhaps the first: what
@@ -365,11 +375,10 @@ fn value(kind: u64, bytes: &[u8], encoding: Encoding) -> Value<'_> {
         bytes.iter().fold(sign, |number, &byte| number << 8 | i64::from(byte))
     };
     match kind {
-        0 => Value::Nothing,
+        0 | 7 => Value::Nothing,
         8 => Value::Integer(0),
         9 => Value::Integer(1),
         1..=6 => Value::Integer(integer()),
-        7 => Value::Real(f64::from_bits(integer() as u64)),
         _ if kind.is_multiple_of(2) => Value::Blob(bytes),
         _ => Value::Text(decoded(bytes, encoding)),
     }

@@ -1,6 +1,11 @@
 //! What the statement that made a table says of its columns. In: SQL. Out: the columns in the order in which rows store
 //! them. Never more of SQL than that takes.
 
+/// A longer name is cut off, in bytes.
+const LONGEST_NAME: usize = 200;
+/// SQLite allows no more columns unless it is built to.
+const MOST_COLUMNS: usize = 2000;
+
 /// A table or an index.
 pub(super) struct Table {
     pub(super) name: Vec<u8>,
@@ -13,8 +18,11 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(kind: &[u8], name: Vec<u8>, root: usize, sql: &[u8]) -> Table {
-        let columns = if kind == b"table" { columns(sql) } else { Vec::new() };
+    pub(super) fn new(kind: &[u8], mut name: Vec<u8>, root: usize, sql: &[u8]) -> Table {
+        let mut columns = if kind == b"table" { columns(sql) } else { Vec::new() };
+        // Every row repeats them.
+        name.truncate(LONGEST_NAME);
+        columns.iter_mut().for_each(|column| column.truncate(LONGEST_NAME));
         Table { name, root, columns, shows: kind != b"index" }
     }
 }
@@ -24,7 +32,7 @@ fn columns(sql: &[u8]) -> Vec<Vec<u8>> {
     let (items, behind) = items(sql);
     let mut columns = Vec::new();
     let mut primary: Vec<Vec<u8>> = Vec::new();
-    for item in items {
+    for item in items.into_iter().take(MOST_COLUMNS) {
         let upper = item.to_ascii_uppercase();
         let says = |words: &[u8]| memchr::memmem::find(&upper, words).is_some();
         let Some(name) = name(item) else { continue };
@@ -33,7 +41,7 @@ fn columns(sql: &[u8]) -> Vec<Vec<u8>> {
         if bare && constraint.iter().any(|word| name.eq_ignore_ascii_case(word)) {
             if says(b"PRIMARY") {
                 let parts = self::items(item).0;
-                primary.extend(parts.into_iter().filter_map(self::name).map(<[u8]>::to_vec));
+                primary.extend(parts.into_iter().take(MOST_COLUMNS).filter_map(self::name).map(<[u8]>::to_vec));
             }
             continue;
         }
