@@ -205,6 +205,28 @@ fn damaged_byte_code_ends() {
     }
 }
 
+#[test]
+fn byte_code_that_names_itself_again_and_again_ends() {
+    // Each tuple holds the one before it eight times, and every one is loaded.
+    let mut constants = b"(\x3d\0\0\0\xa9\x01z\x17wandb_key_0123456789_01".to_vec();
+    for nth in 0..60u32 {
+        constants.extend(b"\xa9\x08");
+        for _ in 0..8 {
+            constants.push(b'r');
+            constants.extend(nth.to_le_bytes());
+        }
+    }
+    let code: Vec<u8> = (0..61).flat_map(|nth| [100, nth, 90, 0]).collect();
+    let mut bytes = [&3495u16.to_le_bytes()[..], b"\r\n", &[0; 12], b"c", &[0; 20], b"s\xf4\0\0\0"].concat();
+    bytes.extend_from_slice(&code);
+    bytes.extend_from_slice(&constants);
+    bytes.extend(b")\x01z\x01x)\0s\0\0\0\0z\x01fz\x01mz\x01m\0\0\0\0s\0\0\0\0s\0\0\0\0");
+    let rendered = rendered(&bytes, Binary::ByteCode);
+    assert!(rendered.text.starts_with(b"x = (\"wandb_key_0123456789_01\")\n"));
+    assert!(rendered.text.len() <= 8 * bytes.len() + 64 * 1024);
+    assert!(rendered.damage.is_some());
+}
+
 fn database(folder: &Path, statements: &[&str]) -> Vec<u8> {
     let path = folder.join("x.db");
     let connection = Connection::open(&path).unwrap();
@@ -267,6 +289,24 @@ fn a_small_database_survives_any_damage() {
     let bytes =
         database(folder.path(), &["PRAGMA page_size = 512", "CREATE TABLE t(a, b); CREATE INDEX i ON t(a)", &long]);
     torment(&bytes, Binary::Sqlite, 3000);
+}
+
+#[test]
+fn a_row_that_is_pointed_to_a_thousand_times_is_read_a_few() {
+    let mut page = vec![0; 4096];
+    page[..16].copy_from_slice(b"SQLite format 3\0");
+    page[16..18].copy_from_slice(&4096u16.to_be_bytes());
+    page[100] = 13;
+    page[103..105].copy_from_slice(&1000u16.to_be_bytes());
+    let row = [&[0x83, 0x20, 1, 3, 0x87, 0x0f][..], &[b'k'; 449]].concat();
+    page[3600..3600 + row.len()].copy_from_slice(&row);
+    for pointer in page[108..2108].chunks_mut(2) {
+        pointer.copy_from_slice(&3600u16.to_be_bytes());
+    }
+    let rendered = rendered(&page, Binary::Sqlite);
+    let keys = rendered.text.split(|&b| b == b'\n').filter(|line| line.starts_with(b"kkkk")).count();
+    assert!(rendered.damage.is_some() && keys < 20, "{keys}");
+    assert!(rendered.text.len() <= 8 * 4096);
 }
 
 #[test]
@@ -375,7 +415,7 @@ fn a_pickle_that_grows_without_end_ends() {
     bytes.extend(b"\x85".repeat(100_000));
     let rendered = render(Binary::Pickle, &bytes);
     assert!(rendered.text.len() <= 8 * bytes.len() + 64 * 1024);
-    assert!(String::from_utf8(rendered.text).unwrap().contains("wandbkey"));
+    assert!(String::from_utf8(rendered.text).unwrap().contains("wandbkey_0123456789_01"));
 }
 
 /// A run log as the SDK writes it.

@@ -11,8 +11,8 @@ use super::{Bytes, Sink, quote};
 const MAX_DEPTH: usize = 40;
 /// So many values at once, and the file is damage.
 const MAX_VALUES: usize = 1_000_000;
-/// So many remembered values, and the file is damage.
-const MAX_MEMORY: usize = 8_000_000;
+/// So many texts are remembered for a second use; later ones are not known then.
+const MAX_MEMORY: usize = 2_000_000;
 /// What is longer does not become part of another value, in bytes.
 const LONGEST: usize = 64 * 1024;
 
@@ -31,11 +31,12 @@ pub(super) fn render(bytes: &[u8], sink: &mut Sink) {
     const LEAST: usize = 4 * 1024 * 1024;
     const MOST: usize = 512 * 1024 * 1024;
     let effort = bytes.len().saturating_mul(32).saturating_add(LEAST).min(MOST);
-    let mut walk = Walk { bytes: Bytes { rest: bytes }, stack: Vec::new(), memo: HashMap::new(), sink, effort };
+    let mut walk =
+        Walk { bytes: Bytes { rest: bytes }, stack: Vec::new(), memo: HashMap::new(), numbered: 0, sink, effort };
     loop {
         let start = walk.bytes.rest;
         let done = walk.step();
-        if done.is_none() || walk.stack.len() > MAX_VALUES || walk.memo.len() > MAX_MEMORY || walk.effort == 0 {
+        if done.is_none() || walk.stack.len() > MAX_VALUES || walk.effort == 0 {
             walk.sink.damaged("it is cut off, damaged, or no pickle from some place on");
             walk.clear();
             walk.sink.runs(start);
@@ -49,6 +50,7 @@ pub(super) fn render(bytes: &[u8], sink: &mut Sink) {
                 return;
             }
             walk.memo.clear();
+            walk.numbered = 0;
         }
     }
 }
@@ -68,6 +70,12 @@ enum Value {
     Items(Items),
 }
 
+/// What is known of a value when it is used again.
+enum Known {
+    Text(Rc<[u8]>),
+    Name(Rc<[u8]>),
+}
+
 /// A list, tuple, set or dictionary.
 #[derive(Clone)]
 struct Items {
@@ -84,7 +92,10 @@ const UNKNOWN: Value = Value::Word("_");
 struct Walk<'b, 's> {
     bytes: Bytes<'b>,
     stack: Vec<Value>,
-    memo: HashMap<u64, Value>,
+    /// The texts and names that can be used again, by their numbers.
+    memo: HashMap<u64, Known>,
+    /// How many values were given a number.
+    numbered: u64,
     sink: &'s mut Sink,
     /// What may still be written into values, in bytes.
     effort: usize,
@@ -208,14 +219,28 @@ impl Walk<'_, '_> {
             b'g' | b'p' => number(self.line()?)?,
             b'h' | b'q' => self.bytes.little(1)?,
             b'j' | b'r' => self.bytes.little(4)?,
-            _ => self.memo.len() as u64,
+            _ => self.numbered,
         };
         if matches!(op, b'g' | b'h' | b'j') {
-            let value = self.memo.get(&slot).cloned().unwrap_or(UNKNOWN);
+            let value = match self.memo.get(&slot) {
+                Some(Known::Text(text)) => Value::Text(Rc::clone(text)),
+                Some(Known::Name(name)) => Value::Name(Rc::clone(name)),
+                None => UNKNOWN,
+            };
             self.stack.push(value);
-        } else {
-            let value = self.stack.last().map_or(UNKNOWN, reference);
-            self.memo.insert(slot, value);
+            return Some(());
+        }
+        self.numbered += 1;
+        // A container is shown where it stands first.
+        let known = match self.stack.last() {
+            Some(Value::Text(text)) => Some(Known::Text(Rc::clone(text))),
+            Some(Value::Name(name)) => Some(Known::Name(Rc::clone(name))),
+            _ => None,
+        };
+        match known {
+            Some(_) if self.memo.len() > MAX_MEMORY => self.sink.damaged("it uses more values again than are kept"),
+            Some(known) => drop(self.memo.insert(slot, known)),
+            None => drop(self.memo.remove(&slot)),
         }
         Some(())
     }
