@@ -2,10 +2,13 @@
 //! In: the bytes of a file. Out: dictionaries and lists as lines, other texts by themselves. Nothing is imported, called or
 //! constructed: an object is its class's name with its state.
 
+mod value;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{Bytes, Sink, quote};
+use value::{Items, Known, UNKNOWN, Value, bracketed, reference};
 
 /// A value within a value: what lies deeper stands by itself.
 const MAX_DEPTH: usize = 40;
@@ -54,40 +57,6 @@ pub(super) fn render(bytes: &[u8], sink: &mut Sink) {
         }
     }
 }
-
-/// What stands on the stack.
-#[derive(Clone)]
-enum Value {
-    Mark,
-    /// What has a word of its own, or is not known.
-    Word(&'static str),
-    Integer(i64),
-    Text(Rc<[u8]>),
-    /// The name of a class or a function.
-    Name(Rc<[u8]>),
-    /// An object: the name of its class, and what it was made of.
-    Object(Rc<[u8]>, usize),
-    Items(Items),
-}
-
-/// What is known of a value when it is used again.
-enum Known {
-    Text(Rc<[u8]>),
-    Name(Rc<[u8]>),
-}
-
-/// A list, tuple, set or dictionary.
-#[derive(Clone)]
-struct Items {
-    open: u8,
-    items: Vec<Vec<u8>>,
-    /// How many bytes the items have.
-    length: usize,
-    /// How deep they go.
-    depth: usize,
-}
-
-const UNKNOWN: Value = Value::Word("_");
 
 struct Walk<'b, 's> {
     bytes: Bytes<'b>,
@@ -456,18 +425,4 @@ impl Walk<'_, '_> {
         }
         object
     }
-}
-
-/// What a second use of a value is: a container is shown where it stands first.
-fn reference(value: &Value) -> Value {
-    match value {
-        Value::Mark | Value::Items(_) | Value::Object(..) => UNKNOWN,
-        value => value.clone(),
-    }
-}
-
-fn bracketed(items: &Items, out: &mut Vec<u8>) {
-    out.push(items.open);
-    out.extend(items.items.join(&b", "[..]));
-    out.push(if items.open == b'(' { b')' } else { items.open + 2 });
 }

@@ -137,7 +137,10 @@ impl<'b> Machine<'b> {
 
     /// A constant on the stack.
     pub(super) fn value(&mut self, id: Id) -> Value {
-        self.shown.get_mut(id).into_iter().for_each(|shown| *shown |= !matches!(self.objects[id], Object::Code(_)));
+        // Code is shown when a function is made of it.
+        if let Some(shown) = self.shown.get_mut(id) {
+            *shown |= !matches!(self.objects[id], Object::Code(_));
+        }
         match self.objects.get(id) {
             Some(Object::Text(_)) => Value::Literal(self.literal(id, 0)),
             Some(Object::Items(open, items)) => {
