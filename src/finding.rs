@@ -95,11 +95,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Which key it is about (or which rule, without one), with where it begins and where it ends: two findings that share
-    /// either are about the same bytes, in two of their forms.
+    /// What it is about: a key, by its fingerprint, or without one what its rule is about.
+    pub fn about(&self) -> &str {
+        self.key.as_ref().map_or(self.rule.id.as_str(), |key| key.fingerprint.as_str())
+    }
+
+    /// What it is about, with where that begins and with where it ends: two findings that share either are about the same
+    /// bytes, in two of their forms.
     pub fn ends(&self) -> [(String, u64); 2] {
-        let about = self.key.as_ref().map_or(self.rule.id.as_str(), |key| key.fingerprint.as_str());
-        [self.span.start, self.span.end].map(|end| (about.to_owned(), end))
+        [self.span.start, self.span.end].map(|end| (self.about().to_owned(), end))
     }
 
     /// How bad it is.

@@ -46,6 +46,15 @@ impl Opinion {
             Opinion::Silent { .. } => None,
         }
     }
+
+    /// As [`Opinion::finding`], to be changed.
+    pub fn finding_mut(&mut self) -> Option<&mut Finding> {
+        match self {
+            Opinion::Finding(finding) => Some(finding),
+            Opinion::Suppressed(suppressed) => Some(&mut suppressed.finding),
+            Opinion::Silent { .. } => None,
+        }
+    }
 }
 
 /// Judges texts.

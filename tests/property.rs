@@ -331,9 +331,10 @@ proptest! {
         }
         let lines = bytes.iter().filter(|b| **b == b'\n').count() as u64 + 1;
         for finding in outcome.findings.iter().chain(outcome.suppressed.iter().map(|one| &one.finding)) {
-            let at = usize::try_from(finding.offset).unwrap();
+            let at = usize::try_from(finding.span.start).unwrap();
             prop_assert!(at < bytes.len());
             let place = finding.place;
+            let place = place.unwrap();
             prop_assert!((1..=lines).contains(&place.line) && place.end_line == place.line && place.column >= 1);
             prop_assert_eq!(place.line, bytes[..at].iter().filter(|b| **b == b'\n').count() as u64 + 1);
             let length = usize::try_from(place.end_column - place.column).unwrap();
@@ -344,7 +345,7 @@ proptest! {
                 prop_assert_eq!(key.fingerprint.as_str(), fingerprint(text));
             }
         }
-        let mut places: Vec<_> = outcome.findings.iter().map(|f| f.offset).collect();
+        let mut places: Vec<_> = outcome.findings.iter().map(|f| f.span.start).collect();
         let all = places.len();
         places.dedup();
         prop_assert_eq!(places.len(), all, "one key at one place is one finding");
@@ -356,8 +357,8 @@ proptest! {
         let (bytes, _) = stir(&bits);
         let text = String::from_utf8(bytes).unwrap();
         for finding in scan(path, text.as_bytes(), false).findings {
-            let at = usize::try_from(finding.offset).unwrap();
-            prop_assert_eq!((finding.place.line, finding.place.column), place(&text, at), "{:?}", text);
+            let at = usize::try_from(finding.span.start).unwrap();
+            prop_assert_eq!((finding.place.unwrap().line, finding.place.unwrap().column), place(&text, at), "{:?}", text);
         }
     }
 }
@@ -438,13 +439,13 @@ proptest! {
         let text = format!("{above}{}\n{below}", evidence.replace("<KEY>", &key));
         let at = text.find(&key).unwrap();
         let outcome = scan(path, text.as_bytes(), true);
-        let found: Vec<_> = outcome.findings.iter().map(|f| (f.place.line, f.place.column, f.rule.id.as_str())).collect();
+        let found: Vec<_> = outcome.findings.iter().map(|f| (f.place.unwrap().line, f.place.unwrap().column, f.rule.id.as_str())).collect();
         prop_assert_eq!(found.len(), 1, "{} {:?}: {:?}", path, text, found);
         let finding = &outcome.findings[0];
         let (line, column) = place(&text, at);
-        prop_assert_eq!((finding.place.line, finding.place.column), (line, column), "{} {:?}", path, text);
-        prop_assert_eq!((finding.place.end_line, finding.place.end_column), (line, column + key.len() as u64));
-        prop_assert_eq!(finding.offset, at as u64);
+        prop_assert_eq!((finding.place.unwrap().line, finding.place.unwrap().column), (line, column), "{} {:?}", path, text);
+        prop_assert_eq!((finding.place.unwrap().end_line, finding.place.unwrap().end_column), (line, column + key.len() as u64));
+        prop_assert_eq!(finding.span.start, at as u64);
         let told = finding.key.as_ref().unwrap();
         prop_assert_eq!(told.fingerprint.as_str(), fingerprint(&key));
         prop_assert_eq!(told.prefix.as_deref(), kind.starts_with("local-").then_some("local"));
@@ -465,7 +466,7 @@ fn each_evidence_alone_is_enough() {
             let key = key(kind, "alone");
             let text = evidence.replace("<KEY>", &key);
             let outcome = scan(path, text.as_bytes(), true);
-            if outcome.findings.len() != 1 || outcome.findings[0].offset != text.find(&key).unwrap() as u64 {
+            if outcome.findings.len() != 1 || outcome.findings[0].span.start != text.find(&key).unwrap() as u64 {
                 wrong.push_str(&format!("{path} {kind} {evidence:?}: {} findings\n", outcome.findings.len()));
             }
         }

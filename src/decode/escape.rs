@@ -252,7 +252,7 @@ mod tests {
     fn each_kind_is_undone_and_the_others_are_left() {
         for (encoding, text, read) in [
             (Encoding::Percent, "a%3Db%20%zz%4", "a=b %zz%4"),
-            (Encoding::Escape, r"\x41\u0042\u{43}\U00000044\105\_\n\\u0041", r"ABCDE_\n\\u0041"),
+            (Encoding::Escape, r"\x41\u0042\u{43}\U00000044\105\_\n\\u0041\\n", r"ABCDE_\n\u0041\\n"),
             (Encoding::Escape, r#""{\u0022a\u0022}""#, r#""{\"a\"}""#),
             (Encoding::Entity, "&quot;&#65;&#x42;&amp;amp;&nope;", "\"AB&amp;&nope;"),
             (Encoding::QuotedPrintable, "a=3Db=\nd=3d", "a=b=\nd=3d"),

@@ -98,7 +98,9 @@ impl Group {
     }
 
     fn piece(&mut self, piece: &[u8]) {
-        let alone = self.word.is_empty() || self.word.ends_with(b"-") || piece.contains(&b'-');
+        // What stands before a whole key is its on-prem prefix, or none of it.
+        let prefix = memchr::memchr(b'-', piece).map_or(&b""[..], |dash| &piece[..dash]);
+        let alone = self.word.is_empty() || self.word.ends_with(b"-") || [&self.word, prefix].concat() == b"local";
         self.whole |= is_key(&self.word, V1) || (is_key(piece, V1) && !alone);
         self.word.extend_from_slice(piece);
     }

@@ -183,6 +183,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let outer = self.way.last().map_or(self.name, Vec::as_slice);
+        let outer = outer.rsplit(|&b| b == b'/').next().unwrap_or_default();
         let name = own_name.unwrap_or_else(|| decoder::without_extension(outer));
         if let Err(error) = self.spent.member() {
             self.fail(&error);

@@ -1,0 +1,153 @@
+//! A look at one text: as it stands, and in every form that decoding gives it. In: a piece of a source. Out: opinions, each
+//! place once, whichever form of the text shows it.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+
+use crate::blob::{Origin, Text};
+use crate::decode::{self, probe};
+use crate::detect;
+use crate::finding::Finding;
+use crate::judge::{self, Judge, Opinion};
+use crate::source::Piece;
+
+/// A look at one piece of a source, as it stands and in every form that decoding gives it.
+pub(super) struct Look<'l> {
+    judge: &'l Judge<'l>,
+    origin: &'l Origin,
+    /// The bytes of the source that this piece is asked about.
+    own: Range<u64>,
+    explain: bool,
+    opinions: Vec<Opinion>,
+    /// Where what was said begins, and where it ends.
+    said: HashSet<(String, u64)>,
+    /// Which opinion ends where.
+    ends: HashMap<u64, usize>,
+    /// Digests of the views so far.
+    seen: HashSet<u64>,
+    /// Whether a verdict could change if more of the source were read at once.
+    pub(super) open: bool,
+    /// How many more decoded bytes may be looked at.
+    budget: usize,
+    /// Why not every form was looked at.
+    pub(super) unread: Option<&'static str>,
+}
+
+impl<'l> Look<'l> {
+    pub(super) fn of(judge: &'l Judge<'l>, origin: &'l Origin, piece: &Piece<'_>, explain: bool) -> Look<'l> {
+        let own = piece.text.offsets(piece.own.clone());
+        let budget = DECODED_FLOOR + DECODED_SHARE * piece.text.bytes.len();
+        Look {
+            judge,
+            origin,
+            own,
+            explain,
+            opinions: Vec::new(),
+            said: HashSet::new(),
+            ends: HashMap::new(),
+            seen: HashSet::new(),
+            open: false,
+            budget,
+            unread: None,
+        }
+    }
+
+    /// Looks at what begins in `within`, and at the views of it.
+    pub(super) fn at(&mut self, text: &Text<'_>, within: Range<usize>, depth: usize) {
+        let runs = probe::runs_in(text.bytes, within.clone());
+        let mut undecided = Vec::new();
+        if !runs.is_empty() {
+            let mut candidates = detect::among(text.bytes, within, &runs);
+            if depth > 0 {
+                candidates.retain(|candidate| self.own.contains(&text.offsets(candidate.key.clone()).start));
+            }
+            if !candidates.is_empty() {
+                let judgement = self.judge.judge(self.origin, text, &candidates, self.explain);
+                self.open |= judgement.open;
+                undecided = judgement.undecided;
+                self.take(judgement.opinions, depth);
+            }
+        }
+        for view in decode::views(text.bytes, &runs, &undecided) {
+            let mut hash = DefaultHasher::new();
+            view.bytes.hash(&mut hash);
+            // The same text comes out whichever of two encodings is undone first.
+            if !self.seen.insert(hash.finish()) {
+                continue;
+            }
+            if depth == decode::MAX_DEPTH {
+                self.unread = Some("more encodings lie in one another in it than are undone");
+                return;
+            }
+            let Some(budget) = self.budget.checked_sub(view.bytes.len()) else {
+                self.unread = Some("it holds more encoded text than is undone");
+                return;
+            };
+            self.budget = budget;
+            let decoded = text.decoded(&view);
+            self.at(&decoded, 0..decoded.bytes.len(), depth + 1);
+        }
+    }
+
+    /// Takes what is not said yet: what a decoded text shows may stand there as it is too, or in another view.
+    fn take(&mut self, opinions: Vec<Opinion>, depth: usize) {
+        for opinion in opinions {
+            let [begins, ends] = match opinion.finding() {
+                Some(finding) => finding.ends(),
+                None if depth == 0 => {
+                    self.opinions.push(opinion);
+                    continue;
+                }
+                None => continue,
+            };
+            if let Some(&at) = self.ends.get(&ends.1).filter(|_| depth > 0)
+                && let (Some(said), Some(new)) = (self.opinions[at].finding(), opinion.finding())
+            {
+                if is_end_of(new, said) {
+                    continue;
+                }
+                if is_end_of(said, new) {
+                    self.said.extend([begins, ends]);
+                    self.opinions[at] = opinion;
+                    continue;
+                }
+            }
+            if depth > 0 && (self.said.contains(&begins) || self.said.contains(&ends)) {
+                continue;
+            }
+            self.ends.insert(ends.1, self.opinions.len());
+            self.said.extend([begins, ends]);
+            self.opinions.push(opinion);
+        }
+    }
+
+    /// What was said, without a key that seemed cut off where a view shows all of it.
+    pub(super) fn opinions(mut self) -> Vec<Opinion> {
+        let cut_off = |finding: &Finding| finding.rule.id == judge::CUT_OFF_KEY;
+        if !self.seen.is_empty() && self.opinions.iter().filter_map(Opinion::finding).any(cut_off) {
+            let findings = self.opinions.iter().filter_map(Opinion::finding);
+            let whole: Vec<Range<u64>> = findings.filter(|f| f.key.is_some()).map(|f| f.span.clone()).collect();
+            let holds = |key: &Range<u64>, part: &Range<u64>| key.start <= part.start && part.end <= key.end;
+            self.opinions.retain(|opinion| {
+                let part = opinion.finding().filter(|finding| cut_off(finding));
+                part.is_none_or(|part| !whole.iter().any(|key| holds(key, &part.span)))
+            });
+        }
+        self.opinions
+    }
+}
+
+/// Whether a finding is about the last part of the key that another is about: its on-prem prefix stands apart in one form of
+/// the text.
+fn is_end_of(part: &Finding, whole: &Finding) -> bool {
+    let (Some(part_key), Some(whole_key)) = (&part.key, &whole.key) else { return false };
+    whole.span.start < part.span.start
+        && whole_key.id == part_key.id
+        && whole_key.prefix.is_some()
+        && whole_key.prefix != part_key.prefix
+}
+
+/// How many bytes a piece may be decoded to: so many, and so many times its own size.
+const DECODED_FLOOR: usize = 1024 * 1024;
+const DECODED_SHARE: usize = 16;

@@ -1,0 +1,345 @@
+//! One thread's share of a scan: each source is read, looked at as it stands, and opened if it is a container or a binary
+//! format. In: sources. Out: its part of the outcome.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+use super::Scan;
+use super::look::Look;
+use crate::blob::{Before, Kind, Origin, Text};
+use crate::decode::archive::{self, Form, Unpack};
+use crate::decode::binary::{self, Binary};
+use crate::finding::{Coverage, Finding, Outcome, Skip};
+use crate::judge::{Judge, Opinion};
+use crate::source::tree::{self, Visit};
+use crate::source::{MAX_WHOLE, Piece, Reader};
+
+/// Says that a bug is ours, and that what it hit is not clean for that.
+const BUG: &str = "an internal error ended the judgement of it; this is a bug";
+
+/// One thread's share of a scan.
+pub(super) struct Worker<'w, 'a> {
+    scan: &'w Scan<'a>,
+    judge: &'w Judge<'w>,
+    reader: Reader,
+    own: Outcome,
+    all: &'w Mutex<Outcome>,
+}
+
+/// What reading a source came to.
+#[derive(Default)]
+struct Seen {
+    bytes: u64,
+    opinions: Vec<Opinion>,
+    /// Whether a verdict could change if more of the source were read at once.
+    open: bool,
+    /// The container that it is.
+    form: Option<Form>,
+    /// The binary format that it is, if it was too large to be read as one at once.
+    binary: Option<Binary>,
+}
+
+impl<'w, 'a> Worker<'w, 'a> {
+    pub(super) fn new(scan: &'w Scan<'a>, judge: &'w Judge<'w>, all: &'w Mutex<Outcome>) -> Worker<'w, 'a> {
+        Worker { scan, judge, reader: Reader::default(), own: Outcome::default(), all }
+    }
+
+    /// Reads standard input to its end.
+    pub(super) fn stdin(&mut self, name: Option<&Path>) {
+        let path = name.map_or_else(|| b"-".to_vec(), |name| tree::origin(name).path);
+        let origin = Origin::new(Kind::Stdin, path);
+        // Standard input cannot be read twice, so as much of it as is ever held is read at once.
+        let mut head = Vec::new();
+        let read = io::stdin().lock().take(MAX_WHOLE as u64).read_to_end(&mut head);
+        let result = read.and_then(|_| {
+            if head.len() < MAX_WHOLE {
+                self.bytes(&origin, &head);
+                return Ok(());
+            }
+            self.endless(&origin, Cursor::new(&head).chain(io::stdin().lock()), archive::form(&head))
+        });
+        if let Err(error) = result {
+            self.skip(Skip { origin, reason: format!("cannot be read: {error}"), gap: true });
+        }
+    }
+
+    /// Reads a file, again where its beginning says that there is more to it.
+    fn read_file(&mut self, origin: &Origin, file: &mut File) -> io::Result<()> {
+        let mut seen = self.windows(origin, &mut *file)?;
+        let held = seen.bytes <= MAX_WHOLE as u64;
+        if seen.binary.is_some() && !held {
+            self.too_large(origin);
+        }
+        // What a window leaves open (where does this variable end up?) the whole file may decide.
+        if (seen.open || seen.binary.is_some()) && held && !self.stopped() {
+            file.rewind()?;
+            let mut whole = Seen::default();
+            let bytes = Reader::default().read_whole(&mut *file, |piece| self.piece(origin, piece, &mut whole))?;
+            seen = Seen { bytes, ..whole };
+        }
+        if let Some(form) = seen.form.filter(|_| !self.stopped()) {
+            file.rewind()?;
+            self.members(origin, form, seen.bytes, file, &mut seen.opinions);
+        }
+        self.keep(seen.opinions);
+        self.count(seen.bytes);
+        Ok(())
+    }
+
+    /// Reads a source that is larger than what is held at once and cannot be read again.
+    fn endless(&mut self, origin: &Origin, input: impl Read, form: Option<Form>) -> io::Result<()> {
+        let mut counted = Counted { input, bytes: 0 };
+        if let Some(form) = form {
+            let mut members = Members { worker: self, origin, found: HashSet::new() };
+            // What it cannot open it reads as plain bytes, so nothing is left to do.
+            let _ = archive::unpack_stream(form, origin.file_name(), &mut counted, &mut members);
+        } else {
+            let seen = self.windows(origin, &mut counted)?;
+            if seen.binary.is_some() {
+                self.too_large(origin);
+            }
+            self.keep(seen.opinions);
+        }
+        self.count(counted.bytes);
+        Ok(())
+    }
+
+    /// Reads a whole source that is at hand.
+    pub(super) fn bytes(&mut self, origin: &Origin, bytes: &[u8]) {
+        let text = Text::plain(bytes, Before::default());
+        let mut seen = Seen::default();
+        self.piece(origin, &Piece { text, own: 0..bytes.len(), whole: true }, &mut seen);
+        if let Some(form) = seen.form {
+            self.members(origin, form, bytes.len() as u64, Cursor::new(bytes), &mut seen.opinions);
+        }
+        self.keep(seen.opinions);
+        self.count(bytes.len() as u64);
+    }
+
+    /// Reads a source piece by piece.
+    fn windows(&mut self, origin: &Origin, input: impl Read) -> io::Result<Seen> {
+        let mut reader = std::mem::take(&mut self.reader);
+        let mut seen = Seen::default();
+        let result = reader.read(input, |piece| {
+            self.piece(origin, piece, &mut seen);
+            self.scan.progress.bytes.fetch_add(piece.own.len() as u64, Ordering::Relaxed);
+            !self.stopped()
+        });
+        self.reader = reader;
+        seen.bytes = result?;
+        Ok(seen)
+    }
+
+    /// Looks at a piece; at the first one also at what kind of source it is.
+    fn piece(&mut self, origin: &Origin, piece: &Piece<'_>, seen: &mut Seen) {
+        let looked = self.look(origin, piece);
+        seen.open |= looked.1 && !piece.whole;
+        seen.opinions.extend(looked.0);
+        if piece.text.before.bytes > 0 {
+            return;
+        }
+        let bytes = piece.text.bytes;
+        seen.form = archive::form(bytes);
+        seen.binary = binary::format(bytes);
+        if piece.whole
+            && let Some(binary) = seen.binary.take()
+        {
+            self.structure(origin, binary, bytes, &mut seen.opinions);
+        }
+    }
+
+    /// What is thought of a piece in all its forms, and whether that could change if more were read.
+    fn look(&mut self, origin: &Origin, piece: &Piece<'_>) -> (Vec<Opinion>, bool) {
+        let mut look = Look::of(self.judge, origin, piece, false);
+        // A bug that one text brings to light must neither end the scan nor look like a clean file.
+        let looked = panic::catch_unwind(AssertUnwindSafe(|| look.at(&piece.text, piece.own.clone(), 0)));
+        let gap = looked.map_or(Some(BUG), |()| look.unread);
+        if let Some(reason) = gap {
+            self.skip(Skip { origin: origin.clone(), reason: reason.to_owned(), gap: true });
+        }
+        let open = look.open;
+        (look.opinions(), open)
+    }
+
+    /// Looks at what a binary format says, beside its bytes: one opinion a key, since it has no lines.
+    fn structure(&mut self, origin: &Origin, binary: Binary, bytes: &[u8], opinions: &mut Vec<Opinion>) {
+        let Ok(rendered) = panic::catch_unwind(AssertUnwindSafe(|| binary::render(binary, bytes))) else {
+            self.skip(Skip { origin: origin.clone(), reason: BUG.to_owned(), gap: true });
+            return;
+        };
+        if let Some(reason) = rendered.damage {
+            self.skip(Skip { origin: origin.clone(), reason, gap: false });
+        }
+        let text = Text::plain(&rendered.text, Before::default());
+        let (says, _) = self.look(origin, &Piece { text, own: 0..rendered.text.len(), whole: true });
+        // What the structure says comes first where nobody counts lines; else the place that the bytes tell is worth more.
+        let lineless = matches!(binary, Binary::ByteCode | Binary::Sqlite);
+        let shows = std::mem::take(opinions).into_iter().map(|opinion| (opinion, lineless));
+        let says = says.into_iter().map(|opinion| (opinion, true));
+        let all: Vec<_> = if lineless { says.chain(shows).collect() } else { shows.chain(says).collect() };
+        let mut about = HashSet::new();
+        for (mut opinion, placeless) in all {
+            let Some(finding) = opinion.finding_mut() else { continue };
+            let new = about.insert(finding.about().to_owned());
+            if placeless {
+                finding.place = None;
+                finding.cell = None;
+            }
+            if new || !placeless {
+                opinions.push(opinion);
+            }
+        }
+    }
+
+    fn too_large(&mut self, origin: &Origin) {
+        let most = MAX_WHOLE / 1024 / 1024;
+        let reason = format!("larger than {most} MiB: its bytes were read, but not what its structure says of them");
+        self.skip(Skip { origin: origin.clone(), reason, gap: true });
+    }
+
+    /// Opens a container and looks at its members. What its own bytes showed is said of the member that holds it.
+    fn members(
+        &mut self,
+        origin: &Origin,
+        form: Form,
+        size: u64,
+        input: impl Read + Seek,
+        opinions: &mut Vec<Opinion>,
+    ) {
+        let mut members = Members { worker: self, origin, found: HashSet::new() };
+        let name = origin.file_name();
+        let opened = panic::catch_unwind(AssertUnwindSafe(|| archive::unpack(form, name, size, input, &mut members)));
+        let found = members.found;
+        if opened.is_err() {
+            self.skip(Skip { origin: origin.clone(), reason: BUG.to_owned(), gap: true });
+        }
+        opinions.retain(|opinion| opinion.finding().is_none_or(|finding| !found.contains(finding.about())));
+    }
+
+    /// Reads a member of a container; tells what was found in it.
+    fn member(&mut self, origin: &Origin, mut input: &mut dyn Read) -> io::Result<HashSet<String>> {
+        let mut head = Vec::new();
+        (&mut input).take(binary::HEAD as u64).read_to_end(&mut head)?;
+        let structured = binary::format(&head).is_some();
+        if structured {
+            (&mut input).take((MAX_WHOLE - head.len()) as u64).read_to_end(&mut head)?;
+        }
+        let seen = if structured && head.len() < MAX_WHOLE {
+            let mut seen = Seen::default();
+            let text = Text::plain(&head, Before::default());
+            self.piece(origin, &Piece { text, own: 0..head.len(), whole: true }, &mut seen);
+            seen
+        } else {
+            self.windows(origin, Cursor::new(head).chain(input))?
+        };
+        if seen.binary.is_some() {
+            self.too_large(origin);
+        }
+        let found =
+            seen.opinions.iter().filter_map(Opinion::finding).map(|finding| finding.about().to_owned()).collect();
+        self.keep(seen.opinions);
+        Ok(found)
+    }
+
+    /// Takes the opinions of one source: numbers its findings, tells them, keeps them.
+    fn keep(&mut self, opinions: Vec<Opinion>) {
+        if opinions.is_empty() {
+            return;
+        }
+        let mut findings = Vec::new();
+        let mut suppressed = Vec::new();
+        for opinion in opinions {
+            match opinion {
+                Opinion::Finding(finding) => findings.push(*finding),
+                Opinion::Suppressed(one) => suppressed.push(*one),
+                Opinion::Silent { .. } => {}
+            }
+        }
+        findings.sort_by_key(|finding| finding.span.start);
+        Finding::number(findings.iter_mut());
+        Finding::number(suppressed.iter_mut().map(|one| &mut one.finding));
+        for finding in &findings {
+            (self.scan.found)(finding);
+        }
+        self.scan.progress.findings.fetch_add(findings.len() as u64, Ordering::Relaxed);
+        self.own.findings.extend(findings);
+        self.own.suppressed.extend(suppressed);
+    }
+
+    fn count(&mut self, bytes: u64) {
+        self.own.coverage.files += 1;
+        self.own.coverage.bytes += bytes;
+        self.scan.progress.files.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    input: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+/// The members of one container, on their way to a worker.
+struct Members<'m, 'w, 'a> {
+    worker: &'m mut Worker<'w, 'a>,
+    origin: &'m Origin,
+    /// What was found in them so far.
+    found: HashSet<String>,
+}
+
+impl Unpack for Members<'_, '_, '_> {
+    fn member(&mut self, inner: &[Vec<u8>], content: &mut dyn Read) -> io::Result<()> {
+        let found = self.worker.member(&self.origin.member(inner), content)?;
+        self.found.extend(found);
+        Ok(())
+    }
+
+    fn skip(&mut self, inner: &[Vec<u8>], reason: String, gap: bool) {
+        self.worker.skip(Skip { origin: self.origin.member(inner), reason, gap });
+    }
+
+    fn stopped(&self) -> bool {
+        self.worker.stopped()
+    }
+}
+
+impl Visit for Worker<'_, '_> {
+    fn file(&mut self, origin: Origin, mut file: File) {
+        if let Err(error) = self.read_file(&origin, &mut file) {
+            let reason = format!("cannot be read: {}", tree::plain(&error));
+            self.skip(Skip { origin, reason, gap: true });
+        }
+    }
+
+    fn skip(&mut self, skip: Skip) {
+        self.own.coverage.skipped.push(skip);
+    }
+
+    fn stopped(&self) -> bool {
+        self.scan.progress.stop.load(Ordering::Relaxed)
+    }
+}
+impl Drop for Worker<'_, '_> {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.findings.append(&mut self.own.findings);
+        all.suppressed.append(&mut self.own.suppressed);
+        let Coverage { files, bytes, skipped } = std::mem::take(&mut self.own.coverage);
+        all.coverage.files += files;
+        all.coverage.bytes += bytes;
+        all.coverage.skipped.extend(skipped);
+    }
+}
