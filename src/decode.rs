@@ -36,7 +36,7 @@ pub fn views(text: &[u8], runs: &[Range<usize>], undecided: &[usize]) -> Vec<Vie
     if (named || has_escapes) && escape::has_soft_break(text) {
         hidden.take(Some(Encoding::QuotedPrintable));
     }
-    let mut views: Vec<View> = hidden.views(text).filter(|view| shows(view)).collect();
+    let mut views: Vec<View> = hidden.views(text).filter(shows).collect();
     // What a key shape without evidence stands near may say more when it is read as it is meant.
     let mut silent = Cues::default();
     for &at in undecided {
@@ -44,8 +44,8 @@ pub fn views(text: &[u8], runs: &[Range<usize>], undecided: &[usize]) -> Vec<Vie
         escape::structure_in(&text[near], &mut |encoding| silent.take(Some(encoding)));
     }
     views.extend(silent.views(text));
-    if dense.zeros {
-        views.extend(wide::view(text));
+    if !dense.zeros.is_empty() {
+        views.extend(wide::view(text, &dense.zeros));
     }
     if !runs.is_empty() {
         blob64::views(text, runs, &mut views);
@@ -68,8 +68,8 @@ fn shows(view: &View) -> bool {
 
 /// Whether a text that was found encoded could hold a key, as it is or encoded once more.
 fn could_hold(text: &[u8]) -> bool {
-    let dense = || probe::dense(text);
-    probe::runs(text).next().is_some() || probe::names_wandb(text) || dense().zeros || !dense().escapes.is_empty()
+    let written = |seen: probe::Dense| !seen.zeros.is_empty() || !seen.escapes.is_empty();
+    probe::runs(text).next().is_some() || probe::names_wandb(text) || written(probe::dense(text))
 }
 
 /// Which kinds of escape are worth undoing in a text.

@@ -83,53 +83,41 @@ impl<'t> Blob<'t> {
     fn round(text: &'t [u8], run: &Range<usize>, passed: usize) -> Blob<'t> {
         let floor = run.start.saturating_sub(REACH).max(passed);
         let ceiling = text.len().min(run.end + REACH);
-        let mut start = run.start - text[floor..run.start].iter().rev().take_while(|&&b| is_base64(b)).count();
-        // The letter of an escape that ends the line above is none of it.
-        if start > 0 && text[start - 1] == b'\\' && matches!(text[start], b'n' | b'r' | b't') {
-            start += 1;
+        let line = line_round(text, run, floor..ceiling);
+        let mut above = Vec::new();
+        let mut start = line.start;
+        while let Some(line) = line_above(text, start, floor).filter(|line| line.len() >= MIN_LINE) {
+            start = line.start;
+            above.push(line);
         }
-        let mut end = run.end + text[run.end..ceiling].iter().take_while(|&&b| is_base64(b)).count();
-        let mut lines = vec![start..end];
-        let width = end - start;
+        above.reverse();
+        let mut lines = above;
+        let mut last = line;
         // Encoders break lines at one width; what is shorter is the last line, or no line of the same blob.
-        while lines.len() < REACH / 40 && end - lines[lines.len() - 1].start >= MIN_LINE {
-            let Some(next) = line_break(text, end) else { break };
-            let length = text[next..ceiling.max(next)].iter().take_while(|&&b| is_base64(b)).count();
-            let last = lines[lines.len() - 1].clone();
-            if length == 0
-                || length > width.max(last.len())
-                || (length < last.len() && !ends(text, &last, next..next + length))
-            {
-                break;
-            }
-            end = next + length;
-            lines.push(next..end);
+        let mut width = last.len();
+        while last.len() >= width.max(MIN_LINE)
+            && let Some(next) = line_below(text, &last, ceiling)
+            && (next.len() == last.len() || (next.len() < last.len() && ends(text, &last, next.clone())))
+        {
+            width = last.len();
+            lines.push(std::mem::replace(&mut last, next));
         }
-        while lines.len() < 2 * REACH / 40 {
-            let Some((above, length)) = line_above(text, start, floor) else { break };
-            if length < MIN_LINE {
-                break;
-            }
-            start = above;
-            lines.insert(0, above..above + length);
-        }
+        let mut end = last.end;
+        lines.push(last);
         for _ in 0..2 {
             end += PADDING.iter().find(|sign| text[end..].starts_with(sign)).map_or(0, |sign| sign.len());
         }
+        let span = start..end;
         if let [only] = &lines[..] {
-            return Blob {
-                characters: Cow::Borrowed(&text[only.clone()]),
-                lines: vec![(0, only.start)],
-                span: start..end,
-            };
+            return Blob { characters: Cow::Borrowed(&text[only.clone()]), lines: vec![(0, only.start)], span };
         }
-        let mut characters = Vec::with_capacity(lines.len() * width);
+        let mut characters = Vec::with_capacity(span.len());
         let mut starts = Vec::with_capacity(lines.len());
         for line in lines {
             starts.push((characters.len(), line.start));
             characters.extend_from_slice(&text[line]);
         }
-        Blob { characters: Cow::Owned(characters), lines: starts, span: start..end }
+        Blob { characters: Cow::Owned(characters), lines: starts, span }
     }
 
     /// Decodes what may hide a key.
@@ -187,16 +175,26 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// Where the next line begins if one ends at `at`: a line break, written out or not, and indentation.
-fn line_break(text: &[u8], at: usize) -> Option<usize> {
-    let rest = &text[at..];
-    let length = line_end(rest)?;
-    let blank = rest[length..].iter().take(64).take_while(|b| matches!(b, b' ' | b'\t')).count();
-    Some(at + length + blank)
+/// The base64 round a run, in its own line.
+fn line_round(text: &[u8], run: &Range<usize>, within: Range<usize>) -> Range<usize> {
+    let before = text[within.start..run.start].iter().rev().take_while(|&&b| is_base64(b)).count();
+    let behind = text[run.end..within.end].iter().take_while(|&&b| is_base64(b)).count();
+    let start = run.start - before;
+    // The letter of an escape that ends the line above is none of it.
+    let escape = start > 0 && text[start - 1] == b'\\' && matches!(text[start], b'n' | b'r' | b't');
+    start + usize::from(escape)..run.end + behind
 }
 
-/// Where the base64 at the end of the line above begins, and its length, if `at` is where a line begins.
-fn line_above(text: &[u8], at: usize, floor: usize) -> Option<(usize, usize)> {
+/// The base64 at the start of the next line, if a line ends behind `line`: a line end, written out or not, and indentation.
+fn line_below(text: &[u8], line: &Range<usize>, ceiling: usize) -> Option<Range<usize>> {
+    let next = line.end + line_end(&text[line.end..])?;
+    let start = next + text[next..].iter().take(64).take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let length = text[start..ceiling.max(start)].iter().take_while(|&&b| is_base64(b)).count();
+    (length > 0).then_some(start..start + length)
+}
+
+/// The base64 at the end of the line above, if `at` is where a line begins.
+fn line_above(text: &[u8], at: usize, floor: usize) -> Option<Range<usize>> {
     let blank = text[floor..at].iter().rev().take(64).take_while(|b| matches!(b, b' ' | b'\t')).count();
     let before = &text[floor..at - blank];
     let spelled = |before: &[u8], letter: u8| {
@@ -211,8 +209,8 @@ fn line_above(text: &[u8], at: usize, floor: usize) -> Option<(usize, usize)> {
             &before[..spelled(before, b'r').unwrap_or(before.len())]
         }
     };
-    let length = before.iter().rev().take_while(|&&b| is_base64(b)).count();
-    Some((floor + before.len() - length, length))
+    let end = floor + before.len();
+    Some(end - before.iter().rev().take_while(|&&b| is_base64(b)).count()..end)
 }
 
 /// Which characters of base64 stand at which place of a quad when the three bytes are text in ASCII.

@@ -75,13 +75,13 @@ const LOOKS: usize = 2 * MIN_RUN - LOOK;
 pub struct Dense {
     /// Where escapes may follow one another closely.
     pub escapes: Vec<usize>,
-    /// Whether characters are kept apart by zero bytes somewhere.
-    pub zeros: bool,
+    /// Where characters are kept apart by zero bytes.
+    pub zeros: Vec<usize>,
 }
 
 /// Looks at a text here and there for what is written character by character.
 pub fn dense(text: &[u8]) -> Dense {
-    let mut seen = Dense { escapes: Vec::new(), zeros: false };
+    let mut seen = Dense { escapes: Vec::new(), zeros: Vec::new() };
     let mut at = 0;
     while let Some(look) = text.get(at..).and_then(|rest| rest.first_chunk::<LOOK>()) {
         let (introducers, zeros) = signs(look);
@@ -110,7 +110,9 @@ impl Dense {
     #[cold]
     #[inline(never)]
     fn take_zeros(&mut self, text: &[u8], at: usize) {
-        self.zeros = self.zeros || text[at..at + LOOK].iter().all(|b| matches!(b, 0 | b' '..=b'~'));
+        if text[at..at + LOOK].iter().all(|b| matches!(b, 0 | b' '..=b'~')) {
+            self.zeros.push(at);
+        }
     }
 }
 

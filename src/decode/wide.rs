@@ -6,8 +6,6 @@ use crate::blob::{Encoding, View};
 
 /// How much of a text tells whether all of it is wide.
 const SAMPLE: usize = 4096;
-/// So many characters with zero bytes between them are a string.
-const STRING: usize = 8;
 
 /// A wide encoding.
 #[derive(Clone, Copy)]
@@ -17,11 +15,11 @@ struct Wide {
     big_endian: bool,
 }
 
-/// The text with what is wide in it made narrow.
-pub(super) fn view(text: &[u8]) -> Option<View> {
+/// The text with what is wide in it made narrow; `places` are in the middle of it.
+pub(super) fn view(text: &[u8], places: &[usize]) -> Option<View> {
     match whole(text) {
         Some((wide, mark)) => Some(transcoded(text, wide, mark)),
-        None => strings(text),
+        None => strings(text, places),
     }
 }
 
@@ -86,32 +84,26 @@ fn transcoded(text: &[u8], wide: Wide, mark: usize) -> View {
 
 /// The text with the zeros left out that keep the characters of its wide strings apart. Which end a character begins
 /// with does not matter for that.
-fn strings(text: &[u8]) -> Option<View> {
+fn strings(text: &[u8], places: &[usize]) -> Option<View> {
     let shows = |at: usize| text.get(at).is_some_and(|b| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n'));
     let mut view = View::new(Encoding::Wide);
     let mut kept = 0;
     let mut long = false;
-    let mut from = 1;
-    while let Some(zero) = text.get(from..).and_then(|rest| memchr::memchr(0, rest)).map(|at| from + at) {
-        from = zero + 1;
-        let start = zero - 1;
-        for unit in [2, 4] {
-            let spaced = |at: usize| shows(at) && (1..unit).all(|zero| text.get(at + zero) == Some(&0));
-            let mut end = start;
-            while spaced(end) {
-                end += unit;
-            }
-            if start < kept || end - start < STRING * unit {
-                continue;
-            }
-            view.keep(text, kept..start);
-            let narrow: Vec<u8> = text[start..end].iter().step_by(unit).copied().collect();
-            long |= probe::runs(&narrow).next().is_some();
-            view.each(&narrow, start, unit);
-            kept = end;
-            from = end + 1;
-            break;
+    for &place in places {
+        if place < kept {
+            continue;
         }
+        let unit = if text[place..place + 4].iter().filter(|b| **b == 0).count() == 2 { 2 } else { 4 };
+        let spaced = |at: usize| shows(at) && (1..unit).all(|zero| text.get(at + zero) == Some(&0));
+        let Some(inside) = (place..place + unit).find(|at| spaced(*at)) else { continue };
+        let before = (1..).take_while(|back| inside >= kept + back * unit && spaced(inside - back * unit)).count();
+        let start = inside - before * unit;
+        let end = start + unit * (start..).step_by(unit).take_while(|at| spaced(*at)).count();
+        view.keep(text, kept..start);
+        let narrow: Vec<u8> = text[start..end].iter().step_by(unit).copied().collect();
+        long |= probe::runs(&narrow).next().is_some();
+        view.each(&narrow, start, unit);
+        kept = end;
     }
     view.keep(text, kept..text.len());
     // Tables of small numbers look wide too, but spell no long words.
@@ -131,22 +123,26 @@ mod tests {
         text.encode_utf16().flat_map(unit).collect()
     }
 
+    fn read(text: &[u8]) -> Option<View> {
+        view(text, &probe::dense(text).zeros)
+    }
+
     #[test]
     fn whole_texts_and_strings_in_other_bytes_become_narrow() {
         let text = "über: WANDB_API_KEY = abc 😀\nnächste Zeile mit viel Text\n";
         for (unit, big_endian) in [(2, false), (2, true), (4, false), (4, true)] {
             let wide = encoded(text, unit, big_endian);
-            let narrow = view(&wide).expect("wide");
+            let narrow = read(&wide).expect("wide");
             assert_eq!(String::from_utf8_lossy(&narrow.bytes), text);
             let at = text.find("abc").expect("there");
             let before = text[..at].encode_utf16().count() * unit;
             assert_eq!(narrow.source(at..at + 3), before..before + 3 * unit);
             let marked = [encoded("\u{feff}", unit, big_endian), wide].concat();
-            assert_eq!(String::from_utf8_lossy(&view(&marked).expect("wide").bytes), text);
+            assert_eq!(String::from_utf8_lossy(&read(&marked).expect("wide").bytes), text);
             let name = "wandb_api_key_wandb_api_key_wandb_api_key";
             let ascii = encoded(name, unit, big_endian);
             let binary = [&b"\x01\x02\x03\xff"[..], &ascii, b"\xfe\x00\x00\x05\xfe"].concat();
-            let narrow = view(&binary).expect("a string in it").bytes;
+            let narrow = read(&binary).expect("a string in it").bytes;
             assert!(narrow.windows(name.len()).any(|w| w == name.as_bytes()), "{unit} {big_endian} {narrow:?}");
         }
     }
@@ -154,7 +150,7 @@ mod tests {
     #[test]
     fn what_ends_within_a_character_is_read_so_far() {
         for text in [&b"\xff\xfe"[..], b"\xff\xfea", b"\xff\xfe\x00\xd8", b"\xff\xfe\x00\x00a\x00", b""] {
-            view(text);
+            view(text, &[]);
         }
     }
 }

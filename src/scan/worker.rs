@@ -14,6 +14,7 @@ use super::look::Look;
 use crate::blob::{Before, Kind, Origin, Text};
 use crate::decode::archive::{self, Form, Unpack};
 use crate::decode::binary::{self, Binary};
+use crate::decode::probe;
 use crate::finding::{Coverage, Finding, Outcome, Skip};
 use crate::judge::{Judge, Opinion};
 use crate::source::tree::{self, Visit};
@@ -168,6 +169,11 @@ impl<'w, 'a> Worker<'w, 'a> {
 
     /// Looks at what a binary format says, beside its bytes: one opinion a key, since it has no lines.
     fn structure(&mut self, origin: &Origin, binary: Binary, bytes: &[u8], opinions: &mut Vec<Opinion>) {
+        // What a program or an object graph says of a key, it says with all of the key in one place.
+        let speaks = probe::runs(bytes).next().is_some();
+        if matches!(binary, Binary::ByteCode | Binary::Pickle) && !speaks {
+            return;
+        }
         let Ok(rendered) = panic::catch_unwind(AssertUnwindSafe(|| binary::render(binary, bytes))) else {
             self.skip(Skip { origin: origin.clone(), reason: BUG.to_owned(), gap: true });
             return;
