@@ -40,16 +40,24 @@ struct Decoded {
 pub(super) fn views(text: &[u8], runs: &[Range<usize>], views: &mut Vec<View>) {
     let mut decoded: Vec<Decoded> = Vec::new();
     let mut passed = 0;
+    let mut reaches = (0, false);
     for run in runs {
         if run.start < passed {
+            continue;
+        }
+        if run.start >= reaches.0 {
+            reaches = reach(text, run);
+        }
+        // A key that is written in one line is in one run: no letter, digit or underscore gives any other sign.
+        if !reaches.1 && !hides(&text[run.clone()]) {
             continue;
         }
         let blob = Blob::round(text, run, passed);
         passed = blob.span.end.max(run.end);
         blob.base64(&mut decoded);
-        if run.len() >= 2 * V1_IN_HEX.len() {
-            hexadecimal(text, run, &mut decoded);
-        }
+    }
+    for run in runs.iter().filter(|run| run.len() > 2 * V1_IN_HEX.len()) {
+        hexadecimal(text, run, &mut decoded);
     }
     decoded.retain(|one| super::could_hold(&one.bytes));
     for encoding in [Encoding::Base64, Encoding::Hex] {
@@ -173,6 +181,13 @@ const MIN_LINE: usize = 40;
 
 fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+/// Where the base64 ends that a run is part of, and whether its line ends there too, so that it may go on in the next one.
+fn reach(text: &[u8], run: &Range<usize>) -> (usize, bool) {
+    let end = text.len().min(run.end + REACH);
+    let end = run.end + text[run.end..end].iter().take_while(|&&b| is_base64(b)).count();
+    (end, line_end(&text[end..]).is_some())
 }
 
 /// The base64 round a run, in its own line.
