@@ -42,7 +42,8 @@ Allow one line, with a reason, in a comment on it or above it:
 pub(crate) enum Command {
     /// Scan files and folders for exposed keys
     ///
-    /// Every regular file below the paths counts: tracked or not, git-ignored or not, hidden or not, text or binary. The
+    /// Every regular file below the paths counts: tracked or not, git-ignored or not, hidden or not, text or binary.
+    /// Archives are opened, and what is written in base64, in escapes, in pieces or in UTF-16 is read as what it says. The
     /// inside of git directories is left out, and links are not followed.
     #[command(after_help = EXAMPLES)]
     Scan(Scan),

@@ -1,11 +1,11 @@
 //! wandward finds exposed Weights & Biases API keys and says what to do about them.
 //!
 //! ```text
-//! source ──▶ detect ──▶ judge ──▶ report          scan joins them, and nothing else does
-//! bytes      candidates findings  text out
+//! source ──▶ decode ──▶ detect ──▶ judge ──▶ report          scan joins them, and nothing else does
+//! bytes      texts      candidates findings  text out
 //! ```
 //!
-//! Nouns stand on the ground floor and import nothing above them: [`blob`] (bytes and where they came from),
+//! Nouns stand on the ground floor and import nothing above them: [`blob`] (bytes, where they came from, the way back),
 //! [`secret`] (a key that cannot be printed), [`rule`] (a page becomes a rule), [`finding`] (what a scan says),
 //! [`policy`] (what is allowed to be said, and what is permitted). A verb names nouns, and what the verb before it
 //! hands over. The library prints nothing, exits nowhere and never sees a flag.
