@@ -20,7 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("detect", &["secret", "decode"]),
     ("judge", &["blob", "secret", "rule", "finding", "policy", "detect"]),
     ("report", &["blob", "finding", "rule"]),
-    ("scan", &["blob", "rule", "finding", "policy", "source", "decode", "detect", "judge"]),
+    ("scan", &["blob", "secret", "rule", "finding", "policy", "source", "decode", "detect", "judge"]),
 ];
 
 fn root() -> PathBuf {

@@ -7,9 +7,10 @@ use std::ops::Range;
 
 use crate::blob::{Origin, Text};
 use crate::decode::{self, probe};
-use crate::detect;
+use crate::detect::{self, Shape};
 use crate::finding::Finding;
 use crate::judge::{self, Judge, Opinion};
+use crate::secret::Format;
 use crate::source::Piece;
 
 /// A look at one piece of a source, as it stands and in every form that decoding gives it.
@@ -50,6 +51,16 @@ impl<'l> Look<'l> {
             open: false,
             budget,
             unread: None,
+        }
+    }
+
+    /// Looks at the bytes of a container, which say nothing of what its members do not: only for what needs no context.
+    pub(super) fn at_container(&mut self, text: &Text<'_>, within: Range<usize>) {
+        let mut candidates = detect::candidates(text.bytes, within);
+        candidates.retain(|candidate| candidate.shape != Shape::Key(Format::Legacy));
+        if !candidates.is_empty() {
+            let judgement = self.judge.judge(self.origin, text, &candidates, self.explain);
+            self.take(judgement.opinions, 0);
         }
     }
 

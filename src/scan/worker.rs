@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use super::Scan;
 use super::look::Look;
 use crate::blob::{Before, Kind, Origin, Text};
-use crate::decode::archive::{self, Form, Unpack};
+use crate::decode::archive::{self, Form, Opened, Unpack};
 use crate::decode::binary::{self, Binary};
 use crate::decode::probe;
 use crate::finding::{Coverage, Finding, Outcome, Skip};
@@ -41,6 +41,8 @@ struct Seen {
     open: bool,
     /// The container that it is.
     form: Option<Form>,
+    /// That it looks like a container, but is none.
+    unopened: bool,
     /// The binary format that it is, if it was too large to be read as one at once.
     binary: Option<Binary>,
 }
@@ -71,7 +73,7 @@ impl<'w, 'a> Worker<'w, 'a> {
 
     /// Reads a file, again where its beginning says that there is more to it.
     fn read_file(&mut self, origin: &Origin, file: &mut File) -> io::Result<()> {
-        let mut seen = self.windows(origin, &mut *file)?;
+        let mut seen = self.windows(origin, &mut *file, false)?;
         let held = seen.bytes <= MAX_WHOLE as u64;
         if seen.binary.is_some() && !held {
             self.too_large(origin);
@@ -79,13 +81,16 @@ impl<'w, 'a> Worker<'w, 'a> {
         // What a window leaves open (where does this variable end up?) the whole file may decide.
         if (seen.open || seen.binary.is_some()) && held && !self.stopped() {
             file.rewind()?;
-            let mut whole = Seen::default();
+            let mut whole = Seen { unopened: true, ..Seen::default() };
             let bytes = Reader::default().read_whole(&mut *file, |piece| self.piece(origin, piece, &mut whole))?;
             seen = Seen { bytes, ..whole };
         }
         if let Some(form) = seen.form.filter(|_| !self.stopped()) {
             file.rewind()?;
-            self.members(origin, form, seen.bytes, file, &mut seen.opinions);
+            if !self.members(origin, form, seen.bytes, &mut *file, &mut seen.opinions) {
+                file.rewind()?;
+                seen = self.windows(origin, &mut *file, true)?;
+            }
         }
         self.keep(seen.opinions);
         self.count(seen.bytes);
@@ -100,7 +105,7 @@ impl<'w, 'a> Worker<'w, 'a> {
             // What it cannot open it reads as plain bytes, so nothing is left to do.
             let _ = archive::unpack_stream(form, origin.file_name(), &mut counted, &mut members);
         } else {
-            let seen = self.windows(origin, &mut counted)?;
+            let seen = self.windows(origin, &mut counted, true)?;
             if seen.binary.is_some() {
                 self.too_large(origin);
             }
@@ -115,17 +120,20 @@ impl<'w, 'a> Worker<'w, 'a> {
         let text = Text::plain(bytes, Before::default());
         let mut seen = Seen::default();
         self.piece(origin, &Piece { text, own: 0..bytes.len(), whole: true }, &mut seen);
-        if let Some(form) = seen.form {
-            self.members(origin, form, bytes.len() as u64, Cursor::new(bytes), &mut seen.opinions);
+        if let Some(form) = seen.form
+            && !self.members(origin, form, bytes.len() as u64, Cursor::new(bytes), &mut seen.opinions)
+        {
+            seen = Seen { unopened: true, ..Seen::default() };
+            self.piece(origin, &Piece { text, own: 0..bytes.len(), whole: true }, &mut seen);
         }
         self.keep(seen.opinions);
         self.count(bytes.len() as u64);
     }
 
-    /// Reads a source piece by piece.
-    fn windows(&mut self, origin: &Origin, input: impl Read) -> io::Result<Seen> {
+    /// Reads a source piece by piece; `unopened` if it looks like a container and is none, or is none by where it comes from.
+    fn windows(&mut self, origin: &Origin, input: impl Read, unopened: bool) -> io::Result<Seen> {
         let mut reader = std::mem::take(&mut self.reader);
-        let mut seen = Seen::default();
+        let mut seen = Seen { unopened, ..Seen::default() };
         let result = reader.read(input, |piece| {
             self.piece(origin, piece, &mut seen);
             self.scan.progress.bytes.fetch_add(piece.own.len() as u64, Ordering::Relaxed);
@@ -138,14 +146,17 @@ impl<'w, 'a> Worker<'w, 'a> {
 
     /// Looks at a piece; at the first one also at what kind of source it is.
     fn piece(&mut self, origin: &Origin, piece: &Piece<'_>, seen: &mut Seen) {
-        let looked = self.look(origin, piece);
+        let bytes = piece.text.bytes;
+        let first = piece.text.before.bytes == 0;
+        if first && !seen.unopened {
+            seen.form = archive::form(bytes);
+        }
+        let looked = self.look(origin, piece, seen.form.is_some());
         seen.open |= looked.1 && !piece.whole;
         seen.opinions.extend(looked.0);
-        if piece.text.before.bytes > 0 {
+        if !first {
             return;
         }
-        let bytes = piece.text.bytes;
-        seen.form = archive::form(bytes);
         seen.binary = binary::format(bytes);
         if piece.whole
             && let Some(binary) = seen.binary.take()
@@ -155,10 +166,13 @@ impl<'w, 'a> Worker<'w, 'a> {
     }
 
     /// What is thought of a piece in all its forms, and whether that could change if more were read.
-    fn look(&mut self, origin: &Origin, piece: &Piece<'_>) -> (Vec<Opinion>, bool) {
+    fn look(&mut self, origin: &Origin, piece: &Piece<'_>, container: bool) -> (Vec<Opinion>, bool) {
         let mut look = Look::of(self.judge, origin, piece, false);
         // A bug that one text brings to light must neither end the scan nor look like a clean file.
-        let looked = panic::catch_unwind(AssertUnwindSafe(|| look.at(&piece.text, piece.own.clone(), 0)));
+        let looked = panic::catch_unwind(AssertUnwindSafe(|| match container {
+            true => look.at_container(&piece.text, piece.own.clone()),
+            false => look.at(&piece.text, piece.own.clone(), 0),
+        }));
         let gap = looked.map_or(Some(BUG), |()| look.unread);
         if let Some(reason) = gap {
             self.skip(Skip { origin: origin.clone(), reason: reason.to_owned(), gap: true });
@@ -182,7 +196,7 @@ impl<'w, 'a> Worker<'w, 'a> {
             self.skip(Skip { origin: origin.clone(), reason, gap: false });
         }
         let text = Text::plain(&rendered.text, Before::default());
-        let (says, _) = self.look(origin, &Piece { text, own: 0..rendered.text.len(), whole: true });
+        let (says, _) = self.look(origin, &Piece { text, own: 0..rendered.text.len(), whole: true }, false);
         // What the structure says comes first where nobody counts lines; else the place that the bytes tell is worth more.
         let lineless = matches!(binary, Binary::ByteCode | Binary::Sqlite);
         let shows = std::mem::take(opinions).into_iter().map(|opinion| (opinion, lineless));
@@ -208,7 +222,8 @@ impl<'w, 'a> Worker<'w, 'a> {
         self.skip(Skip { origin: origin.clone(), reason, gap: true });
     }
 
-    /// Opens a container and looks at its members. What its own bytes showed is said of the member that holds it.
+    /// Opens a container and looks at its members; tells whether it was one. What its own bytes showed is said of the member
+    /// that holds it.
     fn members(
         &mut self,
         origin: &Origin,
@@ -216,7 +231,7 @@ impl<'w, 'a> Worker<'w, 'a> {
         size: u64,
         input: impl Read + Seek,
         opinions: &mut Vec<Opinion>,
-    ) {
+    ) -> bool {
         let mut members = Members { worker: self, origin, found: HashSet::new() };
         let name = origin.file_name();
         let opened = panic::catch_unwind(AssertUnwindSafe(|| archive::unpack(form, name, size, input, &mut members)));
@@ -225,6 +240,7 @@ impl<'w, 'a> Worker<'w, 'a> {
             self.skip(Skip { origin: origin.clone(), reason: BUG.to_owned(), gap: true });
         }
         opinions.retain(|opinion| opinion.finding().is_none_or(|finding| !found.contains(finding.about())));
+        !matches!(opened, Ok(Opened::No))
     }
 
     /// Reads a member of a container; tells what was found in it.
@@ -236,12 +252,12 @@ impl<'w, 'a> Worker<'w, 'a> {
             (&mut input).take((MAX_WHOLE - head.len()) as u64).read_to_end(&mut head)?;
         }
         let seen = if structured && head.len() < MAX_WHOLE {
-            let mut seen = Seen::default();
+            let mut seen = Seen { unopened: true, ..Seen::default() };
             let text = Text::plain(&head, Before::default());
             self.piece(origin, &Piece { text, own: 0..head.len(), whole: true }, &mut seen);
             seen
         } else {
-            self.windows(origin, Cursor::new(head).chain(input))?
+            self.windows(origin, Cursor::new(head).chain(input), true)?
         };
         if seen.binary.is_some() {
             self.too_large(origin);
