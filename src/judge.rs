@@ -12,12 +12,13 @@ use std::sync::Arc;
 
 use crate::blob::{Before, Encoding, Origin, Place, Text};
 use crate::detect::{Candidate, Shape};
-use crate::finding::{By, Confidence, Finding, Key, Suppressed};
+use crate::finding::{By, Cell, Confidence, Finding, Key, Suppressed};
 use crate::policy::{Permission, Policy};
 use crate::rule::{Rule, RuleSet};
 use crate::secret::{Format, KeyId, Secret};
 pub use habit::cut_off_key::RULE as CUT_OFF_KEY;
 use key::{KeyJudge, Verdict};
+use notebook::Cells;
 use place::File;
 
 /// What is thought of one candidate.
@@ -99,7 +100,8 @@ impl Judge<'_> {
                 }
                 Some(Verdict::Key { confidence, because }) => {
                     let (counted, at) = text.counted(judged.credential.clone());
-                    let site = file.site(counted.bytes, at.start, &because);
+                    let output = cursor.cell(origin, text, &judged.credential).map(|(_, output)| output);
+                    let site = file.site(counted.bytes, at.start, &because, output);
                     if let Some(rule) = self.rules.for_site(site).filter(|rule| self.policy.selects(rule)) {
                         let finding = self.finding(origin, text, rule, &judged.credential, &mut cursor);
                         let finding = Finding {
@@ -162,7 +164,6 @@ impl Judge<'_> {
             None => KeyId::of(&bytes[bytes.len() - Format::Legacy.length()..], Format::Legacy),
         };
         let (snippet, line_digest) = mask::snippet(text, point, Some(&format!("[{shown}]")));
-        let (counted, at) = text.counted(point.clone());
         Finding {
             id: String::new(),
             rule: Arc::clone(rule),
@@ -170,7 +171,7 @@ impl Judge<'_> {
             evidence: String::new(),
             origin: origin.clone(),
             place: Some(cursor.place(text, point)),
-            cell: if origin.name().ends_with(b".ipynb") { notebook::cell(counted.bytes, at.start) } else { None },
+            cell: cursor.cell(origin, text, point).map(|(cell, _)| cell),
             span: text.offsets(point.clone()),
             key: None,
             snippet,
@@ -235,16 +236,25 @@ fn lines(text: &[u8], point: &Range<usize>) -> (Range<usize>, Range<usize>) {
     (start..end, above.min(above_end)..above_end)
 }
 
-/// Counts lines on the way through a text, so that many findings cost one pass.
+/// Counts lines, and the cells of a notebook, on the way through a text, so that many findings cost one pass.
 #[derive(Default)]
-struct Cursor(Option<(usize, Before)>);
+struct Cursor {
+    passed: Option<(usize, Before)>,
+    cells: Option<Cells>,
+}
 
 impl Cursor {
     fn place(&mut self, text: &Text<'_>, span: &Range<usize>) -> Place {
         let (text, span) = text.counted(span.clone());
-        let (at, before) = self.0.filter(|(at, _)| *at <= span.start).unwrap_or((0, text.before));
+        let (at, before) = self.passed.filter(|(at, _)| *at <= span.start).unwrap_or((0, text.before));
         let before = before.after(&text.bytes[at..span.start]);
-        self.0 = Some((span.start, before));
+        self.passed = Some((span.start, before));
         Text::plain(&text.bytes[span.start..], before).place(0..span.len())
+    }
+
+    fn cell(&mut self, origin: &Origin, text: &Text<'_>, span: &Range<usize>) -> Option<(Cell, bool)> {
+        let (text, span) = text.counted(span.clone());
+        let notebook = origin.name().ends_with(b".ipynb");
+        notebook.then(|| self.cells.get_or_insert_with(|| Cells::read(text.bytes)).at(text.bytes, span.start))?
     }
 }

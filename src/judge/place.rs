@@ -1,6 +1,8 @@
 //! Which kind of place a key lies in, so which rule speaks. In: a file's path, a text, where the key stands.
 //! Out: the site, and what the file's name alone says.
 
+use std::cell::OnceCell;
+
 use crate::blob::{Kind, Origin};
 use crate::rule::Site;
 
@@ -13,6 +15,8 @@ pub(super) struct File {
     /// The last part of it, as it is written.
     name: String,
     site: Site,
+    /// Whether it is a Kubernetes manifest, once somebody asked.
+    manifest: OnceCell<bool>,
 }
 
 impl File {
@@ -23,7 +27,7 @@ impl File {
         let nameless = origin.kind == Kind::Stdin && origin.name() == b"-";
         let path = if nameless { String::new() } else { path.to_ascii_lowercase() };
         let site = by_path(&path).unwrap_or_else(|| by_text(text));
-        File { path, name, site }
+        File { path, name, site, manifest: OnceCell::new() }
     }
 
     /// Whether the file's name has W&B's in it.
@@ -78,17 +82,18 @@ impl File {
             || self.path.ends_with("secrets.toml")
     }
 
-    /// The kind of place at `at` in `text`, given the evidence that made it a key.
-    pub(super) fn site(&self, text: &[u8], at: usize, because: &Because) -> Site {
+    /// The kind of place at `at` in `text`, given the evidence that made it a key, and whether it is an output of a notebook
+    /// if that is known.
+    pub(super) fn site(&self, text: &[u8], at: usize, because: &Because, output: Option<bool>) -> Site {
         match because {
             Because::Netrc(_) if matches!(self.site, Site::Other | Site::Config) => return Site::Netrc,
             Because::Url(_) if !matches!(self.site, Site::Netrc | Site::Settings | Site::History) => return Site::Url,
             _ => {}
         }
         match self.site {
-            Site::Notebook if in_output(text, at) => Site::NotebookOutput,
+            Site::Notebook if output.unwrap_or_else(|| in_output(text, at)) => Site::NotebookOutput,
             Site::Config if self.path.ends_with(".json") && is_chat(text) => Site::Chat,
-            Site::Config if is_manifest(text) => Site::Deployment,
+            Site::Config if *self.manifest.get_or_init(|| is_manifest(text)) => Site::Deployment,
             site => site,
         }
     }
@@ -273,10 +278,14 @@ fn by_text(text: &[u8]) -> Site {
     if program.into_iter().any(|word| shell.contains(&word)) { Site::Script } else { Site::Source }
 }
 
+/// How far from a place the member of the cell is looked for.
+const OUTPUT_REACH: usize = 64 * 1024;
+
 /// Whether a place in a notebook's JSON belongs to the output of a cell: of the two names, the nearer before it counts,
 /// in whichever order the cell's members stand.
 fn in_output(text: &[u8], at: usize) -> bool {
-    let last = |name: &[u8]| memchr::memmem::rfind(&text[..at], name);
+    let near = &text[at.saturating_sub(OUTPUT_REACH)..at];
+    let last = |name: &[u8]| memchr::memmem::rfind(near, name);
     last(b"\"outputs\"") > last(b"\"source\"")
 }
 

@@ -152,7 +152,9 @@ impl<'w, 'a> Worker<'w, 'a> {
             seen.form = archive::form(bytes);
         }
         let looked = self.look(origin, piece, seen.form.is_some());
-        seen.open |= looked.1 && !piece.whole;
+        // The cells of a notebook can be counted only in all of it.
+        let cells = origin.name().ends_with(b".ipynb") && !looked.0.is_empty();
+        seen.open |= (looked.1 || cells) && !piece.whole;
         seen.opinions.extend(looked.0);
         if !first {
             return;
