@@ -184,3 +184,40 @@ fn byte_code_and_databases_have_no_lines() {
         }
     }
 }
+
+#[test]
+fn a_bomb_ends_with_a_gap_and_what_came_before_it_is_found() {
+    let key = support::key("legacy", "bomb");
+    let zeros = Member::deflated("zeros", vec![0; 64 << 20]);
+    let env = Member::deflated(".env", format!("WANDB_API_KEY={key}\n"));
+    let bomb = zip(&[vec![env], vec![zeros; 8]].concat());
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bomb.zip"), bomb).unwrap();
+    let (report, code) = support::scan_json(folder.path(), &["bomb.zip"]);
+    assert_eq!((code, &report["findings"][0]["location"]["inner"]), (1, &json!([".env"])));
+    let skipped = report["coverage"]["skipped"].as_array().unwrap();
+    assert!(
+        skipped[0]["reason"].as_str().unwrap().starts_with("expands to more than 100 times its size"),
+        "{report:#}"
+    );
+    assert_eq!((&skipped[0]["gap"], &report["coverage"]["complete"]), (&json!(true), &json!(false)));
+}
+
+#[test]
+fn texts_that_grow_when_they_are_read_end() {
+    let key = support::key("legacy", "aliases");
+    let folder = tempfile::tempdir().unwrap();
+    let mut yaml = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..40 {
+        let aliases = vec![format!("*a{}", level - 1); 9].join(", ");
+        yaml.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    yaml.push_str(&format!("wandb:\n  api_key: {key}\n"));
+    fs::write(folder.path().join("aliases.yaml"), yaml).unwrap();
+    let deep = format!("{}\"wandb_api_key\": \"{key}\"{}", "{\"a\": ".repeat(200_000), "}".repeat(200_000));
+    fs::write(folder.path().join("deep.ipynb"), &deep).unwrap();
+    let (report, code) = support::scan_json(folder.path(), &["."]);
+    let found: Vec<_> =
+        report["findings"].as_array().unwrap().iter().map(|f| f["location"]["path"].as_str().unwrap()).collect();
+    assert_eq!((code, &found[..]), (1, &["aliases.yaml", "deep.ipynb"][..]));
+}
