@@ -166,11 +166,13 @@ impl<'t> Text<'t> {
         }
     }
 
-    /// The text in which the lines of `span` are counted, and the same span there: the source itself, or a transcoding
-    /// of all of it.
+    /// The text in which the lines of `span` are counted, and the same span there: the source itself, or what an editor shows
+    /// of one in UTF-16.
     pub fn counted(&self, span: Range<usize>) -> (&Text<'t>, Range<usize>) {
         match self.from {
-            Some(Decoded { text, view }) if !view.encoding.is_of_a_text() => text.counted(view.source(span)),
+            Some(Decoded { text, view }) if !(view.encoding == Encoding::Wide && text.from.is_none()) => {
+                text.counted(view.source(span))
+            }
             _ => (self, span),
         }
     }
@@ -223,11 +225,6 @@ impl Encoding {
             Encoding::Pieces => "in pieces",
             Encoding::Wide => "in UTF-16 or UTF-32",
         }
-    }
-
-    /// Whether whole texts are written in it, so that an editor counts lines and characters in what it shows decoded.
-    fn is_of_a_text(self) -> bool {
-        self == Encoding::Wide
     }
 }
 

@@ -21,8 +21,8 @@ pub const MAX_DEPTH: usize = 4;
 const NEAR: usize = 256;
 
 /// The forms of `text` that may show a key which the text itself does not show, or what speaks for one that it does show.
-/// `runs` are its long runs of key characters, `undecided` the places of key shapes without evidence.
-pub fn views(text: &[u8], runs: &[Range<usize>], undecided: &[usize]) -> Vec<View> {
+/// `runs` are its long runs of key characters, `silent` the places of key shapes that are no keys as the text stands.
+pub fn views(text: &[u8], runs: &[Range<usize>], silent: &[usize]) -> Vec<View> {
     let dense = probe::dense(text);
     let has_escapes = !dense.escapes.is_empty();
     let mut hidden = Cues::default();
@@ -37,13 +37,13 @@ pub fn views(text: &[u8], runs: &[Range<usize>], undecided: &[usize]) -> Vec<Vie
         hidden.take(Some(Encoding::QuotedPrintable));
     }
     let mut views: Vec<View> = hidden.views(text).filter(shows).collect();
-    // What a key shape without evidence stands near may say more when it is read as it is meant.
-    let mut silent = Cues::default();
-    for &at in undecided {
+    // What a key shape stands near may say more when it is read as it is meant.
+    let mut structure = Cues::default();
+    for &at in silent {
         let near = at.saturating_sub(NEAR)..text.len().min(at + NEAR);
-        escape::structure_in(&text[near], &mut |encoding| silent.take(Some(encoding)));
+        escape::structure_in(&text[near], &mut |encoding| structure.take(Some(encoding)));
     }
-    views.extend(silent.views(text));
+    views.extend(structure.views(text));
     if !dense.zeros.is_empty() {
         views.extend(wide::view(text, &dense.zeros));
     }
@@ -51,7 +51,7 @@ pub fn views(text: &[u8], runs: &[Range<usize>], undecided: &[usize]) -> Vec<Vie
         blob64::views(text, runs, &mut views);
     }
     if named {
-        views.extend(pieces::view(text, undecided));
+        views.extend(pieces::view(text, silent));
     }
     views.retain(|view| view.bytes != text);
     views

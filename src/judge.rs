@@ -74,8 +74,8 @@ pub struct Judgement {
     pub opinions: Vec<Opinion>,
     /// Whether a verdict could change if more of the source were read at once.
     pub open: bool,
-    /// Where the key shapes begin that nothing speaks for.
-    pub undecided: Vec<usize>,
+    /// Where the key shapes begin that are no keys as the text stands.
+    pub silent: Vec<usize>,
 }
 
 impl Judge<'_> {
@@ -83,7 +83,7 @@ impl Judge<'_> {
     pub fn judge(&self, origin: &Origin, text: &Text<'_>, candidates: &[Candidate], explain: bool) -> Judgement {
         let file = File::new(origin, text.bytes);
         let verdicts = KeyJudge::new(text.bytes, &file).judge(candidates);
-        let mut judgement = Judgement { opinions: Vec::new(), open: false, undecided: Vec::new() };
+        let mut judgement = Judgement { opinions: Vec::new(), open: false, silent: Vec::new() };
         let mut cursor = Cursor::default();
         for (candidate, judged) in candidates.iter().zip(verdicts) {
             let Shape::Key(format) = candidate.shape else {
@@ -115,11 +115,9 @@ impl Judge<'_> {
                     continue;
                 }
                 Some(Verdict::Not(reason)) => reason,
-                None => {
-                    judgement.undecided.push(judged.credential.start);
-                    "nothing beside it says that it is a W&B key".to_owned()
-                }
+                None => "nothing beside it says that it is a W&B key".to_owned(),
             };
+            judgement.silent.push(judged.credential.start);
             if explain {
                 let place = cursor.place(text, &judged.credential);
                 judgement.opinions.push(Opinion::Silent { place, id: secret.id(), reason });

@@ -53,7 +53,7 @@ pub(super) fn beside(text: &[u8], run: &Range<usize>) -> Option<Encoding> {
     let word = |at: usize| {
         let escape = read(text, at)?;
         let joins = match escape.means {
-            Some(c) => c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '/' | '%' | '\\' | '&' | '\r' | '\n'),
+            Some(c) => c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '/' | '%' | '\\' | '&' | '\r' | '\n'),
             None => text.get(at + escape.length).is_some_and(|&b| is_word(b)),
         };
         joins.then_some((escape.encoding, at + escape.length))

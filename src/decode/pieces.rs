@@ -14,7 +14,7 @@ const V1: usize = 86;
 const MAX_JOINT: usize = 256;
 /// How far a literal reaches whose end is looked for.
 const MAX_LITERAL: usize = 512;
-/// How far from an undecided key literals are put together for what they may say of it.
+/// How far from a key shape literals are put together for what they may say of it.
 const NEAR: usize = 512;
 
 /// What stands between two pieces, from the sign that closes one to the one that opens the next.
@@ -28,7 +28,7 @@ struct Joint {
 }
 
 /// The text with its pieces put together, if there are any worth it.
-pub(super) fn view(text: &[u8], undecided: &[usize]) -> Option<View> {
+pub(super) fn view(text: &[u8], silent: &[usize]) -> Option<View> {
     let mut joints = Vec::new();
     let mut group = Group::default();
     let mut passed = 0;
@@ -50,7 +50,7 @@ pub(super) fn view(text: &[u8], undecided: &[usize]) -> Option<View> {
         }
     }
     group.end(text, &mut joints);
-    for &key in undecided {
+    for &key in silent {
         beside(text, key, &mut joints);
     }
     if joints.is_empty() {
@@ -87,6 +87,11 @@ impl Group {
     fn add(&mut self, text: &[u8], joint: Joint, joints: &mut Vec<Joint>) {
         let before = text[..joint.span.start].iter().rev().take(MAX_LITERAL).take_while(|&&b| is_piece(b)).count();
         let behind = text[joint.span.end..].iter().take(MAX_LITERAL).take_while(|&&b| is_piece(b)).count();
+        // The `s` of a template's last `%s` is no piece of what is put into it.
+        if joint.listed && before == 1 && text[..joint.span.start].ends_with(b"%s") {
+            self.end(text, joints);
+            return;
+        }
         let follows = |last: &Joint| last.span.end + before == joint.span.start && last.listed == joint.listed;
         let touches = self.joints.last().is_some_and(follows);
         if !touches {
@@ -116,34 +121,43 @@ impl Group {
     }
 }
 
-/// Whether what stands round a list of literals says that they are put together.
+/// Whether what stands round a list of literals says that they are put together: a call before it, or one behind it.
 fn is_put_together(text: &[u8], joints: &[Joint]) -> bool {
+    const CALLS: [&[u8]; 16] = [
+        b"join", b"[]string", b"paste0", b"paste", b"string", b"concat", b"concat!", b"strcat", b"cat", b".format",
+        b" %", b")%", b"-f", b"sprintf", b"join\"", b"join:",
+    ];
     let (Some(first), Some(last)) = (joints.first(), joints.last()) else { return false };
     let start = text[..first.span.start].iter().rev().take_while(|&&b| is_piece(b)).count();
     let before = &text[(first.span.start - start).saturating_sub(80)..first.span.start - start];
-    let before = before.trim_ascii_end();
-    let opens = before
-        .iter()
-        .rposition(|b| !matches!(b, b'"' | b'\'' | b'`' | b'[' | b'(' | b'{' | b' ' | b'\n' | b'\r' | b'\t' | b'\\'));
-    let callee = opens.map_or(&b""[..], |at| &before[..=at]).to_ascii_lowercase();
-    let calls = [
-        &b"join"[..],
-        b"[]string",
-        b"string.join(\"\",",
-        b"paste0",
-        b"string",
-        b"concat",
-        b"strcat",
-        b"cat",
-        b"join(\"\",",
-    ];
+    // `join(["", [` and `Sprintf("%s%s", ` have literals of their own, which say nothing.
+    let mut before = before.trim_ascii_end();
+    while let Some(rest) = quoted(before).or_else(|| before.strip_suffix(b",")).or_else(|| opening(before)) {
+        before = rest.trim_ascii_end();
+    }
+    let callee = before.to_ascii_lowercase();
     let length = text[last.span.end..].iter().take_while(|&&b| is_piece(b)).count();
     let behind = &text[last.span.end + length..text.len().min(last.span.end + length + 80)];
     let joins = behind.iter().position(|b| *b == b']').map(|at| behind[at + 1..].trim_ascii_start());
-    calls.iter().any(|call| callee.ends_with(call)) || joins.is_some_and(|rest| rest.starts_with(b".join("))
+    CALLS.iter().any(|call| callee.ends_with(call)) || joins.is_some_and(|rest| rest.starts_with(b".join("))
 }
 
-/// The joints round the literal of an undecided key, whatever stands in the pieces.
+/// What stands before a bracket or the quote of a first literal.
+fn opening(text: &[u8]) -> Option<&[u8]> {
+    text.split_last()
+        .filter(|(b, _)| matches!(b, b'"' | b'\'' | b'`' | b'[' | b'(' | b'{' | b'\\'))
+        .map(|(_, rest)| rest)
+}
+
+/// What stands before a literal that is empty or holds nothing but places for others: `""`, `"%s%s"`, `"{}{}"`.
+fn quoted(text: &[u8]) -> Option<&[u8]> {
+    let (quote, rest) =
+        text.strip_suffix(b",")?.trim_ascii_end().split_last().filter(|(b, _)| matches!(b, b'"' | b'\''))?;
+    let open = memchr::memrchr(*quote, rest)?;
+    rest[open + 1..].iter().all(|b| matches!(b, b'%' | b's' | b'{' | b'}' | b'0'..=b'9')).then_some(&rest[..open])
+}
+
+/// The joints round the literal of a key shape, whatever stands in the pieces.
 fn beside(text: &[u8], key: usize, joints: &mut Vec<Joint>) {
     let near = key.saturating_sub(NEAR)..text.len().min(key + NEAR);
     let mut at = near.start;
@@ -168,13 +182,18 @@ fn joint(text: &[u8], at: usize) -> Option<Joint> {
     if quote == b'\\' {
         let newline = if text[at + 1..end].starts_with(b"\r\n") { 3 } else { 2 };
         let goes_on = text.get(at + newline - 1) == Some(&b'\n');
-        return goes_on.then_some(Joint { span: at..at + newline, quotes: None, listed: false });
+        // Rust and YAML leave out the indentation of the next line; elsewhere it would be part of the literal.
+        let indent = text[at + newline..end.max(at + newline)].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        return goes_on.then_some(Joint { span: at..at + newline + indent, quotes: None, listed: false });
     }
     let mut next = blank(text, at + 1, end);
-    const OPERATORS: [&[u8]; 12] =
-        [b".concat(", b").append(", b"++", b"..", b"||", b"<>", b"+", b".", b"*", b"&", b"~", b"^"];
+    const OPERATORS: [&[u8]; 16] = [
+        b".concat(", b").append(", b"}${", b"}{", b"++", b"..", b"||", b"<>", b"<<", b"+=", b"+", b".", b"*", b"&",
+        b"~", b"^",
+    ];
     let listed = text[next..end].starts_with(b",");
     let operator = OPERATORS.iter().find(|operator| text[next..end].starts_with(operator)).map_or(0, |o| o.len());
+    let operator = if operator == 0 { appended(&text[next..end]) } else { operator };
     let operated = operator + usize::from(listed);
     if operated > 0 {
         next = blank(text, next + operated, end);
@@ -190,6 +209,24 @@ fn joint(text: &[u8], at: usize) -> Option<Joint> {
     Some(Joint { span: start..next + escape + 1, quotes: Some([quote, opens]), listed })
 }
 
+/// How long what adds another literal to the same variable is: `name +=`, `; name.append(`.
+fn appended(rest: &[u8]) -> usize {
+    let statement = rest.strip_prefix(b");").or_else(|| rest.strip_prefix(b";")).unwrap_or(rest);
+    let blank = statement.len() - statement.trim_ascii_start().len();
+    let named = &statement[blank..];
+    let name = named.iter().take(64).take_while(|b| is_word(**b) || matches!(b, b'.' | b'$' | b':')).count();
+    let behind = &named[name..];
+    let space = behind.len() - behind.trim_ascii_start().len();
+    let before = rest.len() - statement.len() + blank + name;
+    if name > 0 && behind[space..].starts_with(b"+=") {
+        before + space + 2
+    } else if named[..name].ends_with(b".append") && behind.starts_with(b"(") {
+        before + 1
+    } else {
+        0
+    }
+}
+
 /// Where white space, comments and lines that go on end.
 fn blank(text: &[u8], mut at: usize, end: usize) -> usize {
     loop {
@@ -197,6 +234,11 @@ fn blank(text: &[u8], mut at: usize, end: usize) -> usize {
         match rest {
             [b' ' | b'\t' | b'\r' | b'\n', ..] => at += 1,
             [b'\\', b'\n', ..] => at += 2,
+            // The next line of a notebook's cell is a string of its own.
+            [b'\\', b'n', b'"', b',', ..] => match rest[4..].iter().position(|b| !b.is_ascii_whitespace()) {
+                Some(quote) if rest[4 + quote] == b'"' => at += 4 + quote + 1,
+                _ => return at,
+            },
             [b'#', ..] | [b'/', b'/', ..] => match memchr::memchr(b'\n', rest) {
                 Some(newline) => at += newline + 1,
                 None => return at,

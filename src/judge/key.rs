@@ -218,7 +218,11 @@ impl<'t> KeyJudge<'t> {
         let expands = self.text[..start].ends_with(b"${");
         let opens = !expands && start.checked_sub(1).is_none_or(|at| !continues(self.text[at]));
         let closes = self.text.get(key.end).is_none_or(|&b| !continues(b));
-        if word == b"local" || (opens && closes) { start..key.end } else { key }
+        if opens && closes {
+            return start..key.end;
+        }
+        // In a binary file a name may stand directly before the value.
+        if word.ends_with(b"local") { key.start - b"local-".len()..key.end } else { key }
     }
 
     /// What a candidate and the word that it is part of say by themselves.

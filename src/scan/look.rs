@@ -54,8 +54,9 @@ impl<'l> Look<'l> {
         }
     }
 
-    /// Looks at the bytes of a container, which say nothing of what its members do not: only for what needs no context.
-    pub(super) fn at_container(&mut self, text: &Text<'_>, within: Range<usize>) {
+    /// Looks at the bytes of a container or a binary format, where what stands side by side says nothing: only for what needs
+    /// no context.
+    pub(super) fn at_bytes(&mut self, text: &Text<'_>, within: Range<usize>) {
         let mut candidates = detect::candidates(text.bytes, within);
         candidates.retain(|candidate| candidate.shape != Shape::Key(Format::Legacy));
         if !candidates.is_empty() {
@@ -67,7 +68,7 @@ impl<'l> Look<'l> {
     /// Looks at what begins in `within`, and at the views of it.
     pub(super) fn at(&mut self, text: &Text<'_>, within: Range<usize>, depth: usize) {
         let runs = probe::runs_in(text.bytes, within.clone());
-        let mut undecided = Vec::new();
+        let mut silent = Vec::new();
         if !runs.is_empty() {
             let mut candidates = detect::among(text.bytes, within, &runs);
             if depth > 0 {
@@ -76,11 +77,11 @@ impl<'l> Look<'l> {
             if !candidates.is_empty() {
                 let judgement = self.judge.judge(self.origin, text, &candidates, self.explain);
                 self.open |= judgement.open;
-                undecided = judgement.undecided;
+                silent = judgement.silent;
                 self.take(judgement.opinions, depth);
             }
         }
-        for view in decode::views(text.bytes, &runs, &undecided) {
+        for view in decode::views(text.bytes, &runs, &silent) {
             let mut hash = DefaultHasher::new();
             view.bytes.hash(&mut hash);
             // The same text comes out whichever of two encodings is undone first.

@@ -148,19 +148,17 @@ impl<'w, 'a> Worker<'w, 'a> {
     fn piece(&mut self, origin: &Origin, piece: &Piece<'_>, seen: &mut Seen) {
         let bytes = piece.text.bytes;
         let first = piece.text.before.bytes == 0;
-        if first && !seen.unopened {
-            seen.form = archive::form(bytes);
+        if first {
+            seen.form = if seen.unopened { None } else { archive::form(bytes) };
+            seen.binary = binary::format(bytes);
         }
-        let looked = self.look(origin, piece, seen.form.is_some());
+        let looked = self.look(origin, piece, seen.form.is_some() || seen.binary.is_some());
         // The cells of a notebook can be counted only in all of it.
         let cells = origin.name().ends_with(b".ipynb") && !looked.0.is_empty();
         seen.open |= (looked.1 || cells) && !piece.whole;
         seen.opinions.extend(looked.0);
-        if !first {
-            return;
-        }
-        seen.binary = binary::format(bytes);
-        if piece.whole
+        if first
+            && piece.whole
             && let Some(binary) = seen.binary.take()
         {
             self.structure(origin, binary, bytes, &mut seen.opinions);
@@ -168,11 +166,11 @@ impl<'w, 'a> Worker<'w, 'a> {
     }
 
     /// What is thought of a piece in all its forms, and whether that could change if more were read.
-    fn look(&mut self, origin: &Origin, piece: &Piece<'_>, container: bool) -> (Vec<Opinion>, bool) {
+    fn look(&mut self, origin: &Origin, piece: &Piece<'_>, bytes: bool) -> (Vec<Opinion>, bool) {
         let mut look = Look::of(self.judge, origin, piece, false);
         // A bug that one text brings to light must neither end the scan nor look like a clean file.
-        let looked = panic::catch_unwind(AssertUnwindSafe(|| match container {
-            true => look.at_container(&piece.text, piece.own.clone()),
+        let looked = panic::catch_unwind(AssertUnwindSafe(|| match bytes {
+            true => look.at_bytes(&piece.text, piece.own.clone()),
             false => look.at(&piece.text, piece.own.clone(), 0),
         }));
         let gap = looked.map_or(Some(BUG), |()| look.unread);
