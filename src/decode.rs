@@ -5,6 +5,7 @@
 pub mod archive;
 pub mod binary;
 mod blob64;
+mod call;
 mod escape;
 mod pieces;
 pub mod probe;

@@ -3,10 +3,14 @@
 //! become few characters of base64 each, by position.
 
 use std::borrow::Cow;
+use std::io::Read;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use data_encoding::{Encoding as Base, Specification};
-use std::sync::LazyLock;
+use memchr::memmem;
+
+use super::call;
 
 use super::escape::{MAX_ESCAPES, line_end};
 use crate::blob::{Encoding, View};
@@ -17,6 +21,11 @@ const QUADS: usize = 12;
 const MAX_SPLICED: usize = 4096;
 /// The most of a long blob that is decoded to both sides of what is interesting in it.
 const REACH: usize = 32 * 1024;
+/// What gzip begins with, in base64; how much of such a text is read, and how much of what it says.
+const GZIP_START: &[u8] = b"H4sI";
+const GZIP_REACH: usize = 1024 * 1024;
+const MAX_GZIP: u64 = 8 * 1024 * 1024;
+static GZIP: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(GZIP_START));
 /// `wandb_v` in hexadecimal.
 const V1_IN_HEX: &[u8] = b"77616e64625f76";
 
@@ -49,15 +58,17 @@ pub(super) fn views(text: &[u8], runs: &[Range<usize>], views: &mut Vec<View>) {
             reaches = reach(text, run);
         }
         // A key that is written in one line is in one run: no letter, digit or underscore gives any other sign.
-        if !reaches.1 && !hides(&text[run.clone()]) {
+        if !reaches.1 && !hides(&text[run.clone()]) && v1_in_hex(&text[run.clone()]).is_none() {
             continue;
         }
-        let blob = Blob::round(text, run, passed);
+        let blob = Blob::round(text, run, passed, REACH);
         passed = blob.span.end.max(run.end);
         blob.base64(&mut decoded);
+        blob.hexadecimal(&mut decoded);
     }
-    for run in runs.iter().filter(|run| run.len() > 2 * V1_IN_HEX.len()) {
-        hexadecimal(text, run, &mut decoded);
+    for at in GZIP.find_iter(text).filter(|at| *at == 0 || !is_base64(text[at - 1])) {
+        let blob = Blob::round(text, &(at..at + GZIP_START.len()), at, GZIP_REACH);
+        decoded.extend(blob.gzip());
     }
     decoded.retain(|one| super::could_hold(&one.bytes));
     for encoding in [Encoding::Base64, Encoding::Hex] {
@@ -65,10 +76,12 @@ pub(super) fn views(text: &[u8], runs: &[Range<usize>], views: &mut Vec<View>) {
         let mut kept = 0;
         for one in decoded.iter().filter(|one| one.encoding == encoding) {
             let value = one.bytes.trim_ascii_end();
-            if value.len() <= MAX_SPLICED && !value.contains(&b'\n') && one.span.start >= kept {
-                spliced.keep(text, kept..one.span.start);
-                spliced.replace(value, one.span.clone());
-                kept = one.span.end;
+            let (span, quote) = call::round(text, &one.span);
+            if value.len() <= MAX_SPLICED && !value.contains(&b'\n') && span.start >= kept {
+                spliced.keep(text, kept..span.start);
+                let quote = quote.as_slice();
+                spliced.replace(&[quote, value, quote].concat(), one.span.clone());
+                kept = span.end;
             }
             let mut alone = View::new(encoding);
             alone.replace(&one.bytes, one.span.clone());
@@ -86,11 +99,16 @@ pub(super) fn hides(characters: &[u8]) -> bool {
     narrow(characters).or_else(|| wide(characters)).is_some()
 }
 
+/// Where the beginning of a v1 key stands in hexadecimal digits.
+fn v1_in_hex(digits: &[u8]) -> Option<usize> {
+    digits.windows(V1_IN_HEX.len()).position(|window| window.eq_ignore_ascii_case(V1_IN_HEX))
+}
+
 impl<'t> Blob<'t> {
     /// The blob that a run is part of, the lines above and below included; nothing before `passed`.
-    fn round(text: &'t [u8], run: &Range<usize>, passed: usize) -> Blob<'t> {
-        let floor = run.start.saturating_sub(REACH).max(passed);
-        let ceiling = text.len().min(run.end + REACH);
+    fn round(text: &'t [u8], run: &Range<usize>, passed: usize, reach: usize) -> Blob<'t> {
+        let floor = run.start.saturating_sub(reach).max(passed);
+        let ceiling = text.len().min(run.end + reach);
         let line = line_round(text, run, floor..ceiling);
         let mut above = Vec::new();
         let mut start = line.start;
@@ -151,6 +169,28 @@ impl<'t> Blob<'t> {
         decoded.push(Decoded { encoding: Encoding::Base64, span, bytes: decode(&characters[start..end]) });
     }
 
+    /// Decodes hexadecimal digits that hold the beginning of a v1 key.
+    fn hexadecimal(&self, decoded: &mut Vec<Decoded>) {
+        let digits: &[u8] = &self.characters;
+        let Some(found) = v1_in_hex(digits) else { return };
+        let before = digits[..found].iter().rev().take_while(|b| b.is_ascii_hexdigit()).count();
+        let behind = digits[found..].iter().take_while(|b| b.is_ascii_hexdigit()).count();
+        let [start, end] = [found - before / 2 * 2, found + behind / 2 * 2];
+        if let Ok(bytes) = data_encoding::HEXLOWER_PERMISSIVE.decode(&digits[start..end]) {
+            let span = self.source(start)..self.source(end - 1) + 1;
+            decoded.push(Decoded { encoding: Encoding::Hex, span, bytes });
+        }
+    }
+
+    /// Decodes a compressed text, as releases of Helm and cloud-init keep theirs.
+    fn gzip(&self) -> Option<Decoded> {
+        let compressed = decode(&self.characters);
+        let mut bytes = Vec::new();
+        // What is damaged or cut off says so far what it says.
+        let _ = flate2::read::MultiGzDecoder::new(&compressed[..]).take(MAX_GZIP).read_to_end(&mut bytes);
+        (!bytes.is_empty()).then(|| Decoded { encoding: Encoding::Base64, span: self.span.clone(), bytes })
+    }
+
     /// Where a character stands in the text.
     fn source(&self, at: usize) -> usize {
         let line = self.lines.partition_point(|(start, _)| *start <= at).saturating_sub(1);
@@ -162,15 +202,15 @@ impl<'t> Blob<'t> {
 /// Whether a line that is shorter than the one above goes on with what that one says, rather than being a word that
 /// stands there: some text, and nothing of another kind behind it.
 fn ends(text: &[u8], above: &Range<usize>, line: Range<usize>) -> bool {
+    let hexadecimal = text[line.clone()].iter().all(u8::is_ascii_hexdigit);
     let closes = text
         .get(line.end)
         .is_none_or(|b| matches!(b, b'\n' | b'\r' | b'=' | b'"' | b'\'' | b'`' | b'\\' | b'<' | b')'));
     let quads = above.len() / 4 * 4;
     let tail = [&text[above.start + quads..above.end], &text[line]].concat();
     let says = decode(&tail);
-    closes
-        && str::from_utf8(&says)
-            .is_ok_and(|text| !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\0')))
+    let control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\0');
+    closes && (hexadecimal || str::from_utf8(&says).is_ok_and(|text| !text.contains(control)))
 }
 
 /// The padding sign, as it is and escaped.
@@ -312,20 +352,6 @@ fn decode(characters: &[u8]) -> Vec<u8> {
     // A single character behind the last quad says nothing.
     let whole = characters.len() - usize::from(characters.len() % 4 == 1);
     BASE64.as_ref().and_then(|base| base.decode(&characters[..whole]).ok()).unwrap_or_default()
-}
-
-/// Decodes a run of hexadecimal digits that holds the beginning of a v1 key.
-fn hexadecimal(text: &[u8], run: &Range<usize>, decoded: &mut Vec<Decoded>) {
-    let word = &text[run.clone()];
-    let Some(found) = word.windows(V1_IN_HEX.len()).position(|window| window.eq_ignore_ascii_case(V1_IN_HEX)) else {
-        return;
-    };
-    let before = word[..found].iter().rev().take_while(|b| b.is_ascii_hexdigit()).count();
-    let behind = word[found..].iter().take_while(|b| b.is_ascii_hexdigit()).count();
-    let span = run.start + found - before / 2 * 2..run.start + found + behind / 2 * 2;
-    if let Ok(bytes) = data_encoding::HEXLOWER_PERMISSIVE.decode(&text[span.clone()]) {
-        decoded.push(Decoded { encoding: Encoding::Hex, span, bytes });
-    }
 }
 
 #[cfg(test)]

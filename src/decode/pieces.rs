@@ -1,5 +1,5 @@
-//! A key that is written in several literals: `"ab" "cd"`, `"ab" + "cd"`, `''.join(["ab", "cd"])`, or over a line that
-//! goes on. In: a text that names W&B, and the key shapes that nothing speaks for. Out: the text with the pieces of each
+//! A key that is written in several literals: `"ab" "cd"`, `"ab" + "cd"`, `''.join(["ab", "cd"])`, over a line that goes on,
+//! or cut by tags. In: a text that names W&B, and the key shapes that nothing speaks for. Out: the text with the pieces of each
 //! literal that could be a key, or that could speak for one, put together.
 
 use std::ops::Range;
@@ -12,6 +12,8 @@ use crate::blob::{Encoding, View};
 const V1: usize = 86;
 /// The longest way from one literal to the next: an operator, white space, a comment.
 const MAX_JOINT: usize = 256;
+/// The longest way from one piece of a word to the next through tags.
+const MAX_TAGS: usize = 1024;
 /// How far a literal reaches whose end is looked for.
 const MAX_LITERAL: usize = 512;
 /// How far from a key shape literals are put together for what they may say of it.
@@ -33,11 +35,16 @@ pub(super) fn view(text: &[u8], silent: &[usize]) -> Option<View> {
     let mut group = Group::default();
     let mut passed = 0;
     let quotes = memchr::memchr3_iter(b'"', b'\'', b'`', text);
+    let tags = memchr::memmem::find_iter(text, b"</");
     let goes_on = |at: &usize| text[*at + 1..].starts_with(b"\n") || text[*at + 1..].starts_with(b"\r\n");
-    let mut lines = memchr::memchr_iter(b'\\', text).filter(goes_on).peekable();
+    let lines = memchr::memchr_iter(b'\\', text).filter(goes_on);
+    // What no literal is, in the order of the text.
+    let mut others: Vec<usize> = tags.chain(lines).collect();
+    others.sort_unstable();
+    let mut others = others.into_iter().peekable();
     for quote in quotes.chain(std::iter::once(text.len())) {
-        let lines = std::iter::from_fn(|| lines.next_if(|line| *line < quote));
-        for at in lines.chain((quote < text.len()).then_some(quote)) {
+        let others = std::iter::from_fn(|| others.next_if(|other| *other < quote));
+        for at in others.chain((quote < text.len()).then_some(quote)) {
             if at > passed
                 && (is_piece(text[at - 1]) || text[at - 1] == b'\\')
                 && let Some(joint) = joint(text, at)
@@ -186,6 +193,9 @@ fn joint(text: &[u8], at: usize) -> Option<Joint> {
         let indent = text[at + newline..end.max(at + newline)].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
         return goes_on.then_some(Joint { span: at..at + newline + indent, quotes: None, listed: false });
     }
+    if quote == b'<' {
+        return Some(Joint { span: at..tags(text, at, text.len().min(at + MAX_TAGS))?, quotes: None, listed: false });
+    }
     let mut next = blank(text, at + 1, end);
     const OPERATORS: [&[u8]; 16] = [
         b".concat(", b").append(", b"}${", b"}{", b"++", b"..", b"||", b"<>", b"<<", b"+=", b"+", b".", b"*", b"&",
@@ -207,6 +217,14 @@ fn joint(text: &[u8], at: usize) -> Option<Joint> {
     let escape = usize::from(escaped && text[next..end].starts_with(b"\\"));
     let opens = *text[next + escape..end].first().filter(|b| matches!(b, b'"' | b'\'' | b'`'))?;
     Some(Joint { span: start..next + escape + 1, quotes: Some([quote, opens]), listed })
+}
+
+/// Where tags end that follow one another: a word processor and a highlighter cut a word in several.
+fn tags(text: &[u8], mut at: usize, end: usize) -> Option<usize> {
+    while text[at..end].first() == Some(&b'<') {
+        at += memchr::memchr(b'>', &text[at..end])? + 1;
+    }
+    Some(at)
 }
 
 /// How long what adds another literal to the same variable is: `name +=`, `; name.append(`.
