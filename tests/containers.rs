@@ -161,7 +161,7 @@ fn standard_input_may_be_a_container() {
 
 #[test]
 fn byte_code_and_databases_have_no_lines() {
-    let key = support::key("legacy", "rows");
+    let (key, java) = (support::key("legacy", "rows"), support::key("v1", "class"));
     let folder = tempfile::tempdir().unwrap();
     let database = rusqlite::Connection::open(folder.path().join("app.db")).unwrap();
     database
@@ -173,12 +173,19 @@ fn byte_code_and_databases_have_no_lines() {
     let bytes = fs::read(folder.path().join("app.db")).unwrap();
     for (name, bytes, inner) in [
         ("app.db", bytes.clone(), json!([])),
+        (
+            "App.class",
+            [b"\xCA\xFE\xBA\xBE\0\0\0\x34\0\x02\x01\0\x56\n".to_vec(), java.clone().into_bytes(), b"\x01".to_vec()]
+                .concat(),
+            json!([]),
+        ),
         ("app.zip", zip(&[Member::deflated("x/app.db", &bytes)]), json!(["x/app.db"])),
     ] {
         let found = only(name, &bytes).unwrap();
         let location = &found["location"];
         assert_eq!(location["inner"], inner);
-        assert_eq!(found["key"]["fingerprint"], support::fingerprint(&key));
+        let key = if name == "App.class" { &java } else { &key };
+        assert_eq!(found["key"]["fingerprint"], support::fingerprint(key));
         for field in ["line", "column", "end_line", "end_column"] {
             assert_eq!(location[field], Value::Null);
         }

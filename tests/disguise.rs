@@ -283,3 +283,107 @@ const PIECES: &[(&str, &str)] = &[
         "{\"cells\": [{\"cell_type\": \"code\", \"source\": [\"import wandb\\n\", \"wandb.login(key=\\\"<A>\\\" + \\\"<BC>\\\")\"]}]}\n",
     ),
 ];
+
+#[test]
+fn what_undoes_base64_is_seen_through() {
+    let wanted = [
+        ("a.py", "wandb.login(key=base64.b64decode(\"<B64>\").decode())"),
+        ("b.js", "process.env.WANDB_API_KEY = Buffer.from('<B64>', 'base64').toString();"),
+        ("c.java", "static final String WANDB_API_KEY = new String(Base64.getDecoder().decode(\"<B64>\"));"),
+        ("d.ps1", "$env:WANDB_API_KEY = [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String(\"<B64>\"))"),
+        ("e.sh", "export WANDB_API_KEY=$(echo \"<B64>\" | base64 -d)"),
+        ("f.sh", "echo <B64> | base64 --decode | wandb login --relogin"),
+    ];
+    let mut cases = Vec::new();
+    for kind in support::KINDS {
+        for (file, text) in wanted {
+            let key = support::key(kind, file);
+            let text = text.replace("<B64>", &BASE64.encode(key.as_bytes()));
+            let says = format!("{kind} {text}");
+            cases.push(Case { file: file.to_owned(), bytes: text.into_bytes(), key, line: Some(1), says });
+        }
+    }
+    let wrong = wrong(&cases);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_compressed_release_is_opened() {
+    let mut cases = Vec::new();
+    for kind in support::KINDS {
+        let key = support::key(kind, "release");
+        let release = format!("{{\"config\": {{\"wandb\": {{\"apiKey\": \"{key}\"}}}}, \"manifest\": \"kind: Pod\"}}");
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut gzip, release.as_bytes()).unwrap();
+        let twice = BASE64.encode(BASE64.encode(&gzip.finish().unwrap()).as_bytes());
+        let text = format!("apiVersion: v1\nkind: Secret\ntype: helm.sh/release.v1\ndata:\n  release: {twice}\n");
+        cases.push(Case {
+            file: "release.yaml".to_owned(),
+            bytes: text.into_bytes(),
+            key,
+            line: Some(5),
+            says: kind.to_owned(),
+        });
+    }
+    let wrong = wrong(&cases);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_dump_in_lines_of_hexadecimal_is_read() {
+    let key = support::key("v1", "dump");
+    let hex = data_encoding::HEXLOWER.encode(format!("export WANDB_API_KEY={key}\n").as_bytes());
+    let case = Case {
+        file: "key.hex".to_owned(),
+        bytes: wrapped(&hex, 60, "\n"),
+        key,
+        line: Some(1),
+        says: "xxd -p".to_owned(),
+    };
+    let wrong = wrong(&[case]);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn what_only_looks_encoded_is_silent() {
+    let hex = |seed: &str| support::key("legacy", &format!("innocent {seed}"));
+    let base64 = |text: String| BASE64.encode(text.as_bytes());
+    let texts = [
+        (
+            "secret.yaml",
+            format!(
+                "apiVersion: v1\nkind: Secret\ndata:\n  GIT_COMMIT: {}\n  wandb-revision: {}\n",
+                base64(hex("a")),
+                base64(hex("b"))
+            ),
+        ),
+        (
+            "tracked.py",
+            format!(
+                "wandb_runs = [\"{}\", \"{}\", \"{}\", \"{}\"]\n",
+                &hex("c")[..10],
+                &hex("c")[10..20],
+                &hex("c")[20..30],
+                &hex("c")[30..]
+            ),
+        ),
+        ("sha.py", format!("wandb_commit = \"{}\" \"{}\"\n", &hex("d")[..20], &hex("d")[20..])),
+        ("page.html", format!("<a href=\"https://github.com/wandb/wandb/commit/{}?x=%20%22\">wandb</a>\n", hex("e"))),
+        ("run.json", format!("{{\"git\": \"{{\\u0022wandb_commit\\u0022: \\u0022{}\\u0022}}\"}}\n", hex("f"))),
+        (
+            "mail.eml",
+            format!("Content-Transfer-Encoding: quoted-printable\n\nwandb fixed in commit=3D{}, thanks=20\n", hex("g")),
+        ),
+        (
+            "package-lock.json",
+            format!("{{\"wandb\": {{\"integrity\": \"sha512-{}\"}}}}\n", BASE64.encode(&[7, 99, 200, 31].repeat(16))),
+        ),
+        ("mask.env", format!("WANDB_API_KEY={}\n", base64("your-wandb-api-key-goes-right-here-ok".to_owned()))),
+    ];
+    let tree = tempfile::tempdir().unwrap();
+    for (name, text) in &texts {
+        fs::write(tree.path().join(name), text).unwrap();
+    }
+    let (report, code) = support::scan_json(tree.path(), &["."]);
+    assert_eq!((code, &report["findings"]), (0, &serde_json::json!([])));
+}

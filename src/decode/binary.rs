@@ -18,6 +18,15 @@ pub enum Binary {
     RunLog,
     /// A Python pickle of protocol 2 or later.
     Pickle,
+    /// Compiled Java: a class file. Its strings have no names, so it is not rendered, but it has no lines either.
+    JavaClass,
+}
+
+impl Binary {
+    /// Whether it is byte code or a database, in which nobody counts lines.
+    pub fn is_lineless(self) -> bool {
+        matches!(self, Binary::ByteCode | Binary::Sqlite | Binary::JavaClass)
+    }
 }
 
 /// How many bytes of a file [`format`] asks for.
@@ -30,6 +39,8 @@ pub fn format(head: &[u8]) -> Option<Binary> {
         0x37 if sqlite::is_write_ahead_log(head) => Some(Binary::Sqlite),
         b':' if head.starts_with(run_log::MAGIC) => Some(Binary::RunLog),
         0x80 if pickle::begins(head) => Some(Binary::Pickle),
+        // A universal binary of macOS begins likewise, and then says how few programs it holds.
+        0xCA if head.starts_with(b"\xCA\xFE\xBA\xBE\0\0\0") && head.get(7) > Some(&44) => Some(Binary::JavaClass),
         _ if head.get(2..4) == Some(b"\r\n") && bytecode::begins(head) => Some(Binary::ByteCode),
         _ => None,
     }
@@ -53,6 +64,7 @@ pub fn render(binary: Binary, bytes: &[u8]) -> Rendered {
         Binary::Sqlite => sqlite::render(bytes, &mut sink),
         Binary::RunLog => run_log::render(bytes, &mut sink),
         Binary::Pickle => pickle::render(bytes, &mut sink),
+        Binary::JavaClass => {}
     }
     Rendered { text: sink.text, damage: sink.damage }
 }

@@ -184,8 +184,7 @@ impl<'w, 'a> Worker<'w, 'a> {
     /// Looks at what a binary format says, beside its bytes: one opinion a key, since it has no lines.
     fn structure(&mut self, origin: &Origin, binary: Binary, bytes: &[u8], opinions: &mut Vec<Opinion>) {
         // What a program or an object graph says of a key, it says with all of the key in one place.
-        let speaks = probe::runs(bytes).next().is_some();
-        if matches!(binary, Binary::ByteCode | Binary::Pickle) && !speaks {
+        if matches!(binary, Binary::ByteCode | Binary::Pickle) && probe::runs(bytes).next().is_none() {
             return;
         }
         let Ok(rendered) = panic::catch_unwind(AssertUnwindSafe(|| binary::render(binary, bytes))) else {
@@ -198,7 +197,7 @@ impl<'w, 'a> Worker<'w, 'a> {
         let text = Text::plain(&rendered.text, Before::default());
         let (says, _) = self.look(origin, &Piece { text, own: 0..rendered.text.len(), whole: true }, false);
         // What the structure says comes first where nobody counts lines; else the place that the bytes tell is worth more.
-        let lineless = matches!(binary, Binary::ByteCode | Binary::Sqlite);
+        let lineless = binary.is_lineless();
         let shows = std::mem::take(opinions).into_iter().map(|opinion| (opinion, lineless));
         let says = says.into_iter().map(|opinion| (opinion, true));
         let all: Vec<_> = if lineless { says.chain(shows).collect() } else { shows.chain(says).collect() };
