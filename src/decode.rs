@@ -25,24 +25,23 @@ const NEAR: usize = 256;
 /// `runs` are its long runs of key characters, `silent` the places of key shapes that are no keys as the text stands.
 pub fn views(text: &[u8], runs: &[Range<usize>], silent: &[usize]) -> Vec<View> {
     let dense = probe::dense(text);
-    let has_escapes = !dense.escapes.is_empty();
+    let named = probe::names_wandb(text);
     let mut hidden = Cues::default();
     for run in runs {
-        hidden.take(escape::beside(text, run));
+        hidden.take(escape::beside(text, run), run.clone());
     }
-    for at in dense.escapes {
-        hidden.take(escape::dense(text, at));
+    for &at in &dense.escapes {
+        hidden.take(escape::dense(text, at), at..at);
     }
-    let named = probe::names_wandb(text);
-    if (named || has_escapes) && escape::has_soft_break(text) {
-        hidden.take(Some(Encoding::QuotedPrintable));
+    if named || !dense.escapes.is_empty() {
+        escape::soft_breaks(text).for_each(|at| hidden.take(Some(Encoding::QuotedPrintable), at..at));
     }
-    let mut views: Vec<View> = hidden.views(text).filter(shows).collect();
+    let mut views: Vec<View> = hidden.views(text).into_iter().filter(shows).collect();
     // What a key shape stands near may say more when it is read as it is meant.
     let mut structure = Cues::default();
     for &at in silent {
         let near = at.saturating_sub(NEAR)..text.len().min(at + NEAR);
-        escape::structure_in(&text[near], &mut |encoding| structure.take(Some(encoding)));
+        escape::structure_in(&text[near], &mut |encoding| structure.take(Some(encoding), at..at));
     }
     views.extend(structure.views(text));
     if !dense.zeros.is_empty() {
@@ -54,7 +53,7 @@ pub fn views(text: &[u8], runs: &[Range<usize>], silent: &[usize]) -> Vec<View> 
     if named {
         views.extend(pieces::view(text, silent));
     }
-    views.retain(|view| view.bytes != text);
+    views.retain(|view| view.source(0..view.bytes.len()).len() != view.bytes.len());
     views
 }
 
@@ -73,29 +72,53 @@ fn could_hold(text: &[u8]) -> bool {
     probe::runs(text).next().is_some() || probe::names_wandb(text) || written(probe::dense(text))
 }
 
-/// Which kinds of escape are worth undoing in a text.
+/// Which kinds of escape are worth undoing in a text, and where.
 #[derive(Default)]
-struct Cues([Option<Encoding>; 4]);
+struct Cues([Vec<Range<usize>>; 4]);
 
 impl Cues {
-    fn take(&mut self, encoding: Option<Encoding>) {
-        let place = match encoding {
-            Some(Encoding::Percent) => 0,
-            Some(Encoding::Escape) => 1,
-            Some(Encoding::Entity) => 2,
-            Some(Encoding::QuotedPrintable) => 3,
-            _ => return,
-        };
-        self.0[place] = encoding;
+    const KINDS: [Encoding; 4] = [Encoding::Percent, Encoding::Escape, Encoding::Entity, Encoding::QuotedPrintable];
+
+    fn take(&mut self, encoding: Option<Encoding>, place: Range<usize>) {
+        for (kind, places) in Cues::KINDS.into_iter().zip(&mut self.0) {
+            if Some(kind) == encoding {
+                places.push(place.clone());
+            }
+        }
     }
 
-    fn views(self, text: &[u8]) -> impl Iterator<Item = View> {
-        self.0.into_iter().flatten().flat_map(|encoding| {
-            // Whether a text is a literal in something or escaped as a whole does not show.
-            let inside = (encoding == Encoding::Escape).then(|| escape::view(text, encoding, true));
-            let outside = escape::view(text, encoding, false);
-            let inside = inside.filter(|inside| inside.bytes != outside.bytes);
-            std::iter::once(outside).chain(inside)
-        })
+    fn views(self, text: &[u8]) -> Vec<View> {
+        let mut views = Vec::new();
+        for (encoding, places) in Cues::KINDS.into_iter().zip(self.0) {
+            for part in parts(text, &places) {
+                views.push(escape::view(text, part.clone(), encoding, false));
+                // Whether a text is a literal in something or escaped as a whole does not show.
+                let inside = (encoding == Encoding::Escape).then(|| escape::view(text, part, encoding, true));
+                views.extend(inside.filter(|inside| views.last().is_some_and(|outside| outside.bytes != inside.bytes)));
+            }
+        }
+        views
     }
+}
+
+/// The parts of a text in which something stands at `places`, each with enough round it to judge by; of a text of ordinary
+/// size, all of it.
+fn parts(text: &[u8], places: &[Range<usize>]) -> Vec<Range<usize>> {
+    const WHOLE: usize = 64 * 1024;
+    const ROUND: usize = 8 * 1024;
+    if places.is_empty() || text.len() <= WHOLE {
+        return places.iter().take(1).map(|_| 0..text.len()).collect();
+    }
+    let mut places = places.to_vec();
+    places.sort_unstable_by_key(|place| place.start);
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    for place in places {
+        let start = place.start.saturating_sub(ROUND);
+        let end = text.len().min(place.end + ROUND);
+        match parts.last_mut().filter(|last| start <= last.end) {
+            Some(last) => last.end = last.end.max(end),
+            None => parts.push(start..end),
+        }
+    }
+    parts
 }

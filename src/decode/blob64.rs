@@ -72,23 +72,31 @@ pub(super) fn views(text: &[u8], runs: &[Range<usize>], views: &mut Vec<View>) {
     }
     decoded.retain(|one| super::could_hold(&one.bytes));
     for encoding in [Encoding::Base64, Encoding::Hex] {
-        let mut spliced = View::new(encoding);
-        let mut kept = 0;
+        let mut fitting = Vec::new();
         for one in decoded.iter().filter(|one| one.encoding == encoding) {
             let value = one.bytes.trim_ascii_end();
-            let (span, quote) = call::round(text, &one.span);
-            if value.len() <= MAX_SPLICED && !value.contains(&b'\n') && span.start >= kept {
-                spliced.keep(text, kept..span.start);
-                let quote = quote.as_slice();
-                spliced.replace(&[quote, value, quote].concat(), one.span.clone());
-                kept = span.end;
+            if value.len() <= MAX_SPLICED && !value.contains(&b'\n') {
+                let (span, quote) = call::round(text, &one.span);
+                fitting.push((span, [quote.as_slice(), value, quote.as_slice()].concat(), one.span.clone()));
             }
             let mut alone = View::new(encoding);
             alone.replace(&one.bytes, one.span.clone());
             views.push(alone);
         }
-        if kept > 0 {
-            spliced.keep(text, kept..text.len());
+        fitting.sort_by_key(|(span, ..)| span.start);
+        let spans: Vec<_> = fitting.iter().map(|(span, ..)| span.clone()).collect();
+        let mut fitting = fitting.into_iter().peekable();
+        for part in super::parts(text, &spans) {
+            let mut spliced = View::new(encoding);
+            let mut kept = part.start;
+            while let Some((span, value, source)) = fitting.next_if(|(span, ..)| span.start < part.end) {
+                if span.start >= kept && span.end <= part.end {
+                    spliced.keep(text, kept..span.start);
+                    spliced.replace(&value, source);
+                    kept = span.end;
+                }
+            }
+            spliced.keep(text, kept..part.end);
             views.push(spliced);
         }
     }

@@ -76,8 +76,9 @@ pub(super) fn structure_in(text: &[u8], found: &mut dyn FnMut(Encoding)) {
     }
 }
 
-/// The text with one kind of escape undone; within literals (`inside`), what would end one stays an escape, a shorter one.
-pub(super) fn view(text: &[u8], encoding: Encoding, inside: bool) -> View {
+/// A part of a text with one kind of escape undone; within literals (`inside`), what would end one stays an escape, a
+/// shorter one.
+pub(super) fn view(text: &[u8], part: Range<usize>, encoding: Encoding, inside: bool) -> View {
     let introducer = match encoding {
         Encoding::Percent => b'%',
         Encoding::Escape => b'\\',
@@ -85,8 +86,9 @@ pub(super) fn view(text: &[u8], encoding: Encoding, inside: bool) -> View {
         _ => b'=',
     };
     let mut view = View::new(encoding);
-    let mut kept = 0;
-    let mut at = 0;
+    let text = &text[..part.end];
+    let mut kept = part.start;
+    let mut at = part.start;
     while let Some(next) = memchr::memchr(introducer, &text[at..]) {
         at += next;
         // A backslash that is itself escaped begins nothing, but one escape less.
@@ -202,10 +204,12 @@ pub(super) fn line_end(rest: &[u8]) -> Option<usize> {
 /// How often a line end that is written out may be escaped again.
 pub(super) const MAX_ESCAPES: usize = 16;
 
-/// Whether a text in quoted-printable has a word that goes on on the next line.
-pub(super) fn has_soft_break(text: &[u8]) -> bool {
-    let mut breaks = memchr::memchr_iter(b'=', text).filter_map(|at| Some((at, read(text, at)?)));
-    breaks.any(|(at, escape)| escape.means.is_none() && text.get(at + escape.length).is_some_and(u8::is_ascii_graphic))
+/// Where lines of quoted-printable go on on the next one.
+pub(super) fn soft_breaks(text: &[u8]) -> impl Iterator<Item = usize> {
+    memchr::memchr_iter(b'=', text).filter(|&at| {
+        let goes_on = |escape: &Escape| text.get(at + escape.length).is_some_and(u8::is_ascii_graphic);
+        read(text, at).is_some_and(|escape| escape.means.is_none() && goes_on(&escape))
+    })
 }
 
 /// The named character references of ASCII.
@@ -258,7 +262,9 @@ mod tests {
             (Encoding::QuotedPrintable, "a=3Db=\nd=3d", "a=b=\nd=3d"),
         ] {
             assert_eq!(
-                String::from_utf8_lossy(&view(text.as_bytes(), encoding, encoding == Encoding::Escape).bytes),
+                String::from_utf8_lossy(
+                    &view(text.as_bytes(), 0..text.len(), encoding, encoding == Encoding::Escape).bytes
+                ),
                 read,
                 "{text}"
             );
@@ -270,9 +276,9 @@ mod tests {
         let [line, next] = ["and so on ".repeat(7), "on and on ".repeat(6)];
         for end in ["=\n", "=\r\n"] {
             let text = format!("{line}a{end}b {next}=3D{end}c");
-            let read = view(text.as_bytes(), Encoding::QuotedPrintable, false).bytes;
+            let read = view(text.as_bytes(), 0..text.len(), Encoding::QuotedPrintable, false).bytes;
             assert_eq!(String::from_utf8_lossy(&read), format!("{line}ab {next}=c"));
-            assert!(has_soft_break(text.as_bytes()));
+            assert_eq!(soft_breaks(text.as_bytes()).count(), 2);
         }
     }
 
@@ -280,7 +286,10 @@ mod tests {
     fn what_ends_early_is_no_escape() {
         for text in ["%", "%4", "\\", "\\x4", "\\u004", "\\u{41", "&", "&#", "&#x", "&quot", "=", "=4", "\\U0000004"] {
             for encoding in [Encoding::Percent, Encoding::Escape, Encoding::Entity, Encoding::QuotedPrintable] {
-                assert_eq!(view(text.as_bytes(), encoding, encoding == Encoding::Escape).bytes, text.as_bytes());
+                assert_eq!(
+                    view(text.as_bytes(), 0..text.len(), encoding, encoding == Encoding::Escape).bytes,
+                    text.as_bytes()
+                );
             }
         }
     }

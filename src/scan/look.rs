@@ -89,8 +89,10 @@ impl<'l> Look<'l> {
                 continue;
             }
             if depth == decode::MAX_DEPTH {
-                self.unread = Some("more encodings lie in one another in it than are undone");
-                return;
+                if !detect::candidates(&view.bytes, 0..view.bytes.len()).is_empty() {
+                    self.unread = Some("more encodings lie in one another in it than are undone");
+                }
+                continue;
             }
             let Some(budget) = self.budget.checked_sub(view.bytes.len()) else {
                 self.unread = Some("it holds more encoded text than is undone");
