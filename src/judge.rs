@@ -238,16 +238,23 @@ fn lines(text: &[u8], point: &Range<usize>) -> (Range<usize>, Range<usize>) {
 #[derive(Default)]
 struct Cursor {
     passed: Option<(usize, Before)>,
+    /// The last span and its place: of a long encoded text, all keys stand at one.
+    last: Option<(Range<usize>, Place)>,
     cells: Option<Cells>,
 }
 
 impl Cursor {
     fn place(&mut self, text: &Text<'_>, span: &Range<usize>) -> Place {
         let (text, span) = text.counted(span.clone());
+        if let Some((_, place)) = self.last.as_ref().filter(|(last, _)| *last == span) {
+            return *place;
+        }
         let (at, before) = self.passed.filter(|(at, _)| *at <= span.start).unwrap_or((0, text.before));
         let before = before.after(&text.bytes[at..span.start]);
         self.passed = Some((span.start, before));
-        Text::plain(&text.bytes[span.start..], before).place(0..span.len())
+        let place = Text::plain(&text.bytes[span.start..], before).place(0..span.len());
+        self.last = Some((span, place));
+        place
     }
 
     fn cell(&mut self, origin: &Origin, text: &Text<'_>, span: &Range<usize>) -> Option<(Cell, bool)> {

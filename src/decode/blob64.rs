@@ -39,7 +39,7 @@ struct Blob<'t> {
 }
 
 /// What a stretch says.
-struct Decoded {
+struct Stretch {
     encoding: Encoding,
     span: Range<usize>,
     bytes: Vec<u8>,
@@ -47,7 +47,7 @@ struct Decoded {
 
 /// Adds the views of all stretches: each by itself, and one of the text with those in place that fit there.
 pub(super) fn views(text: &[u8], runs: &[Range<usize>], views: &mut Vec<View>) {
-    let mut decoded: Vec<Decoded> = Vec::new();
+    let mut decoded: Vec<Stretch> = Vec::new();
     let mut passed = 0;
     let mut reaches = (0, false);
     for run in runs {
@@ -155,30 +155,36 @@ impl<'t> Blob<'t> {
     }
 
     /// Decodes what may hide a key.
-    fn base64(&self, decoded: &mut Vec<Decoded>) {
+    fn base64(&self, decoded: &mut Vec<Stretch>) {
         let characters: &[u8] = &self.characters;
-        let Some(hit) = narrow(characters).or_else(|| wide(characters)) else { return };
-        // As it begins, if that fits; else from where it begins to read as text.
-        if hit.start % 4 == 0 && characters.len() <= 2 * REACH {
-            let bytes = decode(characters);
-            if str::from_utf8(&bytes).is_ok() {
-                decoded.push(Decoded { encoding: Encoding::Base64, span: self.span.clone(), bytes });
-                return;
+        let mut passed = 0;
+        while let Some(hit) = narrow(&characters[passed..]).or_else(|| wide(&characters[passed..])) {
+            let hit = hit.start + passed..hit.end + passed;
+            // As it begins, if that fits; else from where it begins to read as text.
+            if passed == 0 && hit.start % 4 == 0 && characters.len() <= 2 * REACH {
+                let bytes = decode(characters);
+                if str::from_utf8(&bytes).is_ok() {
+                    decoded.push(Stretch { encoding: Encoding::Base64, span: self.span.clone(), bytes });
+                    return;
+                }
             }
+            let readable = |quad: &&[u8]| decode(quad).iter().all(|b| is_text(*b) || *b == 0);
+            let before = characters[hit.start.saturating_sub(REACH).max(passed)..hit.start].rchunks_exact(4);
+            let start = hit.start - 4 * before.take_while(readable).count();
+            let behind = characters[hit.end..characters.len().min(hit.end + REACH)].chunks(4);
+            let end = hit.end + behind.take_while(readable).map(<[u8]>::len).sum::<usize>();
+            // One more quad at both ends may be text in part.
+            let start = start.checked_sub(4).filter(|&start| start >= passed).unwrap_or(start);
+            let end = characters.len().min(end + 4);
+            let span =
+                self.source(start)..if end == characters.len() { self.span.end } else { self.source(end - 1) + 1 };
+            decoded.push(Stretch { encoding: Encoding::Base64, span, bytes: decode(&characters[start..end]) });
+            passed = end;
         }
-        let readable = |quad: &[u8]| decode(quad).iter().all(|b| is_text(*b) || *b == 0);
-        let before = characters[hit.start.saturating_sub(REACH)..hit.start].rchunks_exact(4);
-        let start = hit.start - 4 * before.take_while(|quad| readable(quad)).count();
-        let behind = characters[hit.end..characters.len().min(hit.end + REACH)].chunks(4);
-        let more: usize = behind.take_while(|quad| readable(quad)).map(<[u8]>::len).sum();
-        let end = hit.end + more;
-        let whole = end == characters.len();
-        let span = self.source(start)..if whole { self.span.end } else { self.source(end - 1) + 1 };
-        decoded.push(Decoded { encoding: Encoding::Base64, span, bytes: decode(&characters[start..end]) });
     }
 
     /// Decodes hexadecimal digits that hold the beginning of a v1 key.
-    fn hexadecimal(&self, decoded: &mut Vec<Decoded>) {
+    fn hexadecimal(&self, decoded: &mut Vec<Stretch>) {
         let digits: &[u8] = &self.characters;
         let Some(found) = v1_in_hex(digits) else { return };
         let before = digits[..found].iter().rev().take_while(|b| b.is_ascii_hexdigit()).count();
@@ -186,17 +192,17 @@ impl<'t> Blob<'t> {
         let [start, end] = [found - before / 2 * 2, found + behind / 2 * 2];
         if let Ok(bytes) = data_encoding::HEXLOWER_PERMISSIVE.decode(&digits[start..end]) {
             let span = self.source(start)..self.source(end - 1) + 1;
-            decoded.push(Decoded { encoding: Encoding::Hex, span, bytes });
+            decoded.push(Stretch { encoding: Encoding::Hex, span, bytes });
         }
     }
 
     /// Decodes a compressed text, as releases of Helm and cloud-init keep theirs.
-    fn gzip(&self) -> Option<Decoded> {
+    fn gzip(&self) -> Option<Stretch> {
         let compressed = decode(&self.characters);
         let mut bytes = Vec::new();
         // What is damaged or cut off says so far what it says.
         let _ = flate2::read::MultiGzDecoder::new(&compressed[..]).take(MAX_GZIP).read_to_end(&mut bytes);
-        (!bytes.is_empty()).then(|| Decoded { encoding: Encoding::Base64, span: self.span.clone(), bytes })
+        (!bytes.is_empty()).then(|| Stretch { encoding: Encoding::Base64, span: self.span.clone(), bytes })
     }
 
     /// Where a character stands in the text.

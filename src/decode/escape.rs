@@ -16,6 +16,8 @@ const INTRODUCERS: [u8; 4] = [b'%', b'\\', b'&', b'='];
 /// The lengths of the lines that an encoder breaks.
 const MIN_LINE: usize = 40;
 const MAX_LINE: usize = 100;
+/// Most of them are at least this long.
+const FULL_LINE: usize = 70;
 
 /// One escape.
 struct Escape {
@@ -180,7 +182,12 @@ fn soft_break(text: &[u8], at: usize) -> Option<Escape> {
     let before = &text[at.saturating_sub(MAX_LINE)..at];
     let ends = [memchr::memrchr(b'\n', before), memchr::memmem::rfind(before, b"\\n").map(|at| at + 1)];
     let mut lines = ends.into_iter().map(|end| end.map_or(before.len(), |end| before.len() - end - 1));
-    let long = lines.any(|line| (MIN_LINE..MAX_LINE).contains(&line));
+    // The padding of base64 ends a line too, mostly of another length than an encoder's lines have.
+    let line = &before[memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1)..];
+    let full = line.len() < FULL_LINE && (line.len() + 1).is_multiple_of(4);
+    let padded =
+        line.ends_with(b"=") || full && line.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'));
+    let long = !padded && lines.any(|line| (MIN_LINE..MAX_LINE).contains(&line));
     long.then_some(Escape { encoding: Encoding::QuotedPrintable, length: 1 + length, means: None })
 }
 

@@ -8,6 +8,8 @@ use super::blob64;
 use super::probe::{MIN_RUN, is_word};
 use crate::blob::{Encoding, View};
 
+/// More pieces than make a word of this length are no key, nor base64 of one that anybody would write in a source.
+const MAX_WORD: usize = 1024;
 /// The length of a v1 key.
 const V1: usize = 86;
 /// The longest way from one literal to the next: an operator, white space, a comment.
@@ -112,8 +114,10 @@ impl Group {
     fn piece(&mut self, piece: &[u8]) {
         // What stands before a whole key is its on-prem prefix, or none of it.
         let prefix = memchr::memchr(b'-', piece).map_or(&b""[..], |dash| &piece[..dash]);
-        let alone = self.word.is_empty() || self.word.ends_with(b"-") || [&self.word, prefix].concat() == b"local";
-        self.whole |= is_key(&self.word, V1) || (is_key(piece, V1) && !alone);
+        let local = self.word.len() + prefix.len() == b"local".len() && [&self.word, prefix].concat() == b"local";
+        let alone = self.word.is_empty() || self.word.ends_with(b"-") || local;
+        let so_far = &self.word[self.word.len().saturating_sub(MAX_WORD)..];
+        self.whole = self.whole || is_key(so_far, V1) || (is_key(piece, V1) && !alone);
         self.word.extend_from_slice(piece);
     }
 

@@ -40,7 +40,7 @@ fn whole(text: &[u8]) -> Option<(Wide, usize)> {
         zeros[at % 4] += 1;
     }
     let quarter = sample.len() / 4;
-    let [some, most] = [quarter / 2, quarter - quarter / 8];
+    let [some, most] = [quarter / 4 * 3, quarter - quarter / 8];
     let wide = match zeros.map(|count| if count > most { 2 } else { usize::from(count > some) }) {
         [0, 2, 2, 2] => Wide { unit: 4, big_endian: false },
         [2, 2, 2, 0] => Wide { unit: 4, big_endian: true },

@@ -18,13 +18,23 @@ const REACH: usize = 2048;
 /// Key shapes, whole, cut off or of a later version, with any boundary: what is masked need not be a key.
 static KEYS: LazyLock<Regex> = LazyLock::new(|| compile(r"(?-u)wandb_v[0-9]+_[A-Za-z0-9_]{12,}|[0-9a-f]{40,}"));
 
-/// What may be a key in another form: long enough in base64 or hexadecimal, or character by character in escapes.
-static ENCODED: LazyLock<Regex> = LazyLock::new(|| {
+/// What may be a key in another form, or a piece of one: several escapes in a word, and words of such letters and digits as
+/// keys and their base64 are made of. What is hidden for nothing costs a reader little.
+static DISGUISED: LazyLock<Regex> = LazyLock::new(|| {
     compile(concat!(
-        r"(?-u)[A-Za-z0-9+/]{54,}",
-        r"|(?:%[0-9A-Fa-f]{2}|=[0-9A-F]{2}|\\x[0-9A-Fa-f]{2}|\\u\{?[0-9A-Fa-f]{1,8}\}?|\\U[0-9A-Fa-f]{8}|\\[0-7]{3}|&#[xX]?[0-9A-Fa-f]{2,4};){8,}"
+        r"(?-u)(?:[A-Za-z0-9_]*(?:%(?:25)*[0-9A-Fa-f]{2}|=[0-9A-F]{2}|\\+x[0-9A-Fa-f]{2}|\\+[uU]\{?[0-9A-Fa-f]{2,8}\}?|\\+[0-7]{3}|&(?:amp;)*#[xX]?[0-9A-Fa-f]{2,4};?)){3,}[A-Za-z0-9_]*",
+        r"|[0-9a-f]{8,}|[0-9A-F]{8,}|[A-Za-z0-9+/]{10,}"
     ))
 });
+
+/// Whether a word looks like a piece of something random: hexadecimal with a digit in it, or capitals, small letters and
+/// digits mixed; or that it holds escapes.
+fn is_disguised(word: &[u8]) -> bool {
+    let has = |class: fn(&u8) -> bool| word.iter().any(class);
+    let plain = word.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'));
+    let hex = word.iter().all(u8::is_ascii_hexdigit);
+    !plain || has(u8::is_ascii_digit) && (hex || (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)))
+}
 
 /// A value at the name of a secret, in user information, or in an authorization header.
 static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
@@ -66,10 +76,14 @@ fn mask(text: &[u8], point: Option<(&Range<usize>, &str)>) -> (Vec<u8>, Range<us
         hide(point.clone(), shown.to_owned());
     }
     for found in KEYS.find_iter(text) {
-        let format = if found.as_bytes()[0] == b'w' { Format::V1 } else { Format::Legacy };
-        hide(found.range(), format!("[{}]", KeyId::of(found.as_bytes(), format)));
+        let shown = match found.as_bytes() {
+            key @ [b'w', ..] => format!("[{}]", KeyId::of(key, Format::V1)),
+            key if key.len() == Format::Legacy.length() => format!("[{}]", KeyId::of(key, Format::Legacy)),
+            _ => "[…]".to_owned(),
+        };
+        hide(found.range(), shown);
     }
-    for found in ENCODED.find_iter(text) {
+    for found in DISGUISED.find_iter(text).filter(|found| is_disguised(found.as_bytes())) {
         hide(found.range(), "[…]".to_owned());
     }
     for found in SECRETS.captures_iter(text) {

@@ -108,6 +108,8 @@ impl<'l> Look<'l> {
     fn take(&mut self, opinions: Vec<Opinion>, depth: usize) {
         for opinion in opinions {
             let [begins, ends] = match opinion.finding() {
+                // Half a key in half a text is no news.
+                Some(finding) if depth > 0 && finding.rule.id == judge::CUT_OFF_KEY => continue,
                 Some(finding) => finding.ends(),
                 None if depth == 0 => {
                     self.opinions.push(opinion);
@@ -164,4 +166,4 @@ fn is_end_of(part: &Finding, whole: &Finding) -> bool {
 
 /// How many bytes a piece may be decoded to: so many, and so many times its own size.
 const DECODED_FLOOR: usize = 1024 * 1024;
-const DECODED_SHARE: usize = 16;
+const DECODED_SHARE: usize = 8;

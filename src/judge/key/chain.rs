@@ -26,6 +26,9 @@ pub(super) struct Chain<'t, 'o> {
     pub(super) effort: &'o Effort,
 }
 
+/// The most brackets that are left on the way outward: in a binary file every other byte may look like one.
+const MAX_BRACKETS: usize = 48;
+
 impl<'t> Chain<'t, '_> {
     /// Climbs from the value that begins at `value` and stands at `spot` outward.
     pub(super) fn climb(&self, spot: &Spot, value: usize, end: usize, trail: &mut Trail) -> Option<Verdict> {
@@ -77,7 +80,7 @@ impl<'t> Chain<'t, '_> {
         let mut frame = spot.frame;
         let mut line = spot.line;
         let mut read = own;
-        loop {
+        for _ in 0..MAX_BRACKETS {
             if read.bound {
                 for name in &read.names {
                     trail.held_by(name);

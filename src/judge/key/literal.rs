@@ -130,7 +130,7 @@ pub(super) fn joined(
     let end = frame.close.unwrap_or(text.len()).min(value.end + reach);
     let own = spot.string?;
     // From a cut the first quote might close a string rather than open one: begin at a line.
-    let start = if start > frame.open + 1 { start + memchr::memchr(b'\n', &text[start..own])? + 1 } else { start };
+    let start = if start > frame.open + 1 { start + memchr::memchr(b'\n', text.get(start..own)?)? + 1 } else { start };
     let mut items: Vec<(bool, Range<usize>)> = Vec::new();
     let mut at = start;
     while at < end {
