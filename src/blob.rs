@@ -74,11 +74,13 @@ impl Origin {
     }
 }
 
-/// A name as text: bytes that are not UTF-8 as `\xNN`.
+/// A name as text: bytes that are not UTF-8 as `\xNN`, a key in it cut to its public part, and what is too long cut off. What
+/// a scanned file or a member of an archive is called is content too.
 pub fn display(name: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(name) {
-        Ok(name) => Cow::Borrowed(name),
-        Err(_) => {
+    let name = without_keys(name);
+    match name {
+        Cow::Borrowed(name) if let Ok(name) = std::str::from_utf8(name) => Cow::Borrowed(name),
+        name => {
             let mut shown = String::new();
             for chunk in name.utf8_chunks() {
                 shown.push_str(chunk.valid());
@@ -89,6 +91,51 @@ pub fn display(name: &[u8]) -> Cow<'_, str> {
             Cow::Owned(shown)
         }
     }
+}
+
+/// A name without the secret part of keys: of whatever begins as a v1 key does, and of 40 hexadecimal digits behind an
+/// equals sign or a word for a secret. Other such digits are commit ids, and many files are named for one.
+pub fn without_keys(name: &[u8]) -> Cow<'_, [u8]> {
+    const LONGEST: usize = 4096;
+    const SECRET: [&[u8]; 5] = [b"=", b"key", b"token", b"secret", b"password"];
+    let word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    let mut shown: Vec<u8> = Vec::new();
+    let mut kept = 0;
+    let mut at = 0;
+    while let Some(start) = name[at..].iter().position(word).map(|start| at + start) {
+        let end = start + name[start..].iter().take_while(|b| word(b)).count();
+        let run = &name[start..end];
+        let before = name[start.saturating_sub(32)..start].to_ascii_lowercase();
+        let before = before.strip_suffix(b"local-").unwrap_or(&before);
+        let before =
+            before.strip_suffix(b"-").or(before.strip_suffix(b".")).or(before.strip_suffix(b" ")).unwrap_or(before);
+        let tail = run.rsplit(|b| *b == b'_').next().unwrap_or_default();
+        let head = &run[..run.len() - tail.len()].to_ascii_lowercase();
+        let hex = tail.len() == 40 && tail.iter().all(u8::is_ascii_hexdigit);
+        let named = |part: &[u8]| SECRET.iter().any(|secret| part.ends_with(secret));
+        let public = match memchr::memmem::find(run, b"wandb_v") {
+            Some(v1) if run.len() - v1 > 40 => Some(v1 + 20),
+            _ if hex && (named(head.strip_suffix(b"_").unwrap_or(head)) || head.is_empty() && named(before)) => {
+                Some(head.len() + 4)
+            }
+            _ => None,
+        };
+        if let Some(public) = public {
+            shown.extend_from_slice(&name[kept..start + public]);
+            shown.extend_from_slice("…".as_bytes());
+            kept = end;
+        }
+        at = end;
+    }
+    if kept == 0 && name.len() <= LONGEST {
+        return Cow::Borrowed(name);
+    }
+    shown.extend_from_slice(&name[kept..]);
+    if shown.len() > LONGEST {
+        shown.truncate(LONGEST);
+        shown.extend_from_slice("…".as_bytes());
+    }
+    Cow::Owned(shown)
 }
 
 /// A place in a text as a person counts: lines and columns from 1, columns in Unicode scalar values, the end exclusive.
@@ -354,5 +401,21 @@ mod tests {
         let decoded = text.decoded(&view);
         assert_eq!(decoded.place(2..4).column, 3);
         assert_eq!(decoded.offsets(2..4), 2..8);
+    }
+
+    #[test]
+    fn a_key_in_a_name_is_cut_to_its_public_part() {
+        use crate::rule::example::{legacy_key, v1_key};
+        let (legacy, v1) = (legacy_key("name"), v1_key("name"));
+        for (name, shown) in [
+            (format!("a/{v1}.txt"), format!("a/{}….txt", &v1[..20])),
+            (format!("WANDB_API_KEY={legacy}"), format!("WANDB_API_KEY={}…", &legacy[..4])),
+            (format!("wandb_key_{legacy}.env"), format!("wandb_key_{}….env", &legacy[..4])),
+            (format!("patch_{legacy}.diff"), format!("patch_{legacy}.diff")),
+            (format!("wandb-{legacy}/setup.py"), format!("wandb-{legacy}/setup.py")),
+        ] {
+            assert_eq!(display(name.as_bytes()), shown);
+        }
+        assert!(display(&[b'a'; 70_000]).len() < 5000);
     }
 }

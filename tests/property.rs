@@ -335,8 +335,12 @@ proptest! {
             prop_assert!(at < bytes.len());
             let place = finding.place;
             let place = place.unwrap();
-            prop_assert!((1..=lines).contains(&place.line) && place.end_line == place.line && place.column >= 1);
+            prop_assert!((1..=lines).contains(&place.line) && place.column >= 1);
             prop_assert_eq!(place.line, bytes[..at].iter().filter(|b| **b == b'\n').count() as u64 + 1);
+            // Pieces that happen to fit are a key too, but no word.
+            if finding.evidence.contains(", written ") {
+                continue;
+            }
             let length = usize::try_from(place.end_column - place.column).unwrap();
             let text = bytes.get(at..at + length);
             prop_assert!(text.is_some_and(|text| text.iter().all(|b| is_word(*b) || *b == b'-')), "{:?}", text);

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use data_encoding::BASE64;
 use serde::Serialize;
 
-use crate::blob::Origin;
+use crate::blob::{self, Origin};
 use crate::finding::{Coverage, Finding, Key, Outcome, Suppressed};
 
 #[derive(Serialize)]
@@ -175,9 +175,9 @@ fn location(finding: &Finding) -> Location<'_> {
     }
 }
 
-/// The path in base64 where it cannot be told as text.
+/// The path in base64 where it cannot be told as text; without what may not be told at all.
 fn path_raw(origin: &Origin) -> Option<String> {
-    str::from_utf8(&origin.path).is_err().then(|| BASE64.encode(&origin.path))
+    str::from_utf8(&origin.path).is_err().then(|| BASE64.encode(&blob::without_keys(&origin.path)))
 }
 
 fn coverage(coverage: &Coverage) -> CoverageView<'_> {
