@@ -23,17 +23,18 @@ static KEYS: LazyLock<Regex> = LazyLock::new(|| compile(r"(?-u)wandb_v[0-9]+_[A-
 static DISGUISED: LazyLock<Regex> = LazyLock::new(|| {
     compile(concat!(
         r"(?-u)(?:[A-Za-z0-9_]*(?:%(?:25)*[0-9A-Fa-f]{2}|=[0-9A-F]{2}|\\+x[0-9A-Fa-f]{2}|\\+[uU]\{?[0-9A-Fa-f]{2,8}\}?|\\+[0-7]{3}|&(?:amp;)*#[xX]?[0-9A-Fa-f]{2,4};?)){3,}[A-Za-z0-9_]*",
-        r"|[0-9a-f]{8,}|[0-9A-F]{8,}|[A-Za-z0-9+/]{10,}"
+        r"|[0-9a-f]{8,}|[0-9A-F]{8,}|[A-Za-z0-9+/]{8,}"
     ))
 });
 
-/// Whether a word looks like a piece of something random: hexadecimal with a digit in it, or capitals, small letters and
-/// digits mixed; or that it holds escapes.
+/// Whether a word looks like a piece of something random: digits among capitals or hexadecimal digits, or capitals and small
+/// letters that take turns more often than in a name; or that it holds escapes.
 fn is_disguised(word: &[u8]) -> bool {
     let has = |class: fn(&u8) -> bool| word.iter().any(class);
     let plain = word.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'));
-    let hex = word.iter().all(u8::is_ascii_hexdigit);
-    !plain || has(u8::is_ascii_digit) && (hex || (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)))
+    let digits = has(u8::is_ascii_digit) && (has(u8::is_ascii_uppercase) || word.iter().all(u8::is_ascii_hexdigit));
+    let turns = word.windows(2).filter(|pair| pair[0].is_ascii_uppercase() != pair[1].is_ascii_uppercase()).count();
+    !plain || digits || 5 * turns >= 2 * word.len()
 }
 
 /// A value at the name of a secret, in user information, or in an authorization header.
