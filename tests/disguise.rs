@@ -387,3 +387,15 @@ fn what_only_looks_encoded_is_silent() {
     let (report, code) = support::scan_json(tree.path(), &["."]);
     assert_eq!((code, &report["findings"]), (0, &serde_json::json!([])));
 }
+
+#[test]
+fn the_same_text_encoded_twice_is_two_places() {
+    let key = support::key("legacy", "twice");
+    let once = BASE64.encode(format!("A=1\nWANDB_API_KEY={key}\n").as_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.yaml"), format!("dev:\n  env_file: {once}\nprod:\n  env_file: {once}\n")).unwrap();
+    let (report, _) = support::scan_json(folder.path(), &["."]);
+    let lines: Vec<_> =
+        report["findings"].as_array().unwrap().iter().map(|f| f["location"]["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [2, 4]);
+}

@@ -2,7 +2,7 @@
 //! place once, whichever form of the text shows it.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 use crate::blob::{Origin, Text};
@@ -25,8 +25,9 @@ pub(super) struct Look<'l> {
     said: HashSet<(String, u64)>,
     /// Which opinion ends where.
     ends: HashMap<u64, usize>,
-    /// Digests of the views so far.
+    /// Digests of the views so far, and how they are made.
     seen: HashSet<u64>,
+    digests: RandomState,
     /// Whether a verdict could change if more of the source were read at once.
     pub(super) open: bool,
     /// How many more decoded bytes may be looked at.
@@ -48,6 +49,7 @@ impl<'l> Look<'l> {
             said: HashSet::new(),
             ends: HashMap::new(),
             seen: HashSet::new(),
+            digests: RandomState::new(),
             open: false,
             budget,
             unread: None,
@@ -82,10 +84,10 @@ impl<'l> Look<'l> {
             }
         }
         for view in decode::views(text.bytes, &runs, &silent) {
-            let mut hash = DefaultHasher::new();
-            view.bytes.hash(&mut hash);
-            // The same text comes out whichever of two encodings is undone first.
-            if !self.seen.insert(hash.finish()) {
+            // The same text comes of the same place whichever of two encodings is undone first. What a scanned text could
+            // foretell, it could use to hide another view.
+            let place = text.offsets(view.source(0..view.bytes.len())).start;
+            if !self.seen.insert(self.digests.hash_one((place, &view.bytes))) {
                 continue;
             }
             if depth == decode::MAX_DEPTH {
