@@ -109,6 +109,10 @@ pub(super) fn hides(characters: &[u8]) -> bool {
 
 /// Where the beginning of a v1 key stands in hexadecimal digits.
 fn v1_in_hex(digits: &[u8]) -> Option<usize> {
+    // A whole key takes more than that.
+    if digits.len() < 8 * V1_IN_HEX.len() {
+        return None;
+    }
     digits.windows(V1_IN_HEX.len()).position(|window| window.eq_ignore_ascii_case(V1_IN_HEX))
 }
 
@@ -234,8 +238,19 @@ const PADDING: [&[u8]; 5] = [b"=3D", b"%3D", b"%3d", b"\\u003d", b"="];
 const MIN_LINE: usize = 40;
 
 fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+    BASE64_SIGNS[usize::from(byte)]
 }
+
+/// The signs of both alphabets; a table, for most of a long blob is looked at only so.
+static BASE64_SIGNS: [bool; 256] = {
+    let mut signs = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        signs[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'+' | b'/' | b'-' | b'_');
+        byte += 1;
+    }
+    signs
+};
 
 /// Where the base64 ends that a run is part of, and whether its line ends there too, so that it may go on in the next one.
 fn reach(text: &[u8], run: &Range<usize>) -> (usize, bool) {

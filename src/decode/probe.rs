@@ -68,7 +68,7 @@ fn all_word(window: &[u8; WINDOW]) -> bool {
 
 /// How much [`dense`] looks at, and how far apart. A key of 40 characters takes 80 bytes in UTF-16 and 120 in the shortest
 /// escapes, so one that is written so holds a whole look.
-pub(super) const LOOK: usize = 2 * WINDOW;
+pub(super) const LOOK: usize = WINDOW;
 const LOOKS: usize = 2 * MIN_RUN - LOOK;
 
 /// What [`dense`] saw.
@@ -85,8 +85,8 @@ pub fn dense(text: &[u8]) -> Dense {
     let mut at = 0;
     while let Some(look) = text.get(at..).and_then(|rest| rest.first_chunk::<LOOK>()) {
         let (introducers, zeros) = signs(look);
-        // Ordinary text seldom holds three bytes that begin an escape so close to one another.
-        if without_lowest(without_lowest(introducers)) != 0 {
+        // Ordinary text seldom holds two bytes that begin an escape so close to one another.
+        if introducers & introducers.wrapping_sub(1) != 0 {
             seen.take_escapes(text, at);
         }
         if zeros != 0 && WIDE.contains(&zeros) {
@@ -117,22 +117,14 @@ impl Dense {
 }
 
 /// Which bytes of a look are zero when characters stand between them: one zero a character (UTF-16) or three (UTF-32).
-const WIDE: [u32; 6] = [0xAAAA_AAAA, 0x5555_5555, 0xEEEE_EEEE, 0xDDDD_DDDD, 0xBBBB_BBBB, 0x7777_7777];
+const WIDE: [u32; 6] = [0xAAAA, 0x5555, 0xEEEE, 0xDDDD, 0xBBBB, 0x7777];
 
 /// Which bytes of a look begin an escape, and which are zero.
 #[inline(always)]
 fn signs(look: &[u8; LOOK]) -> (u32, u32) {
-    let in_half = |at: usize| {
-        let bytes = look[at..].first_chunk::<WINDOW>().map_or(u8x16::ZERO, |window| u8x16::new(*window));
-        let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-        ((is(b'%') | is(b'\\') | is(b'&') | is(b'=')).to_bitmask(), is(0).to_bitmask())
-    };
-    let (first, second) = (in_half(0), in_half(WINDOW));
-    (first.0 | second.0 << WINDOW, first.1 | second.1 << WINDOW)
-}
-
-fn without_lowest(bits: u32) -> u32 {
-    bits & bits.wrapping_sub(1)
+    let bytes = u8x16::new(*look);
+    let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+    ((is(b'%') | is(b'\\') | is(b'&') | is(b'=')).to_bitmask(), is(0).to_bitmask())
 }
 
 /// Whether a text has the name of W&B in it, in any case.
