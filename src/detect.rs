@@ -70,6 +70,10 @@ fn in_run(text: &[u8], run: Range<usize>, found: &mut Vec<Candidate>) {
         }
         return;
     }
+    // Most long runs are names and digests of fewer characters than the shortest part of a v1 key that is told.
+    if word.len() < V1_START.len() + V1_ID + 1 + CUT_OFF_SECRET {
+        return;
+    }
     for at in memmem::find_iter(word, b"wandb_v") {
         let at = start + at;
         let Some((shape, length)) = v1_at(&text[at..run.end]) else { continue };

@@ -63,6 +63,9 @@ pub(super) fn beside(text: &[u8], run: &Range<usize>) -> Option<Encoding> {
     let behind = word(run.end).map(|(encoding, _)| encoding);
     // The run may begin within the escape: the `5F` of `%5F` are key characters too.
     let before = run.start.saturating_sub(9)..run.start;
+    if !text[before.clone()].iter().any(|b| INTRODUCERS.contains(b)) {
+        return behind;
+    }
     let before = before.rev().find_map(|at| word(at).filter(|(_, end)| *end >= run.start && *end < run.end));
     before.map(|(encoding, _)| encoding).or(behind)
 }
