@@ -216,7 +216,8 @@ pub(super) const MAX_ESCAPES: usize = 16;
 
 /// Where lines of quoted-printable go on on the next one.
 pub(super) fn soft_breaks(text: &[u8]) -> impl Iterator<Item = usize> {
-    memchr::memchr_iter(b'=', text).filter(|&at| {
+    let ends = [&b"=\n"[..], b"=\r", b"=\\"];
+    ends.into_iter().flat_map(|end| memchr::memmem::find_iter(text, end)).filter(|&at| {
         let goes_on = |escape: &Escape| text.get(at + escape.length).is_some_and(u8::is_ascii_graphic);
         read(text, at).is_some_and(|escape| escape.means.is_none() && goes_on(&escape))
     })

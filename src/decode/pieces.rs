@@ -10,6 +10,8 @@ use crate::blob::{Encoding, View};
 
 /// More pieces than make a word of this length are no key, nor base64 of one that anybody would write in a source.
 const MAX_WORD: usize = 1024;
+/// A piece of a key this long has a digit, a capital or an underscore in it.
+const SHORTEST_WORD: usize = 8;
 /// The length of a v1 key.
 const V1: usize = 86;
 /// The longest way from one literal to the next: an operator, white space, a comment.
@@ -199,6 +201,19 @@ fn joint(text: &[u8], at: usize) -> Option<Joint> {
     }
     if quote == b'<' {
         return Some(Joint { span: at..tags(text, at, text.len().min(at + MAX_TAGS))?, quotes: None, listed: false });
+    }
+    // Most literals are items, arguments and names, and most items are words.
+    match text.get(at + 1..).unwrap_or_default() {
+        [b']' | b':', ..] => return None,
+        [b')', next, ..] if !matches!(next, b'.' | b';') => return None,
+        [b',', ..] => {
+            let piece = text[..start].iter().rev().take_while(|&&b| is_piece(b));
+            let word = piece.clone().count() >= SHORTEST_WORD && piece.clone().all(u8::is_ascii_lowercase);
+            if word {
+                return None;
+            }
+        }
+        _ => {}
     }
     let mut next = blank(text, at + 1, end);
     const OPERATORS: [&[u8]; 16] = [
