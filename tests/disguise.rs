@@ -399,3 +399,29 @@ fn the_same_text_encoded_twice_is_two_places() {
         report["findings"].as_array().unwrap().iter().map(|f| f["location"]["line"].as_u64().unwrap()).collect();
     assert_eq!(lines, [2, 4]);
 }
+
+#[test]
+fn a_neighbour_in_disguise_is_not_shown() {
+    let [key, other] = ["shown", "hidden"].map(|seed| support::key("v1", seed));
+    let escaped = |c: char| if c.is_ascii_digit() { format!("\\x{:02x}", c as u32) } else { c.to_string() };
+    let written = [
+        format!("'{}' '{}' '{}'", &other[..33], &other[33..60], &other[60..]),
+        other.chars().map(escaped).collect(),
+        BASE64.encode(other.as_bytes()),
+        format!("\"{}\" + \"{}\"", &other[..80], &other[80..]),
+    ];
+    let tree = tempfile::tempdir().unwrap();
+    for (nth, other) in written.iter().enumerate() {
+        fs::write(tree.path().join(format!("{nth}.py")), format!("wandb.login(key=\"{key}\"); k = {other}\n")).unwrap();
+    }
+    for format in ["json", "jsonl", "pretty"] {
+        let output = support::run(support::wandward(tree.path()).args(["scan", "--format", format]));
+        let said = String::from_utf8(output.stdout).unwrap();
+        for other in &written {
+            let pieces = other.split(|c: char| !c.is_ascii_alphanumeric()).filter(|piece| piece.len() >= 8);
+            for piece in pieces.filter(|piece| !piece.starts_with("wandb")) {
+                assert!(!said.contains(piece), "{format}: {piece}\n{said}");
+            }
+        }
+    }
+}

@@ -152,7 +152,39 @@ impl<'l> Look<'l> {
                 part.is_none_or(|part| !whole.iter().any(|key| holds(key, &part.span)))
             });
         }
+        for opinion in &mut self.opinions {
+            if let Opinion::Suppressed(suppressed) = opinion {
+                hide_encoded(&mut suppressed.reason, &mut (0..0));
+            }
+            if let Some(finding) = opinion.finding_mut() {
+                hide_encoded(&mut finding.snippet.text, &mut finding.snippet.mark);
+            }
+        }
         self.opinions
+    }
+}
+
+/// Hides in what is shown of a text the keys that only decoding shows: the neighbours of the one that it is shown for, which
+/// is at `mark`.
+fn hide_encoded(shown: &mut String, mark: &mut Range<usize>) {
+    const MOST: usize = 16;
+    const HIDDEN: &str = "[…]";
+    for _ in 0..MOST {
+        let bytes = shown.as_bytes();
+        let runs: Vec<_> = probe::runs(bytes).collect();
+        let keys = decode::views(bytes, &runs, &[]).into_iter().find_map(|view| {
+            let found = detect::candidates(&view.bytes, 0..view.bytes.len());
+            let mut spans = found.into_iter().map(|candidate| view.source(candidate.key));
+            spans.find(|span| span.end <= mark.start || mark.end <= span.start)
+        });
+        let Some(span) = keys.filter(|span| shown.is_char_boundary(span.start) && shown.is_char_boundary(span.end))
+        else {
+            return;
+        };
+        if span.end <= mark.start {
+            *mark = mark.start - span.len() + HIDDEN.len()..mark.end - span.len() + HIDDEN.len();
+        }
+        shown.replace_range(span, HIDDEN);
     }
 }
 
