@@ -136,9 +136,9 @@ impl Group {
 
 /// Whether what stands round a list of literals says that they are put together: a call before it, or one behind it.
 fn is_put_together(text: &[u8], joints: &[Joint]) -> bool {
-    const CALLS: [&[u8]; 16] = [
-        b"join", b"[]string", b"paste0", b"paste", b"string", b"concat", b"concat!", b"strcat", b"cat", b".format",
-        b" %", b")%", b"-f", b"sprintf", b"join\"", b"join:",
+    const CALLS: [&[u8]; 12] = [
+        b"join", b"paste0", b"paste", b"string", b"concat", b"concat!", b"cat", b".format", b" %", b")%", b"-f",
+        b"sprintf",
     ];
     let (Some(first), Some(last)) = (joints.first(), joints.last()) else { return false };
     let start = text[..first.span.start].iter().rev().take_while(|&&b| is_piece(b)).count();
