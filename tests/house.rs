@@ -10,17 +10,18 @@ use wandward::rule::RuleSet;
 
 /// Who may name whom; a module stands for its folder too.
 const MAY_NAME: &[(&str, &[&str])] = &[
-    ("blob", &[]),
+    ("object", &[]),
+    ("blob", &["object"]),
     ("secret", &[]),
     ("rule", &[]),
     ("finding", &["blob", "rule", "secret"]),
     ("policy", &["rule"]),
-    ("source", &["blob", "finding"]),
+    ("source", &["object", "blob", "finding"]),
     ("decode", &["blob"]),
     ("detect", &["secret", "decode"]),
     ("judge", &["blob", "secret", "rule", "finding", "policy", "detect"]),
-    ("report", &["blob", "finding", "rule"]),
-    ("scan", &["blob", "secret", "rule", "finding", "policy", "source", "decode", "detect", "judge"]),
+    ("report", &["object", "blob", "finding", "rule"]),
+    ("scan", &["object", "blob", "secret", "rule", "finding", "policy", "source", "decode", "detect", "judge"]),
 ];
 
 fn root() -> PathBuf {

@@ -1,0 +1,167 @@
+//! Reads the raw text of commits, tags and trees. In: an object's bytes. Out: what it says, and where in the bytes stands
+//! what a person wrote. The ids in the headers are no text: whoever looks for key shapes gets them blanked out.
+
+use crate::object::ObjectId;
+
+/// A commit, as far as history and attribution need it.
+#[derive(Debug, Clone)]
+pub struct RawCommit {
+    /// The tree of the whole repository at that commit.
+    pub tree: ObjectId,
+    /// Its parents, in order; none of a root.
+    pub parents: Vec<ObjectId>,
+    /// The author's name.
+    pub author: Vec<u8>,
+    /// The author's date: seconds since 1970, and minutes ahead of UTC.
+    pub authored: (i64, i32),
+    /// The committer's date in seconds since 1970.
+    pub committed: i64,
+}
+
+/// Reads a commit; `None` if it names no tree.
+pub fn commit(bytes: &[u8]) -> Option<RawCommit> {
+    let mut tree = None;
+    let mut parents = Vec::new();
+    let mut author = (Vec::new(), (0, 0));
+    let mut committed = 0;
+    for line in headers(bytes) {
+        if let Some(id) = line.strip_prefix(b"tree ") {
+            tree = tree.or_else(|| ObjectId::from_hex(id));
+        } else if let Some(id) = line.strip_prefix(b"parent ") {
+            parents.extend(ObjectId::from_hex(id));
+        } else if let Some(who) = line.strip_prefix(b"author ") {
+            author = signature(who);
+        } else if let Some(who) = line.strip_prefix(b"committer ") {
+            committed = signature(who).1.0;
+        }
+    }
+    Some(RawCommit { tree: tree?, parents, author: author.0, authored: author.1, committed })
+}
+
+/// What an annotated tag points at.
+pub fn tagged(bytes: &[u8]) -> Option<ObjectId> {
+    headers(bytes).find_map(|line| ObjectId::from_hex(line.strip_prefix(b"object ")?))
+}
+
+/// The header lines of a commit or a tag, without their line ends.
+fn headers(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|&b| b == b'\n').take_while(|line| !line.is_empty())
+}
+
+/// Where the message of a commit or a tag begins, in bytes: behind the first empty line.
+pub fn message(bytes: &[u8]) -> usize {
+    memchr::memmem::find(bytes, b"\n\n").map_or(bytes.len(), |at| at + 2)
+}
+
+/// The header of a commit or a tag in which each object id is spaces: they have the shape of legacy keys, and are none.
+pub fn header_text(bytes: &[u8]) -> Vec<u8> {
+    let mut text = bytes[..message(bytes)].to_vec();
+    let mut start = 0;
+    for line in bytes[..text.len()].split(|&b| b == b'\n') {
+        // The lines of a merged tag go on with a space.
+        let word = line.strip_prefix(b" ").unwrap_or(line);
+        let ids = [&b"tree "[..], b"parent ", b"object ", b"mergetag object "];
+        if let Some(id) =
+            ids.iter().find_map(|name| word.strip_prefix(*name)).filter(|id| ObjectId::from_hex(id).is_some())
+        {
+            let end = start + line.len();
+            text[end - id.len()..end].fill(b' ');
+        }
+        start += line.len() + 1;
+    }
+    text
+}
+
+/// Name and date of `Name <address> seconds ±hhmm`.
+fn signature(who: &[u8]) -> (Vec<u8>, (i64, i32)) {
+    let name = who.split(|&b| b == b'<').next().unwrap_or_default().trim_ascii().to_vec();
+    let behind = who.rsplit(|&b| b == b'>').next().unwrap_or_default();
+    let mut words = behind.split(|&b| b == b' ').filter(|word| !word.is_empty());
+    let number = |word: &[u8]| str::from_utf8(word).ok()?.parse::<i64>().ok();
+    let seconds = words.next().and_then(number).unwrap_or_default();
+    let zone = words.next().and_then(number).filter(|zone| zone.abs() < 10_000).unwrap_or_default() as i32;
+    (name, (seconds, zone / 100 * 60 + zone % 100))
+}
+
+/// An entry of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreeEntry<'t> {
+    /// Its name: one part of a path.
+    pub name: &'t [u8],
+    /// What it names.
+    pub id: ObjectId,
+    /// What that is.
+    pub kind: EntryKind,
+}
+
+/// What an entry of a tree names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A tree.
+    Folder,
+    /// The blob of a file or of a link's target.
+    File,
+    /// A commit of another repository.
+    Submodule,
+}
+
+/// The entries of a tree whose ids have `length` bytes, as far as they can be read.
+pub fn tree(bytes: &[u8], length: usize) -> impl Iterator<Item = TreeEntry<'_>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let space = memchr::memchr(b' ', rest)?;
+        let end = space + memchr::memchr(0, &rest[space..])?;
+        let id = ObjectId::from_bytes(rest.get(end + 1..end + 1 + length)?)?;
+        let kind = match &rest[..space] {
+            b"40000" | b"040000" => EntryKind::Folder,
+            b"160000" => EntryKind::Submodule,
+            _ => EntryKind::File,
+        };
+        let entry = TreeEntry { name: &rest[space + 1..end], id, kind };
+        rest = &rest[end + 1 + length..];
+        Some(entry)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(byte: u8) -> ObjectId {
+        ObjectId::from_bytes(&[byte; 20]).expect("20 bytes")
+    }
+
+    #[test]
+    fn a_commit_is_read_and_its_ids_are_blanked() {
+        let (tree, parent) = (id(1), id(2));
+        let text = format!(
+            "tree {tree}\nparent {parent}\nauthor Ada L <a@x> 1700000000 -0130\ncommitter B <b@x> 1700000001 +0000\n\
+             mergetag object {parent}\n type commit\n\nsubject {parent}\n"
+        );
+        let commit = commit(text.as_bytes()).expect("a commit");
+        assert_eq!((commit.tree, commit.parents, commit.author), (tree, vec![parent], b"Ada L".to_vec()));
+        assert_eq!((commit.authored, commit.committed), ((1_700_000_000, -90), 1_700_000_001));
+        let header = header_text(text.as_bytes());
+        assert_eq!(header.len(), message(text.as_bytes()));
+        let shown = String::from_utf8(header).expect("text");
+        assert!(!shown.contains(&tree.to_string()) && !shown.contains(&parent.to_string()), "{shown}");
+        assert!(text[message(text.as_bytes())..].starts_with("subject"));
+    }
+
+    #[test]
+    fn a_tree_that_is_cut_off_gives_what_it_holds() {
+        let mut bytes = b"40000 src\0".to_vec();
+        bytes.extend([1; 20]);
+        bytes.extend(b"100644 a b\0");
+        bytes.extend([2; 20]);
+        bytes.extend(b"160000 sub\0\x03\x03");
+        let entries: Vec<_> = tree(&bytes, 20).collect();
+        assert_eq!(
+            entries,
+            [
+                TreeEntry { name: b"src", id: id(1), kind: EntryKind::Folder },
+                TreeEntry { name: b"a b", id: id(2), kind: EntryKind::File }
+            ]
+        );
+    }
+}
