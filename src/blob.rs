@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
+
+use crate::object::Held;
 
 /// Where a text came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -10,6 +13,22 @@ pub enum Kind {
     File,
     /// Standard input.
     Stdin,
+    /// What a git index holds and no commit does.
+    Staged,
+    /// A blob of a git repository.
+    Blob,
+    /// The header and message of a commit, or a message about to become one.
+    Commit,
+    /// The header and message of an annotated tag.
+    Tag,
+    /// A git note.
+    Note,
+    /// The name of a git reference.
+    Ref,
+    /// A line of the log of a reference.
+    Reflog,
+    /// Any other file of a git directory.
+    GitConfig,
 }
 
 impl Kind {
@@ -18,6 +37,14 @@ impl Kind {
         match self {
             Kind::File => "file",
             Kind::Stdin => "stdin",
+            Kind::Staged => "staged",
+            Kind::Blob => "blob",
+            Kind::Commit => "commit",
+            Kind::Tag => "tag",
+            Kind::Note => "note",
+            Kind::Ref => "ref",
+            Kind::Reflog => "reflog",
+            Kind::GitConfig => "git-config",
         }
     }
 }
@@ -27,26 +54,37 @@ impl Kind {
 pub struct Origin {
     /// The kind of source.
     pub kind: Kind,
-    /// The path as it was reached from the argument, `/` between its parts; raw bytes, since names need not be UTF-8.
+    /// The path as it was reached from the argument, `/` between its parts; raw bytes, since names need not be UTF-8. Of what
+    /// lies in git objects, relative to the repository; empty where it has none.
     pub path: Vec<u8>,
     /// The way into a container, the outermost member first; empty outside of one.
     pub inner: Vec<Vec<u8>>,
+    /// Where in a git repository it lies, if it does.
+    pub held: Option<Arc<Held>>,
 }
 
 impl Origin {
     /// A source that is no member of a container.
     pub fn new(kind: Kind, path: impl Into<Vec<u8>>) -> Origin {
-        Origin { kind, path: path.into(), inner: Vec::new() }
+        Origin { kind, path: path.into(), inner: Vec::new(), held: None }
+    }
+
+    /// The same, held by a git repository.
+    pub fn held(self, held: Held) -> Origin {
+        Origin { held: Some(Arc::new(held)), ..self }
     }
 
     /// A member of this source.
     pub fn member(&self, inner: &[Vec<u8>]) -> Origin {
-        Origin { kind: self.kind, path: self.path.clone(), inner: inner.to_vec() }
+        Origin { inner: inner.to_vec(), ..self.clone() }
     }
 
     /// The path as text: bytes that are not UTF-8 as `\xNN`.
     pub fn display_path(&self) -> Cow<'_, str> {
-        display(&self.path)
+        match self.kind {
+            Kind::Ref | Kind::Reflog => display_word(&self.path),
+            _ => display(&self.path),
+        }
     }
 
     /// The way into a container as text, likewise.
@@ -91,6 +129,22 @@ pub fn display(name: &[u8]) -> Cow<'_, str> {
             Cow::Owned(shown)
         }
     }
+}
+
+/// As [`display`] for the name of a person or of a reference, where no commit id is expected: every long word of it is cut.
+pub fn display_word(name: &[u8]) -> Cow<'_, str> {
+    const LONG: usize = 32;
+    let shown = display(name);
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let long = |text: &str| text.split(|c| !is_word(c)).any(|word| word.len() >= LONG);
+    if !long(&shown) {
+        return shown;
+    }
+    let parts = shown.split_inclusive(|c| !is_word(c)).map(|part| {
+        let word = part.trim_end_matches(|c| !is_word(c));
+        if word.len() < LONG { part.to_owned() } else { format!("{}…{}", &word[..4], &part[word.len()..]) }
+    });
+    Cow::Owned(parts.collect())
 }
 
 /// A name without the secret part of keys: of whatever begins as a v1 key does, and of 40 hexadecimal digits behind an

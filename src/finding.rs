@@ -170,6 +170,8 @@ pub struct Skip {
 pub struct Coverage {
     /// Files read, standard input included.
     pub files: u64,
+    /// Objects of git repositories read; trees count, though they are no text.
+    pub objects: u64,
     /// Bytes read.
     pub bytes: u64,
     /// What was not read.

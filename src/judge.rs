@@ -20,6 +20,7 @@ pub use habit::cut_off_key::RULE as CUT_OFF_KEY;
 use key::{KeyJudge, Verdict};
 use notebook::Cells;
 use place::File;
+pub use place::PathClass;
 
 /// What is thought of one candidate.
 pub enum Opinion {
@@ -76,6 +77,11 @@ pub struct Judgement {
     pub open: bool,
     /// Where the key shapes begin that are no keys as the text stands.
     pub silent: Vec<usize>,
+}
+
+/// What of the name of a source can change what is said of `text`, its content.
+pub fn path_class(origin: &Origin, text: &[u8]) -> PathClass {
+    File::new(origin, text).class()
 }
 
 impl Judge<'_> {

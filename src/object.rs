@@ -90,7 +90,7 @@ pub struct Commit {
     /// Its id.
     pub id: ObjectId,
     /// The author's name, without the e-mail address.
-    pub author: String,
+    pub author: Vec<u8>,
     /// The author's date: seconds since 1970, and the minutes that the author's clock was ahead of UTC.
     pub date: (i64, i32),
 }
@@ -105,9 +105,9 @@ pub struct Held {
     /// The commit that first introduced it at this path, or that it is part of.
     pub commit: Option<Arc<Commit>>,
     /// The reference that names the text, or whose log it is.
-    pub reference: Option<String>,
+    pub reference: Option<Vec<u8>>,
     /// The references that still hold it, in order of their names.
-    pub refs: Vec<String>,
+    pub refs: Vec<Vec<u8>>,
     /// Whether a reference or the index holds it.
     pub reachable: bool,
     /// The other places at which the same blob was introduced: commit and path.

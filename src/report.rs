@@ -26,6 +26,15 @@ pub struct Style {
     pub quiet: bool,
 }
 
+/// A date as ISO 8601 has it, in the zone of whoever set it; of a date that no calendar holds the seconds since 1970.
+fn date((seconds, ahead): (i64, i32)) -> String {
+    let zone = jiff::tz::Offset::from_seconds(ahead.saturating_mul(60)).unwrap_or(jiff::tz::Offset::UTC);
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.display_with_offset(zone).to_string(),
+        Err(_) => seconds.to_string(),
+    }
+}
+
 /// Writes for people: one key, all its places, one remedy.
 pub fn pretty(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     pretty::write(outcome, style, out)

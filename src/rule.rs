@@ -101,6 +101,10 @@ pub enum Site {
     History,
     /// The configuration of an editor, an agent or an MCP client.
     Editor,
+    /// What git keeps beside files: the message of a commit, a tag or a note, the name of a reference, a reflog.
+    GitMessage,
+    /// The configuration of a git repository.
+    GitConfig,
     /// Anything else.
     Other,
 }

@@ -19,6 +19,25 @@ pub(super) struct File {
     manifest: OnceCell<bool>,
 }
 
+/// See [`File::class`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PathClass {
+    site: Site,
+    for_key: bool,
+    for_keys: bool,
+    services: bool,
+    revisions: bool,
+    json: bool,
+    notebook: bool,
+}
+
+impl PathClass {
+    /// Whether a name of this class can make a key of what nothing speaks for in a text without a name and without a `#!`.
+    pub fn speaks(&self) -> bool {
+        self.for_key || self.for_keys || matches!(self.site, Site::Settings | Site::Netrc)
+    }
+}
+
 impl File {
     /// Reads the path of `origin`; a name that says nothing leaves it to the first lines of the text.
     pub(super) fn new(origin: &Origin, text: &[u8]) -> File {
@@ -26,8 +45,21 @@ impl File {
         let name = String::from_utf8_lossy(origin.file_name()).into_owned();
         let nameless = origin.kind == Kind::Stdin && origin.name() == b"-";
         let path = if nameless { String::new() } else { path.to_ascii_lowercase() };
-        let site = by_path(&path).unwrap_or_else(|| by_text(text));
+        let site = by_kind(origin.kind).or_else(|| by_path(&path)).unwrap_or_else(|| by_text(text));
         File { path, name, site, manifest: OnceCell::new() }
+    }
+
+    /// What of the name can change a verdict or the rule that speaks: two paths that agree in it need judging once.
+    pub(super) fn class(&self) -> PathClass {
+        PathClass {
+            site: self.site,
+            for_key: self.is_for_wandb_key(),
+            for_keys: self.is_for_keys(),
+            services: self.may_name_services(),
+            revisions: self.holds_revisions(),
+            json: self.path.ends_with(".json"),
+            notebook: self.path.ends_with(".ipynb"),
+        }
     }
 
     /// Whether the file's name has W&B's in it.
@@ -87,7 +119,7 @@ impl File {
     pub(super) fn site(&self, text: &[u8], at: usize, because: &Because, output: Option<bool>) -> Site {
         match because {
             Because::Netrc(_) if matches!(self.site, Site::Other | Site::Config) => return Site::Netrc,
-            Because::Url(_) if !matches!(self.site, Site::Netrc | Site::Settings | Site::History) => return Site::Url,
+            Because::Url(_) if !says_more_than_a_url(self.site) => return Site::Url,
             _ => {}
         }
         match self.site {
@@ -96,6 +128,19 @@ impl File {
             Site::Config if *self.manifest.get_or_init(|| is_manifest(text)) => Site::Deployment,
             site => site,
         }
+    }
+}
+
+/// Whether a key in a URL at such a site is better told by the site.
+fn says_more_than_a_url(site: Site) -> bool {
+    matches!(site, Site::Netrc | Site::Settings | Site::History | Site::GitConfig | Site::GitMessage)
+}
+
+/// The site that the kind of source is.
+fn by_kind(kind: Kind) -> Option<Site> {
+    match kind {
+        Kind::Commit | Kind::Tag | Kind::Note | Kind::Ref | Kind::Reflog => Some(Site::GitMessage),
+        Kind::File | Kind::Stdin | Kind::Staged | Kind::Blob | Kind::GitConfig => None,
     }
 }
 
@@ -118,6 +163,12 @@ fn by_path(path: &str) -> Option<Site> {
         || (within("/.config/wandb/") && !ends(&["md"]))
     {
         return Some(Site::Settings);
+    }
+    if path.ends_with(".git/config") || name == ".gitconfig" || is(&["config.worktree"]) || within("/.config/git/") {
+        return Some(Site::GitConfig);
+    }
+    if within(".git/") && (name.ends_with("_editmsg") || name.ends_with("_msg")) {
+        return Some(Site::GitMessage);
     }
     let run = ["/wandb/run-", "/wandb/offline-run-", "/wandb/latest-run/", "/wandb/sweep-", "/.wandb/run-"];
     if run.iter().any(|run| within(run))
@@ -335,6 +386,8 @@ mod tests {
             ("src/train.py", Site::Source),
             (".env.local", Site::Config),
             ("key.txt", Site::Other),
+            (".git/config", Site::GitConfig),
+            (".git/modules/sub/COMMIT_EDITMSG", Site::GitMessage),
         ] {
             let origin = Origin::new(Kind::File, path);
             assert_eq!(File::new(&origin, b"").site, site, "{path}");

@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use data_encoding::BASE64;
 use serde::Serialize;
 
-use crate::blob::{self, Origin};
+use super::date;
+use crate::blob::{self, Kind, Origin};
 use crate::finding::{Coverage, Finding, Key, Outcome, Suppressed};
+use crate::object::{Commit, Held};
 
 #[derive(Serialize)]
 struct Report<'o> {
@@ -34,7 +37,7 @@ struct FindingView<'o> {
     evidence: &'o str,
     location: Location<'o>,
     key: Option<KeyView<'o>>,
-    also: [(); 0],
+    also: Vec<AlsoView<'o>>,
     liveness: &'static str,
     snippet: &'o str,
     help: &'o str,
@@ -55,6 +58,41 @@ struct Location<'o> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cell_line: Option<u64>,
     inner: Vec<Cow<'o, str>>,
+    #[serde(flatten)]
+    held: Option<HeldView<'o>>,
+}
+
+/// Where in a git repository.
+#[derive(Serialize)]
+struct HeldView<'o> {
+    repository: Cow<'o, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<String>,
+    #[serde(flatten)]
+    commit: Option<CommitView<'o>>,
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    reference: Option<Cow<'o, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refs: Option<Vec<Cow<'o, str>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reachable: Option<bool>,
+}
+
+/// What introduced a text; all null if nothing did.
+#[derive(Serialize)]
+struct CommitView<'o> {
+    commit: Option<String>,
+    author: Option<Cow<'o, str>>,
+    date: Option<String>,
+}
+
+/// Another place of the same blob.
+#[derive(Serialize)]
+struct AlsoView<'o> {
+    kind: &'static str,
+    commit: String,
+    path: Cow<'o, str>,
+    line: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -132,7 +170,7 @@ fn finding(finding: &Finding) -> FindingView<'_> {
         evidence: &finding.evidence,
         location: location(finding),
         key: finding.key.as_ref().map(key),
-        also: [],
+        also: also(finding),
         liveness: "unchecked",
         snippet: &finding.snippet.text,
         help: &finding.rule.help,
@@ -172,7 +210,36 @@ fn location(finding: &Finding) -> Location<'_> {
         cell: cell.map(|cell| cell.number),
         cell_line: cell.map(|cell| cell.line),
         inner: origin.display_inner().collect(),
+        held: origin.held.as_deref().map(|held| self::held(origin.kind, held)),
     }
+}
+
+fn held(kind: Kind, held: &Held) -> HeldView<'_> {
+    // A file of the git directory is no object, and whoever asks for its commit asks in vain.
+    let object = matches!(kind, Kind::Blob | Kind::Note | Kind::Commit | Kind::Tag | Kind::Staged);
+    HeldView {
+        repository: blob::display(&held.repository),
+        object: held.object.map(|id| id.to_string()),
+        commit: object.then(|| CommitView {
+            commit: held.commit.as_ref().map(|commit| commit.id.to_string()),
+            author: held.commit.as_ref().map(|commit| blob::display_word(&commit.author)),
+            date: held.commit.as_ref().map(|commit| date(commit.date)),
+        }),
+        reference: held.reference.as_ref().map(|name| blob::display_word(name)),
+        refs: object.then(|| held.refs.iter().map(|name| blob::display_word(name)).collect()),
+        reachable: object.then_some(held.reachable),
+    }
+}
+
+fn also<'o>(finding: &'o Finding) -> Vec<AlsoView<'o>> {
+    let also = finding.origin.held.iter().flat_map(|held| &held.also);
+    let view = |(commit, path): &'o (Arc<Commit>, Vec<u8>)| AlsoView {
+        kind: finding.origin.kind.name(),
+        commit: commit.id.to_string(),
+        path: blob::display(path),
+        line: finding.place.map(|place| place.line),
+    };
+    also.map(view).collect()
 }
 
 /// The path in base64 where it cannot be told as text; without what may not be told at all.
@@ -192,7 +259,7 @@ fn coverage(coverage: &Coverage) -> CoverageView<'_> {
         complete: coverage.complete(),
         files: coverage.files,
         bytes: coverage.bytes,
-        objects: 0,
+        objects: coverage.objects,
         processes: 0,
         skipped: skipped.collect(),
     }

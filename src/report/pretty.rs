@@ -5,13 +5,16 @@ use std::io::{self, Write};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 
-use super::Style;
-use crate::blob::{self, Origin};
+use super::{Style, date};
+use crate::blob::{self, Kind, Origin};
 use crate::finding::{Finding, Outcome, visible};
+use crate::object::Held;
 use crate::rule::Severity;
 
 /// The most places of one key that are shown with their lines; the others are named.
 const SHOWN: usize = 8;
+/// The most references that are named of those that hold an object.
+const REFS_SHOWN: usize = 3;
 
 pub(super) fn write(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
@@ -126,12 +129,56 @@ fn at(finding: &Finding) -> String {
     let path = path(&finding.origin);
     let place = finding.place.map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
     let cell = finding.cell.map(|cell| format!(" (cell {}, line {})", cell.number, cell.line)).unwrap_or_default();
-    path + &place + &cell
+    path + &place + &cell + &history(&finding.origin)
 }
 
-/// `path!member`.
+/// `path!member`, or what has no path by what it is.
 fn path(origin: &Origin) -> String {
-    visible(&blob::display(&origin.full_path())).into_owned()
+    let held = origin.held.as_deref();
+    let path = match (origin.kind, held) {
+        (Kind::Ref | Kind::Reflog, _) => origin.display_path().into_owned(),
+        (Kind::Commit, Some(Held { commit: Some(commit), .. })) => format!("commit {}", commit.id.short()),
+        (kind, Some(Held { object: Some(id), .. })) if origin.path.is_empty() => {
+            let inner: String = origin.display_inner().map(|name| format!("!{name}")).collect();
+            format!("{} {}{inner}", kind.name(), id.short())
+        }
+        _ => blob::display(&origin.full_path()).into_owned(),
+    };
+    visible(&path).into_owned()
+}
+
+/// Where in the history of a repository: which commit introduced it, who still holds it, where else it lies.
+fn history(origin: &Origin) -> String {
+    let Some(held) = origin.held.as_deref().filter(|held| held.object.is_some()) else { return String::new() };
+    let mut said = Vec::new();
+    if let Some(commit) = &held.commit {
+        let day = date(commit.date);
+        let day = day.split('T').next().unwrap_or_default();
+        let by = format!("by {} on {day}", visible(&blob::display_word(&commit.author)));
+        said.push(if origin.kind == Kind::Commit { by } else { format!("{} {by}", commit.id.short()) });
+    }
+    said.push(match held.refs.len() {
+        0 if origin.kind == Kind::Staged => "in the index".to_owned(),
+        0 if held.reachable => "held by the index".to_owned(),
+        0 => "unreachable, but still in this object database".to_owned(),
+        many => {
+            let short = |name: &Vec<u8>| {
+                let name = visible(&blob::display_word(name)).into_owned();
+                ["refs/heads/", "refs/tags/", "refs/"]
+                    .iter()
+                    .find_map(|at| name.strip_prefix(at))
+                    .unwrap_or(&name)
+                    .to_owned()
+            };
+            let named: Vec<String> = held.refs.iter().take(REFS_SHOWN).map(short).collect();
+            let more = if many > REFS_SHOWN { format!(" and {} more", many - REFS_SHOWN) } else { String::new() };
+            format!("held by {}{more}", named.join(", "))
+        }
+    });
+    if !held.also.is_empty() {
+        said.push(format!("and in {}", count(held.also.len(), "more place")));
+    }
+    format!(" ({})", said.join("; "))
 }
 
 fn not_read(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
@@ -174,9 +221,14 @@ fn summary(outcome: &Outcome, style: &Style) -> String {
     }
     let gaps = coverage.skipped.iter().filter(|skip| skip.gap).count();
     let passed = coverage.skipped.len() - gaps;
+    let number = |number: u64, what| count(usize::try_from(number).unwrap_or(usize::MAX), what);
+    let objects = match coverage.objects {
+        0 => String::new(),
+        objects => format!(", {}", number(objects, "git object")),
+    };
     let mut looked = format!(
-        "Looked at {}, {}, in {:.2} s",
-        count(usize::try_from(coverage.files).unwrap_or(usize::MAX), "file"),
+        "Looked at {}{objects}, {}, in {:.2} s",
+        number(coverage.files, "file"),
         size(coverage.bytes),
         style.took.as_secs_f64()
     );

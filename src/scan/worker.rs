@@ -358,8 +358,9 @@ impl Drop for Worker<'_, '_> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.findings.append(&mut self.own.findings);
         all.suppressed.append(&mut self.own.suppressed);
-        let Coverage { files, bytes, skipped } = std::mem::take(&mut self.own.coverage);
+        let Coverage { files, objects, bytes, skipped } = std::mem::take(&mut self.own.coverage);
         all.coverage.files += files;
+        all.coverage.objects += objects;
         all.coverage.bytes += bytes;
         all.coverage.skipped.extend(skipped);
     }
