@@ -30,6 +30,9 @@ const EXAMPLES: &str = "\
 Examples:
   wandward scan                      this folder: hidden, untracked and git-ignored files too
   wandward scan src wandb .env       these files and folders
+  wandward scan --history            and everything that its git repository holds
+  wandward scan --staged             what the next commit would add, as a pre-commit hook asks
+  wandward scan --range main..HEAD   what a branch adds, removed again or not
   git diff | wandward scan -         standard input
   wandward scan --format json . > report.json
   wandward explain src/train.py:12   why a line is a finding, or is none
@@ -44,9 +47,10 @@ pub(crate) enum Command {
     ///
     /// Every regular file below the paths counts: tracked or not, git-ignored or not, hidden or not, text or binary.
     /// Archives are opened, and what is written in base64, in escapes, in pieces or in UTF-16 is read as what it says. The
-    /// inside of git directories is left out, and links are not followed.
+    /// inside of git directories is left out unless a flag asks for it, and links are not followed. Nothing in a repository
+    /// is run or obeyed.
     #[command(after_help = EXAMPLES)]
-    Scan(Scan),
+    Scan(Box<Scan>),
     /// List, show and test the rules
     Rules {
         #[command(subcommand)]
@@ -78,6 +82,26 @@ pub(crate) struct Scan {
     /// Files and folders to scan; `-` reads standard input [default: .]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+
+    /// Scan all that the git repositories hold, too: every object, reachable or not, messages, refs, reflogs, index
+    #[arg(long, group = "what")]
+    pub(crate) history: bool,
+
+    /// Scan what is staged: the index against HEAD, never the working copy
+    #[arg(long, group = "what")]
+    pub(crate) staged: bool,
+
+    /// Scan what the commits of A..B or A...B introduce, their messages included
+    #[arg(long, group = "what", value_name = "A..B")]
+    pub(crate) range: Option<String>,
+
+    /// Scan what a push is about to send; reads git's pre-push lines on standard input. A hook names its remote: `--pre-push="$1"`
+    #[arg(long, group = "what", value_name = "REMOTE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) pre_push: Option<String>,
+
+    /// Scan a commit message about to be committed
+    #[arg(long, group = "what", value_name = "FILE")]
+    pub(crate) message: Option<PathBuf>,
 
     /// The file name of standard input, which decides how it is read
     #[arg(long, value_name = "NAME")]

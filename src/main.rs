@@ -77,7 +77,7 @@ fn scan(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8> {
             failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
     };
-    let scan = Scan { rules, policy: &policy, progress: &progress, found: &found };
+    let scan = Scan { rules, policy: &policy, progress: &progress, threads: options.jobs, found: &found };
     let show = !options.quiet && !options.no_progress && io::stderr().is_terminal();
     let reads_stdin = matches!(input, Input::Stdin(_));
     let (outcome, signal) = watch::watch(&progress, show, reads_stdin, || scan.run(&input))?;
@@ -123,7 +123,6 @@ fn input(options: &cli::Scan) -> Result<Input> {
     Ok(Input::Tree(Tree {
         roots,
         exclude: options.exclude.clone(),
-        threads: options.jobs,
         max_file_size: options.max_file_size,
     }))
 }
@@ -199,7 +198,7 @@ fn explain(rules: &RuleSet, what: &Path) -> Result<u8> {
     };
     let policy = Policy::new(rules, Vec::new(), Vec::new(), true)?;
     let progress = Progress::default();
-    let scan = Scan { rules, policy: &policy, progress: &progress, found: &|_| {} };
+    let scan = Scan { rules, policy: &policy, progress: &progress, threads: 1, found: &|_| {} };
     let shown = visible(&path.to_string_lossy()).into_owned();
     let opinions = scan.explain(&path, line).map_err(|error| anyhow!("{shown}: {}", tree::plain(&error)))?;
     let mut out = io::BufWriter::new(io::stdout().lock());

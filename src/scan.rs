@@ -1,12 +1,13 @@
 //! The sentence: sources are read, decoded, candidates detected, judged, and gathered into an outcome. The only room that
 //! joins the verbs. In: what to scan and by which rules. Out: an [`Outcome`], sorted, and each finding as it is found.
 
+mod history;
 mod look;
 mod worker;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::blob::{Kind, Origin};
@@ -25,6 +26,8 @@ use worker::Worker;
 pub struct Progress {
     /// Files read so far.
     pub files: AtomicU64,
+    /// Git objects read so far.
+    pub objects: AtomicU64,
     /// Bytes read so far.
     pub bytes: AtomicU64,
     /// Findings so far.
@@ -37,6 +40,8 @@ pub struct Progress {
 pub enum Input {
     /// Files and folders.
     Tree(Tree),
+    /// Files and folders, and all that the repositories hold that they lie in or hold.
+    History(Tree),
     /// Standard input, under a name if it was given one.
     Stdin(Option<PathBuf>),
 }
@@ -49,6 +54,8 @@ pub struct Scan<'a> {
     pub policy: &'a Policy,
     /// How far it has come.
     pub progress: &'a Progress,
+    /// Threads; 0 is one for each core.
+    pub threads: usize,
     /// Told of each finding as it is found, in no promised order.
     pub found: &'a (dyn Fn(&Finding) + Sync),
 }
@@ -65,12 +72,13 @@ impl Scan<'_> {
         let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
         let worker = || Worker::new(self, &judge, &outcome);
         match input {
-            Input::Tree(tree) => tree.walk(worker)?,
+            Input::Tree(tree) => tree.walk(self.threads, worker)?,
+            Input::History(tree) => self.history(tree, &outcome)?,
             Input::Stdin(name) => worker().stdin(name.as_deref()),
         }
         let mut outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if self.progress.stop.load(Ordering::Relaxed)
-            && let Input::Tree(tree) = input
+        if self.stopped()
+            && let Input::Tree(tree) | Input::History(tree) = input
         {
             let cut_off = |root: &PathBuf| Skip {
                 origin: tree::origin(root),
@@ -81,6 +89,39 @@ impl Scan<'_> {
         }
         sort(&mut outcome);
         Ok(outcome)
+    }
+
+    fn stopped(&self) -> bool {
+        self.progress.stop.load(Ordering::Relaxed)
+    }
+
+    /// Shares out items over the threads; each begins with a state of its own, which is given back. Neighbours in the list
+    /// tend to go to the same thread.
+    fn share<T: Sync, S: Send>(
+        &self,
+        items: &[T],
+        start: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &T) + Sync,
+    ) -> Vec<S> {
+        const CHUNK: usize = 256;
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut state = start();
+            while !self.stopped() {
+                let threads = rayon::current_num_threads();
+                let size = (items.len() / threads / 8).clamp(1, CHUNK);
+                let from = next.fetch_add(size, Ordering::Relaxed);
+                let Some(chunk) = items.get(from..items.len().min(from + size)).filter(|chunk| !chunk.is_empty()) else {
+                    break;
+                };
+                chunk.iter().for_each(|item| each(&mut state, item));
+            }
+            state
+        };
+        match rayon::ThreadPoolBuilder::new().num_threads(self.threads).build() {
+            Ok(pool) if items.len() > 1 => pool.broadcast(|_| work()),
+            _ => vec![work()],
+        }
     }
 
     /// Scans a text at hand as if it were a file of that path; no repository is asked.
@@ -142,7 +183,7 @@ pub fn check_page(
 ) -> Result<Vec<Result<(), String>>, crate::policy::UnknownName> {
     let policy = Policy::new(rules, Vec::new(), Vec::new(), true)?;
     let progress = Progress::default();
-    let scan = Scan { rules, policy: &policy, progress: &progress, found: &|_| {} };
+    let scan = Scan { rules, policy: &policy, progress: &progress, threads: 1, found: &|_| {} };
     let results = rule.examples().into_iter().map(|example| {
         let outcome = scan.text(example.path, example.filled(&rule.id).as_bytes());
         let found: Vec<&str> = outcome.findings.iter().map(|finding| finding.rule.id.as_str()).collect();

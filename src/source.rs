@@ -11,7 +11,7 @@ use std::ops::Range;
 use crate::blob::{Before, Text};
 
 /// The most bytes of a source that are handed on as one text at first. Larger ones come in windows.
-const WHOLE: usize = 2 * 1024 * 1024;
+pub const WHOLE: usize = 2 * 1024 * 1024;
 /// The size of a window, margins included: small enough to stay in a core's cache.
 const WINDOW: usize = 512 * 1024;
 /// How much of its neighbours a window repeats on both sides, so that what crosses its border is seen with its context.

@@ -63,7 +63,11 @@ fn draw(bar: &ProgressBar, progress: &Progress) {
     let files = HumanCount(progress.files.load(Ordering::Relaxed));
     let bytes = HumanBytes(progress.bytes.load(Ordering::Relaxed));
     let findings = progress.findings.load(Ordering::Relaxed);
-    bar.set_message(format!("{files} files, {bytes}, {findings} findings"));
+    let objects = match progress.objects.load(Ordering::Relaxed) {
+        0 => String::new(),
+        objects => format!("{} objects, ", HumanCount(objects)),
+    };
+    bar.set_message(format!("{files} files, {objects}{bytes}, {findings} findings"));
     bar.tick();
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Look<'l> {
     digests: RandomState,
     /// Whether a verdict could change if more of the source were read at once.
     pub(super) open: bool,
+    /// Whether anything has the shape of a key, in any form.
+    pub(super) candidates: bool,
     /// How many more decoded bytes may be looked at.
     budget: usize,
     /// Why not every form was looked at.
@@ -51,6 +53,7 @@ impl<'l> Look<'l> {
             seen: HashSet::new(),
             digests: RandomState::new(),
             open: false,
+            candidates: false,
             budget,
             unread: None,
         }
@@ -62,6 +65,7 @@ impl<'l> Look<'l> {
         let mut candidates = detect::candidates(text.bytes, within);
         candidates.retain(|candidate| candidate.shape != Shape::Key(Format::Legacy));
         if !candidates.is_empty() {
+            self.candidates = true;
             let judgement = self.judge.judge(self.origin, text, &candidates, self.explain);
             self.take(judgement.opinions, 0);
         }
@@ -77,6 +81,7 @@ impl<'l> Look<'l> {
                 candidates.retain(|candidate| self.own.contains(&text.offsets(candidate.key.clone()).start));
             }
             if !candidates.is_empty() {
+                self.candidates = true;
                 let judgement = self.judge.judge(self.origin, text, &candidates, self.explain);
                 self.open |= judgement.open;
                 silent = judgement.silent;

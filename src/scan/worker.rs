@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ use crate::decode::probe;
 use crate::finding::{Coverage, Finding, Outcome, Skip};
 use crate::judge::{Judge, Opinion};
 use crate::source::tree::{self, Visit};
-use crate::source::{MAX_WHOLE, Piece, Reader};
+use crate::source::{MAX_WHOLE, Piece, Reader, WHOLE};
 
 /// Says that a bug is ours, and that what it hit is not clean for that.
 const BUG: &str = "an internal error ended the judgement of it; this is a bug";
@@ -30,7 +30,32 @@ pub(super) struct Worker<'w, 'a> {
     reader: Reader,
     own: Outcome,
     all: &'w Mutex<Outcome>,
+    look: Looks,
+    /// Where git directories are told of, if anybody asked for them.
+    repositories: Option<&'w Mutex<Vec<PathBuf>>>,
 }
+
+/// What becomes of what a look says.
+enum Looks {
+    /// It is told.
+    Tells,
+    /// It is a first look, which tells nothing: where the text lies, and so what is to be said of it, is not known yet.
+    First(Glance),
+    /// The text has been looked at before: what was told of it then is not told again.
+    Again(Told),
+}
+
+/// What a first look at a text came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Glance {
+    /// Whether it holds anything of a key's shape; if not, it is clean wherever it lies.
+    pub(super) candidates: bool,
+    /// Whether there is something to say, wherever it lies.
+    pub(super) says: bool,
+}
+
+/// What was told of one text: of which member, where it begins, what about.
+pub(super) type Told = HashSet<(Vec<Vec<u8>>, u64, String)>;
 
 /// What reading a source came to.
 #[derive(Default)]
@@ -49,7 +74,34 @@ struct Seen {
 
 impl<'w, 'a> Worker<'w, 'a> {
     pub(super) fn new(scan: &'w Scan<'a>, judge: &'w Judge<'w>, all: &'w Mutex<Outcome>) -> Worker<'w, 'a> {
-        Worker { scan, judge, reader: Reader::default(), own: Outcome::default(), all }
+        let (reader, own) = (Reader::default(), Outcome::default());
+        Worker { scan, judge, reader, own, all, look: Looks::Tells, repositories: None }
+    }
+
+    /// One that tells of the git directories it meets rather than passing over them.
+    pub(super) fn telling(mut self, repositories: &'w Mutex<Vec<PathBuf>>) -> Worker<'w, 'a> {
+        self.repositories = Some(repositories);
+        self
+    }
+
+    /// Looks without telling.
+    pub(super) fn glance(&mut self, look: impl FnOnce(&mut Self)) -> Glance {
+        self.look = Looks::First(Glance::default());
+        look(self);
+        match std::mem::replace(&mut self.look, Looks::Tells) {
+            Looks::First(glance) => glance,
+            Looks::Tells | Looks::Again(_) => Glance::default(),
+        }
+    }
+
+    /// Looks once more at a text of which `told` was told, and tells the rest.
+    pub(super) fn again(&mut self, told: Told, look: impl FnOnce(&mut Self)) -> Told {
+        self.look = Looks::Again(told);
+        look(self);
+        match std::mem::replace(&mut self.look, Looks::Tells) {
+            Looks::Again(told) => told,
+            Looks::Tells | Looks::First(_) => Told::default(),
+        }
     }
 
     /// Reads standard input to its end.
@@ -71,8 +123,8 @@ impl<'w, 'a> Worker<'w, 'a> {
         }
     }
 
-    /// Reads a file, again where its beginning says that there is more to it.
-    fn read_file(&mut self, origin: &Origin, file: &mut File) -> io::Result<()> {
+    /// Reads a source, again where its beginning says that there is more to it.
+    fn read(&mut self, origin: &Origin, file: &mut (impl Read + Seek)) -> io::Result<()> {
         let mut seen = self.windows(origin, &mut *file, false)?;
         let held = seen.bytes <= MAX_WHOLE as u64;
         if seen.binary.is_some() && !held {
@@ -93,7 +145,7 @@ impl<'w, 'a> Worker<'w, 'a> {
             }
         }
         self.keep(seen.opinions);
-        self.count(seen.bytes);
+        self.count(origin, seen.bytes);
         Ok(())
     }
 
@@ -111,12 +163,18 @@ impl<'w, 'a> Worker<'w, 'a> {
             }
             self.keep(seen.opinions);
         }
-        self.count(counted.bytes);
+        self.count(origin, counted.bytes);
         Ok(())
     }
 
     /// Reads a whole source that is at hand.
     pub(super) fn bytes(&mut self, origin: &Origin, bytes: &[u8]) {
+        if bytes.len() >= WHOLE {
+            if let Err(error) = self.read(origin, &mut Cursor::new(bytes)) {
+                self.skip(Skip { origin: origin.clone(), reason: format!("cannot be read: {error}"), gap: true });
+            }
+            return;
+        }
         let text = Text::plain(bytes, Before::default());
         let mut seen = Seen::default();
         self.piece(origin, &Piece { text, own: 0..bytes.len(), whole: true }, &mut seen);
@@ -127,7 +185,18 @@ impl<'w, 'a> Worker<'w, 'a> {
             self.piece(origin, &Piece { text, own: 0..bytes.len(), whole: true }, &mut seen);
         }
         self.keep(seen.opinions);
-        self.count(bytes.len() as u64);
+        self.count(origin, bytes.len() as u64);
+    }
+
+    /// Looks at a text that is no file and no object: a part of one, or a name. One without lines gives findings that stand
+    /// on none.
+    pub(super) fn text(&mut self, origin: &Origin, text: Text<'_>, lines: bool) {
+        let own = 0..text.bytes.len();
+        let (mut opinions, _) = self.look(origin, &Piece { text, own, whole: true }, false);
+        if !lines {
+            opinions.iter_mut().filter_map(Opinion::finding_mut).for_each(|finding| finding.place = None);
+        }
+        self.keep(opinions);
     }
 
     /// Reads a source piece by piece; `unopened` if it looks like a container and is none, or is none by where it comes from.
@@ -176,6 +245,9 @@ impl<'w, 'a> Worker<'w, 'a> {
         let gap = looked.map_or(Some(BUG), |()| look.unread);
         if let Some(reason) = gap {
             self.skip(Skip { origin: origin.clone(), reason: reason.to_owned(), gap: true });
+        }
+        if let Looks::First(glance) = &mut self.look {
+            glance.candidates |= look.candidates;
         }
         let open = look.open;
         (look.opinions(), open)
@@ -275,6 +347,19 @@ impl<'w, 'a> Worker<'w, 'a> {
         let mut findings = Vec::new();
         let mut suppressed = Vec::new();
         for opinion in opinions {
+            match (&mut self.look, opinion.finding()) {
+                (Looks::Tells, _) | (_, None) => {}
+                (Looks::First(glance), Some(_)) => {
+                    glance.says = true;
+                    return;
+                }
+                (Looks::Again(told), Some(finding)) => {
+                    let about = (finding.origin.inner.clone(), finding.span.start, finding.about().to_owned());
+                    if !told.insert(about) {
+                        continue;
+                    }
+                }
+            }
             match opinion {
                 Opinion::Finding(finding) => findings.push(*finding),
                 Opinion::Suppressed(one) => suppressed.push(*one),
@@ -292,10 +377,17 @@ impl<'w, 'a> Worker<'w, 'a> {
         self.own.suppressed.extend(suppressed);
     }
 
-    fn count(&mut self, bytes: u64) {
-        self.own.coverage.files += 1;
-        self.own.coverage.bytes += bytes;
-        self.scan.progress.files.fetch_add(1, Ordering::Relaxed);
+    fn count(&mut self, origin: &Origin, bytes: u64) {
+        if matches!(self.look, Looks::Again(_)) {
+            return;
+        }
+        let object = !matches!(origin.kind, Kind::File | Kind::Stdin | Kind::GitConfig);
+        let (own, progress) = (&mut self.own.coverage, self.scan.progress);
+        let (number, shown) =
+            if object { (&mut own.objects, &progress.objects) } else { (&mut own.files, &progress.files) };
+        *number += 1;
+        shown.fetch_add(1, Ordering::Relaxed);
+        own.bytes += bytes;
     }
 }
 
@@ -339,20 +431,39 @@ impl Unpack for Members<'_, '_, '_> {
 
 impl Visit for Worker<'_, '_> {
     fn file(&mut self, origin: Origin, mut file: File) {
-        if let Err(error) = self.read_file(&origin, &mut file) {
+        if let Err(error) = self.read(&origin, &mut file) {
             let reason = format!("cannot be read: {}", tree::plain(&error));
             self.skip(Skip { origin, reason, gap: true });
         }
     }
 
     fn skip(&mut self, skip: Skip) {
-        self.own.coverage.skipped.push(skip);
+        let new = match &mut self.look {
+            Looks::Tells => true,
+            Looks::First(glance) => {
+                glance.says = true;
+                false
+            }
+            Looks::Again(told) => told.insert((skip.origin.inner.clone(), 0, skip.reason.clone())),
+        };
+        if new {
+            self.own.coverage.skipped.push(skip);
+        }
+    }
+
+    fn repository(&mut self, path: &Path) {
+        match self.repositories {
+            Some(repositories) => repositories.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned()),
+            None if path.is_dir() => self.skip(tree::passed_git_folder(path)),
+            None => {}
+        }
     }
 
     fn stopped(&self) -> bool {
         self.scan.progress.stop.load(Ordering::Relaxed)
     }
 }
+
 impl Drop for Worker<'_, '_> {
     fn drop(&mut self) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);

@@ -19,6 +19,8 @@ pub trait Visit: Send {
     fn file(&mut self, origin: Origin, file: File);
     /// Something that was not read.
     fn skip(&mut self, skip: Skip);
+    /// A git directory, which is not walked, or a file that names one.
+    fn repository(&mut self, path: &Path);
     /// Whether the walk is to end.
     fn stopped(&self) -> bool;
 }
@@ -29,8 +31,6 @@ pub struct Tree {
     pub roots: Vec<PathBuf>,
     /// Globs of what is left out below the roots; as in a `.gitignore`.
     pub exclude: Vec<String>,
-    /// Threads; 0 lets the machine decide.
-    pub threads: usize,
     /// Larger files are passed over; in bytes.
     pub max_file_size: Option<u64>,
 }
@@ -44,8 +44,8 @@ pub struct BadGlob {
 }
 
 impl Tree {
-    /// Walks everything; `visitor` makes one visitor for each thread.
-    pub fn walk<V: Visit>(&self, visitor: impl Fn() -> V) -> Result<(), BadGlob> {
+    /// Walks everything with so many threads; `visitor` makes one visitor for each.
+    pub fn walk<V: Visit>(&self, threads: usize, visitor: impl Fn() -> V) -> Result<(), BadGlob> {
         let exclude = Arc::new(Exclude::new(self)?);
         let mut named = visitor();
         let mut folders: Option<WalkBuilder> = None;
@@ -62,7 +62,7 @@ impl Tree {
                 continue;
             }
             if is_git_folder(&root) {
-                named.skip(skip(&root, GIT_FOLDER, false));
+                named.repository(&root);
                 continue;
             }
             // A named link to a folder is followed; the slash makes the system do it.
@@ -76,7 +76,7 @@ impl Tree {
         }
         drop(named);
         if let Some(mut walk) = folders {
-            walk.standard_filters(false).follow_links(false).threads(self.threads);
+            walk.standard_filters(false).follow_links(false).threads(threads);
             walk.filter_entry(move |entry| {
                 !exclude.matches(entry.path(), entry.file_type().is_some_and(|kind| kind.is_dir()))
             });
@@ -165,8 +165,10 @@ impl Exclude {
     }
 }
 
-/// Why a git directory is passed over.
-const GIT_FOLDER: &str = "a git directory, whose objects are not plain files";
+/// What is said of a git directory that nobody asked for.
+pub fn passed_git_folder(path: &Path) -> Skip {
+    skip(path, "a git directory, whose objects are not plain files (`--history` reads them)", false)
+}
 
 /// Whether a path may be opened: opening a FIFO would wait, opening a device may do anything.
 fn regular(path: &Path, named: bool) -> Result<(), &'static str> {
@@ -243,7 +245,8 @@ pub fn open_named(path: &Path) -> io::Result<File> {
     open_file(path, true)
 }
 
-fn skip(path: &Path, reason: impl Into<String>, gap: bool) -> Skip {
+/// Something at a path that was not read.
+pub fn skip(path: &Path, reason: impl Into<String>, gap: bool) -> Skip {
     Skip { origin: origin(path), reason: reason.into(), gap }
 }
 
@@ -308,10 +311,13 @@ impl<V: Visit> ParallelVisitor for Walker<'_, V> {
         let Some(kind) = entry.file_type() else { return WalkState::Continue };
         if kind.is_dir() {
             if entry.depth() > 0 && is_git_folder(entry.path()) {
-                self.visitor.skip(skip(entry.path(), GIT_FOLDER, false));
+                self.visitor.repository(entry.path());
                 return WalkState::Skip;
             }
         } else if kind.is_file() {
+            if entry.file_name() == ".git" {
+                self.visitor.repository(entry.path());
+            }
             self.tree.open(entry.path(), false, &mut self.visitor);
         } else if let Err(reason) = regular(entry.path(), false) {
             self.visitor.skip(skip(entry.path(), reason, false));

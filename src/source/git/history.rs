@@ -163,7 +163,7 @@ pub fn introduced(
     parents: &[ObjectId],
     read: &dyn Fn(&ObjectId) -> Folder,
     budget: &mut usize,
-    each: &mut dyn FnMut(&[u8], ObjectId),
+    each: &mut dyn FnMut(&[u8], ObjectId) -> Result<(), TooMany>,
 ) -> Result<(), TooMany> {
     if parents.contains(&tree) {
         return Ok(());
@@ -201,7 +201,7 @@ pub fn introduced(
         path.truncate(at.path);
         path.extend_from_slice(&entry.name);
         if !entry.folder {
-            each(&path, entry.id);
+            each(&path, entry.id)?;
             continue;
         }
         path.push(b'/');
@@ -291,6 +291,7 @@ mod tests {
         let mut budget = budget;
         introduced(id(tree), &parents, &read, &mut budget, &mut |path, _| {
             found.push(String::from_utf8_lossy(path).into_owned());
+            Ok(())
         })?;
         Ok(found)
     }

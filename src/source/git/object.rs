@@ -1,6 +1,8 @@
 //! Reads the raw text of commits, tags and trees. In: an object's bytes. Out: what it says, and where in the bytes stands
 //! what a person wrote. The ids in the headers are no text: whoever looks for key shapes gets them blanked out.
 
+use sha2::Digest as _;
+
 use crate::object::ObjectId;
 
 /// A commit, as far as history and attribution need it.
@@ -81,6 +83,16 @@ fn signature(who: &[u8]) -> (Vec<u8>, (i64, i32)) {
     let seconds = words.next().and_then(number).unwrap_or_default();
     let zone = words.next().and_then(number).filter(|zone| zone.abs() < 10_000).unwrap_or_default() as i32;
     (name, (seconds, zone / 100 * 60 + zone % 100))
+}
+
+/// The id of the tree without entries, which every repository knows and few hold.
+pub fn empty_tree(id_length: usize) -> ObjectId {
+    let object = b"tree 0\0";
+    let id = match id_length {
+        32 => sha2::Sha256::digest(object).to_vec(),
+        _ => sha1::Sha1::digest(object).to_vec(),
+    };
+    ObjectId::from_bytes(&id).unwrap_or_else(|| unreachable!("a digest has 20 or 32 bytes"))
 }
 
 /// An entry of a tree.

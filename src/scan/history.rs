@@ -1,0 +1,270 @@
+//! `--history`: the working trees, and everything that their repositories hold. In: paths. Out: findings, each object's once
+//! with all its places. Content is looked at first, without a path; what holds anything of a key's shape is then placed in
+//! history, all of it in one pass, and judged for good where it lies.
+
+mod places;
+mod sweep;
+mod tell;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::worker::Worker;
+use super::Scan;
+use crate::blob::{Before, Kind, Origin, Text};
+use crate::finding::{Outcome, Skip};
+use crate::judge::Judge;
+use crate::object::{Held, ObjectId};
+use crate::source::git::folder::GitFolder;
+use crate::source::git::index;
+use crate::source::git::refs::{self, Reference};
+use crate::source::git::store::Store;
+use crate::source::objects::Objects;
+use crate::source::tree::{self, BadGlob, Exclude, Tree, Visit};
+use places::Places;
+use sweep::Facts;
+use tell::Teller;
+
+/// A repository to read, and by which names it was reached.
+struct Found {
+    folder: GitFolder,
+    /// Its working tree, or the folder of a bare one, as reached from the argument.
+    shown: PathBuf,
+    /// Its git directory, likewise; where it lies elsewhere, its real path.
+    git: PathBuf,
+}
+
+impl Found {
+    fn new(folder: GitFolder, shown: PathBuf) -> Found {
+        let here = std::fs::canonicalize(&shown).unwrap_or_else(|_| shown.clone());
+        let git = match folder.common.strip_prefix(&here) {
+            Ok(below) if below.as_os_str().is_empty() => shown.clone(),
+            Ok(below) => shown.join(below),
+            Err(_) => folder.common.clone(),
+        };
+        Found { folder, shown, git }
+    }
+
+    /// A path of the git directory as it is shown.
+    fn show(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.folder.common).map_or_else(|_| path.to_owned(), |below| self.git.join(below))
+    }
+
+    fn held(&self) -> Held {
+        Held { repository: tree::origin(&self.shown).path, ..Held::default() }
+    }
+}
+
+impl Scan<'_> {
+    /// Scans the trees below the roots and every repository that they lie in or hold.
+    pub(super) fn history(&self, tree: &Tree, outcome: &Mutex<Outcome>) -> Result<(), BadGlob> {
+        let mut queue = Vec::new();
+        let mut roots = Vec::new();
+        let mut lonely = Vec::new();
+        for root in &tree.roots {
+            match GitFolder::above(root) {
+                Ok(Some(folder)) => {
+                    let (walked, shown) = whole(root, &folder);
+                    roots.extend(walked);
+                    queue.push(Found::new(folder, shown));
+                }
+                Ok(None) => {
+                    roots.push(root.clone());
+                    lonely.push(root);
+                }
+                Err(error) => {
+                    roots.push(root.clone());
+                    skip(outcome, tree::skip(&error.path, error.reason, true));
+                }
+            }
+        }
+        let objects = Objects::default();
+        let is_object = |origin: &Origin, id: &str| objects.holds(&tree::path(origin), id);
+        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
+        let met = Mutex::new(Vec::new());
+        let whole = Tree { roots, exclude: tree.exclude.clone(), ..*tree };
+        whole.walk(self.threads, || Worker::new(self, &judge, outcome).telling(&met))?;
+        let mut met = met.into_inner().unwrap_or_else(PoisonError::into_inner);
+        met.sort();
+        for path in met {
+            self.meet(&path, &mut queue, outcome);
+        }
+        let exclude = Exclude::new(tree)?;
+        let mut seen = HashSet::new();
+        let mut next = 0;
+        while let Some(found) = queue.get(next) {
+            next += 1;
+            if !seen.insert(found.folder.common.clone()) || self.stopped() {
+                continue;
+            }
+            self.repository(found, &exclude, outcome);
+            let modules = found.folder.modules();
+            let modules: Vec<Found> = modules
+                .into_iter()
+                .filter_map(|module| Some(Found::new(GitFolder::at(&module).ok()??, found.show(&module))))
+                .collect();
+            queue.extend(modules);
+        }
+        for root in lonely.into_iter().filter(|root| root.exists()) {
+            if !queue.iter().any(|found| found.shown.starts_with(root)) {
+                skip(outcome, tree::skip(root, "there is no git repository in, at or above it", true));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a repository that lies below a root. What it names elsewhere must name it too: a scanned file decides nothing.
+    fn meet(&self, path: &Path, queue: &mut Vec<Found>, outcome: &Mutex<Outcome>) {
+        let shown = match path.file_name() {
+            Some(name) if name == ".git" => path.parent().unwrap_or(path),
+            _ => path,
+        };
+        let shown = if shown.as_os_str().is_empty() { Path::new(".") } else { shown };
+        match GitFolder::at(shown) {
+            Ok(Some(folder)) if folder.links_back || queue.iter().any(|found| found.folder.common == folder.common) => {
+                queue.push(Found::new(folder, shown.to_owned()));
+            }
+            Ok(Some(_)) => {
+                let reason = "it names a git directory elsewhere, which does not name it; scan that by its own path";
+                skip(outcome, tree::skip(path, reason, true));
+            }
+            Ok(None) => skip(outcome, tree::skip(path, "it looks like a git directory and is none", true)),
+            Err(error) => skip(outcome, tree::skip(&error.path, error.reason, true)),
+        }
+    }
+
+    /// Reads one repository.
+    fn repository(&self, found: &Found, exclude: &Exclude, outcome: &Mutex<Outcome>) {
+        let folder = &found.folder;
+        let store = Store::open(&folder.objects(), &folder.common, folder.shape.id_length);
+        let is_object = |_: &Origin, id: &str| ObjectId::from_hex(id.as_bytes()).is_some_and(|id| store.holds(&id));
+        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
+        let worker = || Worker::new(self, &judge, outcome);
+        for unknown in &folder.shape.unknown {
+            skip(outcome, tree::skip(&found.git, format!("it needs what this version does not know: {unknown}"), true));
+        }
+        self.plain_files(found, outcome, &worker);
+        let references = self.names(found, outcome, &mut worker());
+        let staged = self.indexes(found, outcome);
+        let listing = store.list();
+        for (path, reason) in listing.gaps {
+            skip(outcome, tree::skip(&found.show(&path), reason, true));
+        }
+        let mut facts = sweep::sweep(self, &store, folder.shape.id_length, listing.entries, &worker);
+        let places = Places::find(self, &store, folder.shape.id_length, &mut facts, &references);
+        self.gaps(found, &facts, &places, outcome);
+        Teller { scan: self, held: found.held(), exclude, store: &store, places: &places, staged: &staged }
+            .tell(&facts, &worker);
+    }
+
+    /// Reads the files of a git directory that are plain text: configuration, hooks, messages in the making, LFS objects.
+    fn plain_files<'w, 'a: 'w>(
+        &'w self,
+        found: &Found,
+        outcome: &Mutex<Outcome>,
+        worker: &(impl Fn() -> Worker<'w, 'a> + Sync),
+    ) {
+        let (files, gaps) = found.folder.plain_files();
+        for (path, reason) in gaps {
+            skip(outcome, tree::skip(&found.show(&path), reason, true));
+        }
+        self.share(&files, worker, |worker, path| {
+            let origin = Origin { kind: Kind::GitConfig, ..tree::origin(&found.show(path)) }.held(found.held());
+            match tree::open_found(path) {
+                Ok(file) => worker.file(origin, file),
+                Err(error) => worker.skip(tree::unreadable(origin, &error)),
+            }
+        });
+    }
+
+    /// Looks at the names of references and at the lines of their logs. The ids beside them are no text.
+    fn names(&self, found: &Found, outcome: &Mutex<Outcome>, worker: &mut Worker<'_, '_>) -> Vec<Reference> {
+        let (references, mut gaps) = refs::references(&found.folder);
+        for reference in &references {
+            let held = Held { reference: Some(reference.name.clone()), ..found.held() };
+            let path = [&tree::origin(&found.git).path[..], b"/", &reference.name].concat();
+            let origin = Origin::new(Kind::Ref, path).held(held);
+            worker.text(&origin, Text::plain(&reference.name, Before::default()), true);
+        }
+        let (lines, more) = refs::reflogs(&found.folder);
+        gaps.extend(more);
+        for line in lines {
+            let held = Held { reference: Some(line.reference), ..found.held() };
+            let origin = Origin { kind: Kind::Reflog, ..tree::origin(&found.show(&line.file)) }.held(held);
+            let before = Before { bytes: 0, lines: line.line - 1, columns: line.column as u64 };
+            worker.text(&origin, Text::plain(&line.text, before), true);
+        }
+        for (path, reason) in gaps {
+            skip(outcome, tree::skip(&found.show(&path), reason, true));
+        }
+        references
+    }
+
+    /// What the indexes of all worktrees hold, with a path for each blob.
+    fn indexes(&self, found: &Found, outcome: &Mutex<Outcome>) -> HashMap<ObjectId, Vec<u8>> {
+        let mut staged = HashMap::new();
+        let own = found.folder.common.join("index");
+        let linked = found.folder.linked().into_iter().map(|git| git.join("index"));
+        for path in std::iter::once(own).chain(linked).filter(|path| path.exists()) {
+            match index::read(&path, &found.folder) {
+                Ok(entries) => {
+                    for entry in entries {
+                        staged.entry(entry.id).or_insert(entry.path);
+                    }
+                }
+                Err(error) => skip(outcome, tree::skip(&found.show(&path), error.to_string(), true)),
+            }
+        }
+        staged
+    }
+
+    /// Says what of a repository is not there or could not be read.
+    fn gaps(&self, found: &Found, facts: &Facts, places: &Places, outcome: &Mutex<Outcome>) {
+        const NAMED: usize = 20;
+        let gap = |reason: String| skip(outcome, tree::skip(&found.git, reason, true));
+        let shape = &found.folder.shape;
+        for (id, error) in facts.unread.iter().take(NAMED) {
+            gap(format!("object {id}: {error}"));
+        }
+        if let Some(more) = facts.unread.len().checked_sub(NAMED).filter(|&more| more > 0) {
+            gap(format!("{more} more objects cannot be read"));
+        }
+        let parents: HashSet<ObjectId> = places.graph.missing_parents().map(|(_, parent)| parent).collect();
+        let unread: HashSet<ObjectId> = facts.unread.iter().map(|(id, _)| *id).collect();
+        let (parents, missing) = (parents.difference(&unread).count(), facts.missing.len());
+        if parents > 0 && shape.shallow {
+            gap(format!("a shallow clone: history ends at {parents} commits that are not here; `git fetch --unshallow` brings it"));
+        } else if parents > 0 {
+            gap(format!("{parents} commits that others name as parents are missing"));
+        }
+        if missing > 0 && shape.partial {
+            gap(format!("a partial clone: {missing} objects were never fetched, and nothing is fetched for a scan"));
+        } else if let Some(id) = facts.missing.iter().min() {
+            gap(format!("{missing} objects that its trees and commits name are missing, {id} among them"));
+        }
+        if places.too_many {
+            gap("it has more paths than are followed, so some that decide what a file is may be missed".to_owned());
+        }
+    }
+}
+
+/// The folder to walk and the name of the repository, given a path in it: all of its working tree, unless that lies elsewhere.
+fn whole(root: &Path, folder: &GitFolder) -> (Option<PathBuf>, PathBuf) {
+    let Some(worktree) = &folder.worktree else { return (None, root.to_owned()) };
+    let Ok(real) = std::fs::canonicalize(root) else { return (Some(root.to_owned()), root.to_owned()) };
+    let Ok(below) = real.strip_prefix(worktree) else { return (Some(root.to_owned()), root.to_owned()) };
+    let mut shown = root.to_owned();
+    for _ in below.components() {
+        if !matches!(shown.components().next_back(), Some(Component::Normal(_))) {
+            shown.push("..");
+        } else if !shown.pop() || shown.as_os_str().is_empty() {
+            shown = PathBuf::from(".");
+        }
+    }
+    (Some(shown.clone()), shown)
+}
+
+fn skip(outcome: &Mutex<Outcome>, skip: Skip) {
+    outcome.lock().unwrap_or_else(PoisonError::into_inner).coverage.skipped.push(skip);
+}

@@ -1,0 +1,112 @@
+//! Reads every object of a repository once. In: its object database. Out: what history is made of, and which objects hold
+//! anything of a key's shape. Where they lie is not known yet, so nothing is said of them.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::blob::{Before, Kind, Origin, Text};
+use crate::object::{ObjectId, ObjectKind};
+use crate::scan::worker::{Glance, Worker};
+use crate::scan::Scan;
+use crate::source::git::object::{self, EntryKind, RawCommit};
+use crate::source::git::store::{Entry, ReadError, Store};
+
+/// What a repository's objects are.
+#[derive(Default)]
+pub(super) struct Facts {
+    /// Every object, as listed.
+    pub(super) entries: Vec<Entry>,
+    /// The place of each in the listing.
+    pub(super) ids: HashMap<ObjectId, u32>,
+    /// The commits, in no order.
+    pub(super) commits: Vec<(ObjectId, RawCommit)>,
+    /// What the annotated tags point at.
+    pub(super) tags: HashMap<ObjectId, ObjectId>,
+    /// What each tree names, by places in the listing.
+    pub(super) trees: Vec<(u32, Box<[u32]>)>,
+    /// The objects that hold anything of a key's shape.
+    pub(super) touched: Vec<(Entry, Glance)>,
+    /// What trees name and nobody holds.
+    pub(super) missing: HashSet<ObjectId>,
+    /// What could not be read.
+    pub(super) unread: Vec<(ObjectId, ReadError)>,
+}
+
+/// Reads everything; `worker` makes one worker for each thread.
+pub(super) fn sweep<'w, 'a: 'w>(
+    scan: &'w Scan<'a>,
+    store: &Store,
+    id_length: usize,
+    entries: Vec<Entry>,
+    worker: impl Fn() -> Worker<'w, 'a> + Sync,
+) -> Facts {
+    let ids: HashMap<ObjectId, u32> = (0u32..).zip(&entries).map(|(nth, entry)| (entry.id, nth)).collect();
+    // Git knows the empty tree without holding it.
+    let empty = object::empty_tree(id_length);
+    let start = || (worker(), store.reader(), Facts::default());
+    let parts = scan.share(&entries, start, |(worker, reader, facts), entry| {
+        let (kind, bytes) = match reader.read(&entry.id) {
+            Ok(read) => read,
+            Err(error) => return facts.unread.push((entry.id, error)),
+        };
+        let bytes = &bytes[..];
+        let glance = match kind {
+            ObjectKind::Blob => glance_at_blob(worker, bytes),
+            ObjectKind::Commit => {
+                worker.count(&Origin::new(Kind::Commit, ""), bytes.len() as u64);
+                facts.commits.extend(object::commit(bytes).map(|commit| (entry.id, commit)));
+                worker.glance(|worker| look_at_message(worker, &Origin::new(Kind::Commit, ""), bytes))
+            }
+            ObjectKind::Tag => {
+                worker.count(&Origin::new(Kind::Tag, ""), bytes.len() as u64);
+                facts.tags.extend(object::tagged(bytes).map(|target| (entry.id, target)));
+                worker.glance(|worker| look_at_message(worker, &Origin::new(Kind::Tag, ""), bytes))
+            }
+            ObjectKind::Tree => {
+                worker.count(&Origin::new(Kind::Blob, ""), bytes.len() as u64);
+                let mut named = Vec::new();
+                for entry in object::tree(bytes, id_length).filter(|entry| entry.kind != EntryKind::Submodule) {
+                    match ids.get(&entry.id) {
+                        Some(&nth) => named.push(nth),
+                        None if entry.id == empty => {}
+                        None => _ = facts.missing.insert(entry.id),
+                    }
+                }
+                facts.trees.push((ids[&entry.id], named.into()));
+                return;
+            }
+        };
+        if glance != Glance::default() {
+            facts.touched.push((Entry { kind, ..*entry }, glance));
+        }
+    });
+    let mut all = Facts::default();
+    for (_, _, part) in parts {
+        all.commits.extend(part.commits);
+        all.tags.extend(part.tags);
+        all.trees.extend(part.trees);
+        all.touched.extend(part.touched);
+        all.missing.extend(part.missing);
+        all.unread.extend(part.unread);
+    }
+    let trees = all.commits.iter().map(|(_, commit)| commit.tree);
+    all.missing.extend(trees.filter(|tree| *tree != empty && !ids.contains_key(tree)));
+    all.ids = ids;
+    all.entries = entries;
+    all.touched.sort_by_key(|(entry, _)| entry.id);
+    all.unread.sort_by_key(|(id, _)| *id);
+    all
+}
+
+/// Looks at a blob wherever it may lie.
+fn glance_at_blob(worker: &mut Worker<'_, '_>, bytes: &[u8]) -> Glance {
+    let glance = worker.glance(|worker| worker.bytes(&Origin::new(Kind::Blob, ""), bytes));
+    // A text without a name is read by its first line, which a name would outdo.
+    Glance { says: glance.says || glance.candidates && bytes.starts_with(b"#!"), ..glance }
+}
+
+/// Looks at what people wrote into a commit or a tag. Lines are those of the message; the header has none that anybody sees.
+pub(super) fn look_at_message(worker: &mut Worker<'_, '_>, origin: &Origin, bytes: &[u8]) {
+    let header = object::header_text(bytes);
+    worker.text(origin, Text::plain(&header, Before::default()), false);
+    worker.text(origin, Text::plain(&bytes[header.len()..], Before::default()), true);
+}

@@ -1,0 +1,110 @@
+//! Judges for good what holds something, where it lies. In: the objects, their bytes, their places. Out: findings, each with
+//! the first place of its object and all the others.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::places::{Place, Places};
+use super::sweep::{self, Facts};
+use crate::blob::{Kind, Origin};
+use crate::judge::{self, PathClass};
+use crate::object::{Commit, Held, ObjectId, ObjectKind};
+use crate::scan::Scan;
+use crate::scan::worker::{Glance, Told, Worker};
+use crate::source::git::store::{Entry, Store};
+use crate::source::tree::Exclude;
+
+/// What is known of a repository when its objects have all been looked at.
+pub(super) struct Teller<'t, 'a> {
+    pub(super) scan: &'t Scan<'a>,
+    /// The repository.
+    pub(super) held: Held,
+    pub(super) exclude: &'t Exclude,
+    pub(super) store: &'t Store,
+    pub(super) places: &'t Places,
+    /// What indexes hold, and where.
+    pub(super) staged: &'t HashMap<ObjectId, Vec<u8>>,
+}
+
+impl Teller<'_, '_> {
+    /// Judges everything that could be a finding where it lies.
+    pub(super) fn tell<'w, 'a: 'w>(&self, facts: &Facts, worker: &(impl Fn() -> Worker<'w, 'a> + Sync)) {
+        let hits = facts.touched.iter().filter(|(entry, glance)| self.may_say(entry, *glance));
+        let hits: Vec<&Entry> = hits.map(|(entry, _)| entry).collect();
+        let ids: Vec<ObjectId> = hits.iter().map(|entry| entry.id).collect();
+        let hits: Vec<_> = hits.into_iter().zip(self.places.holders(&ids)).collect();
+        let start = || (worker(), self.store.reader());
+        self.scan.share(&hits, start, |(worker, reader), (entry, refs)| {
+            // What could be read a moment ago and cannot now was changed while it was read.
+            let Ok((kind, bytes)) = reader.read(&entry.id) else { return };
+            let reachable = !refs.is_empty() || self.staged.contains_key(&entry.id);
+            let held = Held { object: Some(entry.id), refs: refs.clone(), reachable, ..self.held.clone() };
+            match kind {
+                ObjectKind::Blob => self.blob(worker, held, &bytes),
+                ObjectKind::Commit => {
+                    let commit = self.places.graph.place(&entry.id).map(|place| self.commit(place));
+                    let origin = Origin::new(Kind::Commit, "").held(Held { commit, ..held });
+                    worker.again(Told::new(), |worker| sweep::look_at_message(worker, &origin, &bytes));
+                }
+                ObjectKind::Tag => {
+                    let origin = Origin::new(Kind::Tag, "").held(held);
+                    worker.again(Told::new(), |worker| sweep::look_at_message(worker, &origin, &bytes));
+                }
+                ObjectKind::Tree => {}
+            }
+        });
+    }
+
+    /// Whether there is something to say of an object at one of its places.
+    fn may_say(&self, entry: &Entry, glance: Glance) -> bool {
+        let paths = || self.paths(&entry.id);
+        let excluded = entry.kind == ObjectKind::Blob
+            && paths().next().is_some()
+            && paths().all(|path| self.exclude.matches_in_git(path));
+        let speaks = |path: &[u8]| judge::path_class(&Origin::new(Kind::Blob, path), b"").speaks();
+        !excluded && (glance.says || entry.kind == ObjectKind::Blob && paths().any(speaks))
+    }
+
+    /// The paths of a blob: those at which commits introduced it, else the one that an index or a reference to a tree has.
+    fn paths<'p>(&'p self, blob: &ObjectId) -> impl Iterator<Item = &'p [u8]> {
+        let places = self.places.of(blob);
+        let other = self.staged.get(blob).map(Vec::as_slice).or_else(|| self.places.pinned(blob));
+        let other = other.filter(|_| places.is_empty());
+        places.iter().map(|(_, path)| path.as_slice()).chain(other)
+    }
+
+    /// Judges a blob at the first of its places of each class, so that what only a path tells is said too.
+    fn blob(&self, worker: &mut Worker<'_, '_>, held: Held, bytes: &[u8]) {
+        let Some(id) = held.object else { return };
+        let places = self.places.of(&id);
+        let places: Vec<&Place> = places.iter().filter(|(_, path)| !self.exclude.matches_in_git(path)).collect();
+        if places.is_empty() {
+            let path = self.paths(&id).next().unwrap_or_default();
+            let staged = self.staged.contains_key(&id);
+            let kind = if staged { Kind::Staged } else { Kind::Blob };
+            worker.again(Told::new(), |worker| worker.bytes(&Origin::new(kind, path).held(held), bytes));
+            return;
+        }
+        let notes = !held.refs.is_empty() && held.refs.iter().all(|name| name.starts_with(b"refs/notes/"));
+        let kind = if notes { Kind::Note } else { Kind::Blob };
+        let mut told = Told::new();
+        let mut classes: HashSet<PathClass> = HashSet::new();
+        let mut paths: HashSet<&[u8]> = HashSet::new();
+        for &place in &places {
+            let (commit, path) = place;
+            let origin = Origin::new(kind, path.clone());
+            if !paths.insert(path) || !classes.insert(judge::path_class(&origin, bytes)) {
+                continue;
+            }
+            let others = places.iter().filter(|&&other| other != place);
+            let also = others.map(|(commit, path)| (self.commit(*commit), path.clone())).collect();
+            let origin = origin.held(Held { commit: Some(self.commit(*commit)), also, ..held.clone() });
+            told = worker.again(told, |worker| worker.bytes(&origin, bytes));
+        }
+    }
+
+    fn commit(&self, place: u32) -> Arc<Commit> {
+        let node = &self.places.graph.commits[place as usize];
+        Arc::new(Commit { id: node.id, author: node.raw.author.clone(), date: node.raw.authored })
+    }
+}
