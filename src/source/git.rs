@@ -1,6 +1,14 @@
 //! What a git repository holds, read without running or obeying anything in it. In: a folder. Out: its shape, the bytes of
 //! every object, its references and logs, its index, and what of that cannot be read. It knows nothing of keys.
 
+mod config;
+mod file;
+pub mod folder;
 pub mod history;
+pub mod index;
 pub mod object;
 mod plumbing;
+pub mod pre_push;
+pub mod refs;
+mod reftable;
+pub mod revision;

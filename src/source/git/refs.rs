@@ -1,0 +1,428 @@
+//! Reads every reference of a repository and every line of their logs, from files and from reftables. In: a git folder.
+//! Out: names, what they point at, the texts of the logs, the places of all of them, and what could not be read. git's own
+//! placeholders are no references, and no link is followed out of the folders of references and logs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::file;
+use super::folder::GitFolder;
+use super::reftable;
+use crate::object::ObjectId;
+use crate::source::tree::plain;
+
+/// The most bytes of a loose reference: an id, or the name of another.
+const MAX_LOOSE: u64 = 64 * 1024;
+/// The most bytes of `packed-refs`, of one table, and of one log.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
+/// The most lines of all logs.
+const MAX_LINES: usize = 4_000_000;
+/// How deep the folders of references may nest.
+const MAX_DEPTH: usize = 128;
+/// How often a symbolic reference may name another one.
+const MAX_STEPS: usize = 5;
+
+/// A reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// Its full name. What belongs to one worktree alone is called as git calls it from another one:
+    /// `worktrees/NAME/HEAD`, `main-worktree/HEAD`; that of the worktree at hand is `HEAD`.
+    pub name: Vec<u8>,
+    /// The object it points at, through other references too; none of an unborn branch.
+    pub target: Option<ObjectId>,
+    /// What the tag points at that it points at, where its storage says so.
+    pub peeled: Option<ObjectId>,
+    /// The reference it names, if it is a symbolic one.
+    pub symbolic: Option<Vec<u8>>,
+    /// The file that holds it. The path of a loose one ends with its name.
+    pub file: PathBuf,
+    /// The line of `packed-refs` and the byte in it at which the name begins, from 1 and from 0; none of a loose one and of
+    /// one in a table.
+    pub place: Option<(u64, usize)>,
+}
+
+/// A line of a reference's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReflogLine {
+    /// The reference's name, as [`Reference::name`].
+    pub reference: Vec<u8>,
+    /// The log, or the table that holds it.
+    pub file: Arc<Path>,
+    /// Which line of the log, from 1; in a table the update it was made by.
+    pub line: u64,
+    /// Whether `file` is a table, which has no lines.
+    pub table: bool,
+    /// What it pointed at before; none if it was made then, or if the line cannot be read.
+    pub old: Option<ObjectId>,
+    /// What it pointed at since; none if it was deleted then, or if the line cannot be read.
+    pub new: Option<ObjectId>,
+    /// Seconds since 1970 at which that was.
+    pub time: i64,
+    /// Who did it and what they said: all of the line behind the ids, or all of it if they cannot be read. In a table the
+    /// same words, as a log would have them.
+    pub text: Vec<u8>,
+    /// Where the text begins in its line, in bytes from 0.
+    pub column: usize,
+}
+
+/// Something that could not be read, and why.
+pub type Gap = (PathBuf, String);
+
+/// Every reference, sorted by name, each once: a loose one hides a packed one, as git has it.
+pub fn references(folder: &GitFolder) -> (Vec<Reference>, Vec<Gap>) {
+    let mut found = Found::default();
+    found.packed(&folder.common.join("packed-refs"), folder.shape.id_length);
+    for store in stores(folder) {
+        found.table(&store, folder);
+        found.pseudo(&store, folder);
+        if store.own {
+            for part in ["refs/bisect", "refs/worktree", "refs/rewritten"] {
+                found.loose(&store, part, folder, 0);
+            }
+        } else {
+            found.loose(&store, "refs", folder, 0);
+        }
+    }
+    found.finish()
+}
+
+/// Every line of every log, by file and in the order of the lines.
+pub fn reflogs(folder: &GitFolder) -> (Vec<ReflogLine>, Vec<Gap>) {
+    let mut lines = Vec::new();
+    let mut gaps = Vec::new();
+    for store in stores(folder) {
+        logs_below(&store, folder.shape.id_length, &mut lines, &mut gaps);
+        for (path, table) in tables(&store, folder, &mut gaps) {
+            let file: Arc<Path> = path.into();
+            lines.extend(table.logs.into_iter().map(|log| ReflogLine {
+                reference: store.name(&log.name),
+                file: file.clone(),
+                line: log.update,
+                table: true,
+                old: log.old,
+                new: log.new,
+                time: log.time,
+                text: log.text,
+                column: 0,
+            }));
+        }
+        if lines.len() > MAX_LINES {
+            lines.truncate(MAX_LINES);
+            gaps.push((folder.common.join("logs"), format!("more than {MAX_LINES} lines")));
+            break;
+        }
+    }
+    (lines, gaps)
+}
+
+/// A folder in which references are kept.
+struct Store {
+    folder: PathBuf,
+    /// What stands before the names of those that belong to one worktree.
+    prefix: Vec<u8>,
+    /// Whether it holds nothing but those of one worktree.
+    own: bool,
+}
+
+impl Store {
+    /// The name that a reference of this store has for the worktree at hand.
+    fn name(&self, name: &[u8]) -> Vec<u8> {
+        const OWN: [&[u8]; 3] = [b"refs/bisect/", b"refs/worktree/", b"refs/rewritten/"];
+        let own = !name.starts_with(b"refs/") || OWN.iter().any(|own| name.starts_with(own));
+        if own { [&self.prefix, name].concat() } else { name.to_vec() }
+    }
+}
+
+fn stores(folder: &GitFolder) -> Vec<Store> {
+    let main = folder.git == folder.common;
+    let prefix = if main { Vec::new() } else { b"main-worktree/".to_vec() };
+    let mut stores = vec![Store { folder: folder.common.clone(), prefix, own: false }];
+    let mut linked = folder.linked();
+    if !main && !linked.contains(&folder.git) {
+        linked.push(folder.git.clone());
+    }
+    for git in linked {
+        let name = git.file_name().map(|name| file::bytes_of(Path::new(name))).unwrap_or_default();
+        let prefix = if git == folder.git { Vec::new() } else { [b"worktrees/", &name[..], b"/"].concat() };
+        stores.push(Store { folder: git, prefix, own: true });
+    }
+    stores
+}
+
+/// The tables of a store, from the oldest to the newest.
+fn tables(store: &Store, folder: &GitFolder, gaps: &mut Vec<Gap>) -> Vec<(PathBuf, reftable::Table)> {
+    let base = store.folder.join("reftable");
+    let list = base.join("tables.list");
+    let names = match file::read_if_there(&list, MAX_LOOSE * 16) {
+        Ok(names) => names.unwrap_or_default(),
+        Err(error) => {
+            gaps.push((list, format!("cannot be read: {}", plain(&error))));
+            return Vec::new();
+        }
+    };
+    let mut found = Vec::new();
+    for name in names.split(|&b| b == b'\n').filter(|name| !name.is_empty()) {
+        let path = base.join(file::path_of(name));
+        if name.contains(&b'/') {
+            gaps.push((list.clone(), "names a table elsewhere".to_owned()));
+            continue;
+        }
+        match file::read(&path, MAX_FILE) {
+            Ok(bytes) => {
+                let table = reftable::read(&bytes, folder.shape.id_length);
+                gaps.extend(table.broken.as_ref().map(|reason| (path.clone(), reason.clone())));
+                found.push((path, table));
+            }
+            Err(error) => gaps.push((path, format!("cannot be read: {}", plain(&error)))),
+        }
+    }
+    found
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    by_name: BTreeMap<Vec<u8>, Reference>,
+    gaps: Vec<Gap>,
+}
+
+/// What a loose reference says.
+enum Says {
+    Id(ObjectId),
+    Name(Vec<u8>),
+}
+
+fn says(text: &[u8], id_length: usize) -> Option<Says> {
+    if let Some(name) = text.strip_prefix(b"ref:") {
+        return Some(Says::Name(name.trim_ascii().to_vec()));
+    }
+    // FETCH_HEAD and MERGE_HEAD say more behind the first id.
+    let id = ObjectId::from_hex(text.get(..id_length * 2)?)?;
+    text.get(id_length * 2).is_none_or(u8::is_ascii_whitespace).then_some(Says::Id(id))
+}
+
+impl Found {
+    fn put(&mut self, name: Vec<u8>, says: Says, file: &Path) {
+        let (target, symbolic) = match says {
+            Says::Id(id) => (Some(id).filter(|id| !id.is_zero()), None),
+            Says::Name(name) => (None, Some(name)),
+        };
+        let file = file.to_owned();
+        self.by_name.insert(name.clone(), Reference { name, target, peeled: None, symbolic, file, place: None });
+    }
+
+    /// `packed-refs` (git-pack-refs): a line each, and behind a tag's line what it peels to.
+    fn packed(&mut self, path: &Path, id_length: usize) {
+        let text = match file::read_if_there(path, MAX_FILE) {
+            Ok(text) => text.unwrap_or_default(),
+            Err(error) => return self.gaps.push((path.to_owned(), format!("cannot be read: {}", plain(&error)))),
+        };
+        let mut broken = false;
+        let mut last: Option<Vec<u8>> = None;
+        for (line, number) in text.split(|&b| b == b'\n').zip(1..) {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if let Some(peeled) = line.strip_prefix(b"^") {
+                if let Some(tag) = last.take().and_then(|name| self.by_name.get_mut(&name)) {
+                    tag.peeled = ObjectId::from_hex(peeled);
+                }
+                continue;
+            }
+            if line.is_empty() || line.starts_with(b"#") {
+                continue;
+            }
+            let id = line.get(..id_length * 2).and_then(ObjectId::from_hex);
+            let name = line.get(id_length * 2 + 1..).filter(|name| !name.is_empty());
+            let (Some(id), Some(name)) = (id, name) else {
+                // One is enough: every line of a file that is something else would be one.
+                if !std::mem::replace(&mut broken, true) {
+                    self.gaps.push((path.to_owned(), format!("line {number} is no reference")));
+                }
+                continue;
+            };
+            self.put(name.to_vec(), Says::Id(id), path);
+            if let Some(reference) = self.by_name.get_mut(name) {
+                reference.place = Some((number, id_length * 2 + 1));
+            }
+            last = Some(name.to_vec());
+        }
+    }
+
+    fn table(&mut self, store: &Store, folder: &GitFolder) {
+        for (path, table) in tables(store, folder, &mut self.gaps) {
+            for record in table.refs {
+                let name = store.name(&record.name);
+                match record.value {
+                    reftable::Value::Deleted => {
+                        self.by_name.remove(&name);
+                    }
+                    reftable::Value::Id { id, peeled } => {
+                        self.put(name.clone(), Says::Id(id), &path);
+                        if let Some(reference) = self.by_name.get_mut(&name) {
+                            reference.peeled = peeled;
+                        }
+                    }
+                    reftable::Value::Name(target) => self.put(name, Says::Name(target), &path),
+                }
+            }
+        }
+    }
+
+    /// `HEAD` and the other names in capitals at the top of a git directory.
+    fn pseudo(&mut self, store: &Store, folder: &GitFolder) {
+        let entries = match file::list(&store.folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                return self.gaps.push((store.folder.clone(), format!("cannot be listed: {}", plain(&error))));
+            }
+        };
+        for (name, _) in entries {
+            let bytes = file::bytes_of(Path::new(&name));
+            let capitals = bytes.iter().all(|b| b.is_ascii_uppercase() || matches!(b, b'_' | b'-'));
+            if capitals && (bytes.ends_with(b"HEAD") || bytes == b"AUTO_MERGE") {
+                self.loose_file(store, &store.folder.join(&name), &bytes, folder);
+            }
+        }
+    }
+
+    /// The loose references of a folder and those below it; `part` is where it lies in the store.
+    fn loose(&mut self, store: &Store, part: &str, folder: &GitFolder, depth: usize) {
+        self.loose_folder(store, &store.folder.join(part), part.as_bytes(), folder, depth);
+    }
+
+    fn loose_folder(&mut self, store: &Store, path: &Path, name: &[u8], folder: &GitFolder, depth: usize) {
+        let entries = match file::list(path) {
+            Ok(_) if depth > MAX_DEPTH => return self.gaps.push((path.to_owned(), "nests too deep".to_owned())),
+            Ok(entries) => entries,
+            Err(error) => return self.gaps.push((path.to_owned(), format!("cannot be listed: {}", plain(&error)))),
+        };
+        for (entry, kind) in entries {
+            let below = path.join(&entry);
+            let name = [name, b"/", &file::bytes_of(Path::new(&entry))].concat();
+            if kind.is_dir() {
+                self.loose_folder(store, &below, &name, folder, depth + 1);
+            } else if !name.ends_with(b".lock") {
+                self.loose_file(store, &below, &name, folder);
+            }
+        }
+    }
+
+    fn loose_file(&mut self, store: &Store, path: &Path, name: &[u8], folder: &GitFolder) {
+        // An old git makes a link of a symbolic reference, and such a one may point at nothing yet.
+        if let Ok(target) = std::fs::read_link(path)
+            && let target = file::bytes_of(&target)
+            && target.starts_with(b"refs/")
+        {
+            return self.put(store.name(name), Says::Name(target), path);
+        }
+        let text = match file::read_if_there(path, if name == b"FETCH_HEAD" { MAX_FILE } else { MAX_LOOSE }) {
+            Ok(text) => text.unwrap_or_default(),
+            Err(error) => return self.gaps.push((path.to_owned(), format!("cannot be read: {}", plain(&error)))),
+        };
+        match says(&text, folder.shape.id_length) {
+            // What stands in for references that are kept in a table.
+            Some(Says::Name(target)) if target == b"refs/heads/.invalid" => {}
+            None if folder.shape.reftable && name == b"refs/heads" => {}
+            // `git fetch` empties it first.
+            None if text.is_empty() && name == b"FETCH_HEAD" => {}
+            Some(says) => self.put(store.name(name), says, path),
+            None => self.gaps.push((path.to_owned(), "is no reference".to_owned())),
+        }
+    }
+
+    /// Follows the symbolic references and sorts.
+    fn finish(mut self) -> (Vec<Reference>, Vec<Gap>) {
+        let symbolic: Vec<Vec<u8>> =
+            self.by_name.values().filter(|r| r.symbolic.is_some()).map(|r| r.name.clone()).collect();
+        for name in symbolic {
+            let target = self.resolved(&name);
+            if let Some(reference) = self.by_name.get_mut(&name) {
+                reference.target = target.0;
+                reference.peeled = target.1;
+            }
+        }
+        (self.by_name.into_values().collect(), self.gaps)
+    }
+
+    fn resolved(&self, name: &[u8]) -> (Option<ObjectId>, Option<ObjectId>) {
+        let mut at = self.by_name.get(name);
+        for _ in 0..=MAX_STEPS {
+            match at {
+                Some(Reference { symbolic: Some(next), .. }) => at = self.by_name.get(next),
+                Some(Reference { target, peeled, .. }) => return (*target, *peeled),
+                None => return (None, None),
+            }
+        }
+        (None, None)
+    }
+}
+
+/// The logs of a store.
+fn logs_below(store: &Store, id_length: usize, lines: &mut Vec<ReflogLine>, gaps: &mut Vec<Gap>) {
+    let mut folders = vec![(store.folder.join("logs"), Vec::new(), 0)];
+    while let Some((path, name, depth)) = folders.pop() {
+        let entries = match file::list(&path) {
+            Ok(_) if depth > MAX_DEPTH => {
+                gaps.push((path, "nests too deep".to_owned()));
+                continue;
+            }
+            Ok(entries) => entries,
+            Err(error) => {
+                gaps.push((path, format!("cannot be listed: {}", plain(&error))));
+                continue;
+            }
+        };
+        for (entry, kind) in entries {
+            let below = path.join(&entry);
+            let bytes = file::bytes_of(Path::new(&entry));
+            let name = if name.is_empty() { bytes } else { [&name[..], b"/", &bytes].concat() };
+            if kind.is_dir() {
+                folders.push((below, name, depth + 1));
+            } else if kind.is_file() {
+                match file::read(&below, MAX_FILE) {
+                    Ok(text) => {
+                        let room = (MAX_LINES + 1).saturating_sub(lines.len());
+                        lines.extend(log(&text, &store.name(&name), &below.into(), id_length, room));
+                    }
+                    Err(error) => gaps.push((below, format!("cannot be read: {}", plain(&error)))),
+                }
+            } else if kind.is_symlink() {
+                gaps.push((below, "a link, which is not followed".to_owned()));
+            }
+        }
+    }
+}
+
+/// The first `most` lines of one log: `old SP new SP name SP <address> SP seconds SP zone TAB message`.
+fn log(text: &[u8], reference: &[u8], file: &Arc<Path>, id_length: usize, most: usize) -> Vec<ReflogLine> {
+    let digits = id_length * 2;
+    let id = |line: &[u8], at: usize| {
+        let id = line.get(at..at + digits).and_then(ObjectId::from_hex);
+        id.filter(|_| line.get(at + digits) == Some(&b' '))
+    };
+    let mut lines = Vec::new();
+    for (line, number) in text.split(|&b| b == b'\n').zip(1..) {
+        if line.is_empty() {
+            continue;
+        }
+        if lines.len() == most {
+            break;
+        }
+        let ids = id(line, 0).zip(id(line, digits + 1));
+        let column = if ids.is_some() { digits * 2 + 2 } else { 0 };
+        let words = line[column..].split(|&b| b == b'\t').next().unwrap_or_default();
+        let time = words.rsplit(|&b| b == b' ').nth(1).and_then(|word| str::from_utf8(word).ok()?.parse().ok());
+        lines.push(ReflogLine {
+            reference: reference.to_vec(),
+            file: file.clone(),
+            line: number,
+            table: false,
+            old: ids.map(|ids| ids.0).filter(|id| !id.is_zero()),
+            new: ids.map(|ids| ids.1).filter(|id| !id.is_zero()),
+            time: time.unwrap_or_default(),
+            text: line[column..].to_vec(),
+            column,
+        });
+    }
+    lines
+}
