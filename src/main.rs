@@ -120,11 +120,8 @@ fn input(options: &cli::Scan) -> Result<Input> {
         bail!("`--stdin-name` names standard input, which is read only if the path is `-`");
     }
     let roots = if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() };
-    Ok(Input::Tree(Tree {
-        roots,
-        exclude: options.exclude.clone(),
-        max_file_size: options.max_file_size,
-    }))
+    let tree = Tree { roots, exclude: options.exclude.clone(), max_file_size: options.max_file_size };
+    Ok(if options.history { Input::History(tree) } else { Input::Tree(tree) })
 }
 
 /// Findings stand over an incomplete answer, and that over a clean one.
@@ -136,7 +133,7 @@ fn exit_code(outcome: &Outcome, options: &cli::Scan) -> u8 {
         FailOn::Note => worst.is_some(),
         FailOn::Never => false,
     };
-    let nothing = outcome.coverage.files == 0;
+    let nothing = outcome.coverage.files == 0 && outcome.coverage.objects == 0;
     if fails {
         FINDINGS
     } else if outcome.coverage.complete() && !nothing {

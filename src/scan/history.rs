@@ -6,7 +6,7 @@ mod places;
 mod sweep;
 mod tell;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -98,7 +98,7 @@ impl Scan<'_> {
             if !seen.insert(found.folder.common.clone()) || self.stopped() {
                 continue;
             }
-            self.repository(found, &exclude, outcome);
+            self.repository(found, tree, &exclude, outcome);
             let modules = found.folder.modules();
             let modules: Vec<Found> = modules
                 .into_iter()
@@ -135,7 +135,7 @@ impl Scan<'_> {
     }
 
     /// Reads one repository.
-    fn repository(&self, found: &Found, exclude: &Exclude, outcome: &Mutex<Outcome>) {
+    fn repository(&self, found: &Found, tree: &Tree, exclude: &Exclude, outcome: &Mutex<Outcome>) {
         let folder = &found.folder;
         let store = Store::open(&folder.objects(), &folder.common, folder.shape.id_length);
         let is_object = |_: &Origin, id: &str| ObjectId::from_hex(id.as_bytes()).is_some_and(|id| store.holds(&id));
@@ -144,8 +144,8 @@ impl Scan<'_> {
         for unknown in &folder.shape.unknown {
             skip(outcome, tree::skip(&found.git, format!("it needs what this version does not know: {unknown}"), true));
         }
-        self.plain_files(found, outcome, &worker);
-        let references = self.names(found, outcome, &mut worker());
+        self.plain_files(found, tree.max_file_size, &worker);
+        let references = self.names(found, &mut worker());
         let staged = self.indexes(found, outcome);
         let listing = store.list();
         for (path, reason) in listing.gaps {
@@ -162,42 +162,37 @@ impl Scan<'_> {
     fn plain_files<'w, 'a: 'w>(
         &'w self,
         found: &Found,
-        outcome: &Mutex<Outcome>,
+        most: Option<u64>,
         worker: &(impl Fn() -> Worker<'w, 'a> + Sync),
     ) {
         let (files, gaps) = found.folder.plain_files();
-        for (path, reason) in gaps {
-            skip(outcome, tree::skip(&found.show(&path), reason, true));
-        }
         self.share(&files, worker, |worker, path| {
             let origin = Origin { kind: Kind::GitConfig, ..tree::origin(&found.show(path)) }.held(found.held());
-            match tree::open_found(path) {
-                Ok(file) => worker.file(origin, file),
-                Err(error) => worker.skip(tree::unreadable(origin, &error)),
-            }
+            tree::visit_file(origin, path, false, most, worker);
         });
+        gaps.into_iter().for_each(|(path, reason)| worker().skip(tree::skip(&found.show(&path), reason, true)));
     }
 
     /// Looks at the names of references and at the lines of their logs. The ids beside them are no text.
-    fn names(&self, found: &Found, outcome: &Mutex<Outcome>, worker: &mut Worker<'_, '_>) -> Vec<Reference> {
+    fn names(&self, found: &Found, worker: &mut Worker<'_, '_>) -> Vec<Reference> {
         let (references, mut gaps) = refs::references(&found.folder);
-        for reference in &references {
-            let held = Held { reference: Some(reference.name.clone()), ..found.held() };
-            let path = [&tree::origin(&found.git).path[..], b"/", &reference.name].concat();
-            let origin = Origin::new(Kind::Ref, path).held(held);
-            worker.text(&origin, Text::plain(&reference.name, Before::default()), true);
+        let mut names: BTreeSet<&[u8]> = references.iter().map(|reference| &reference.name[..]).collect();
+        // A branch without a commit is named nowhere else.
+        names.extend(references.iter().filter_map(|reference| reference.symbolic.as_deref()));
+        for name in names {
+            let path = [&tree::origin(&found.git).path[..], b"/", name].concat();
+            let origin = Origin::new(Kind::Ref, path).held(Held { reference: Some(name.to_vec()), ..found.held() });
+            worker.text(&origin, Text::plain(name, Before::default()), true);
         }
         let (lines, more) = refs::reflogs(&found.folder);
         gaps.extend(more);
         for line in lines {
             let held = Held { reference: Some(line.reference), ..found.held() };
             let origin = Origin { kind: Kind::Reflog, ..tree::origin(&found.show(&line.file)) }.held(held);
-            let before = Before { bytes: 0, lines: line.line - 1, columns: line.column as u64 };
-            worker.text(&origin, Text::plain(&line.text, before), true);
+            let before = Before { bytes: 0, lines: line.line.saturating_sub(1), columns: line.column as u64 };
+            worker.text(&origin, Text::plain(&line.text, before), !line.table);
         }
-        for (path, reason) in gaps {
-            skip(outcome, tree::skip(&found.show(&path), reason, true));
-        }
+        gaps.into_iter().for_each(|(path, reason)| worker.skip(tree::skip(&found.show(&path), reason, true)));
         references
     }
 
@@ -209,11 +204,11 @@ impl Scan<'_> {
         for path in std::iter::once(own).chain(linked).filter(|path| path.exists()) {
             match index::read(&path, &found.folder) {
                 Ok(entries) => {
-                    for entry in entries {
+                    for entry in entries.into_iter().filter(|entry| !entry.is_folder() && !entry.is_submodule()) {
                         staged.entry(entry.id).or_insert(entry.path);
                     }
                 }
-                Err(error) => skip(outcome, tree::skip(&found.show(&path), error.to_string(), true)),
+                Err(error) => skip(outcome, tree::skip(&found.show(&path), error.reason, true)),
             }
         }
         staged

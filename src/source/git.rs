@@ -3,6 +3,7 @@
 
 mod config;
 mod file;
+mod files;
 pub mod folder;
 pub mod history;
 pub mod index;

@@ -113,31 +113,31 @@ impl Tree {
             visitor.skip(skip(path, reason, false));
             return;
         }
-        let opened = open_file(path, named).and_then(|file| Ok((file.metadata()?, file)));
-        match opened {
-            Ok((meta, _)) if !meta.is_file() => visitor.skip(skip(path, "not a regular file", false)),
-            Ok((meta, _)) if self.max_file_size.is_some_and(|most| meta.len() > most) => {
-                visitor.skip(skip(path, format!("larger than --max-file-size ({} bytes)", meta.len()), true));
-            }
-            Ok((_, file)) => visitor.file(origin(path), file),
-            Err(error) => {
-                let gone = error.kind() == io::ErrorKind::NotFound;
-                let reason = if gone {
-                    "gone since it was listed".to_owned()
-                } else {
-                    format!("cannot be read: {}", plain(&error))
-                };
-                visitor.skip(skip(path, reason, named || !gone));
-            }
-        }
+        visit_file(origin(path), path, named, self.max_file_size, visitor);
     }
 }
 
+/// Opens a file that a walk found or that was `named`, and hands it on under `origin`, or says why not.
+pub fn visit_file(origin: Origin, path: &Path, named: bool, most: Option<u64>, visitor: &mut impl Visit) {
+    let opened = open_file(path, named).and_then(|file| Ok((file.metadata()?, file)));
+    let (reason, gap) = match opened {
+        Ok((meta, _)) if !meta.is_file() => ("not a regular file".to_owned(), false),
+        Ok((meta, _)) if most.is_some_and(|most| meta.len() > most) => {
+            (format!("larger than --max-file-size ({} bytes)", meta.len()), true)
+        }
+        Ok((_, file)) => return visitor.file(origin, file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => ("gone since it was listed".to_owned(), named),
+        Err(error) => (format!("cannot be read: {}", plain(&error)), true),
+    };
+    visitor.skip(Skip { origin, reason, gap });
+}
+
 /// What is left out: globs as in a `.gitignore` that stands in each root, and in the working directory.
-struct Exclude(Vec<(PathBuf, Override)>);
+pub struct Exclude(Vec<(PathBuf, Override)>);
 
 impl Exclude {
-    fn new(tree: &Tree) -> Result<Exclude, BadGlob> {
+    /// Reads the globs of `tree`.
+    pub fn new(tree: &Tree) -> Result<Exclude, BadGlob> {
         let mut matchers = Vec::new();
         if tree.exclude.is_empty() {
             return Ok(Exclude(matchers));
@@ -151,6 +151,15 @@ impl Exclude {
             matchers.push((root.clone(), matcher));
         }
         Ok(Exclude(matchers))
+    }
+
+    /// Whether a path of a repository, from its root, is left out: itself or a folder that it lies in.
+    pub fn matches_in_git(&self, path: &[u8]) -> bool {
+        let Some((_, globs)) = self.0.last() else { return false };
+        let path = native(path);
+        path.ancestors().enumerate().any(|(above, part)| {
+            !part.as_os_str().is_empty() && globs.matched(part, above > 0).is_ignore()
+        })
     }
 
     fn matches(&self, path: &Path, is_dir: bool) -> bool {
@@ -230,13 +239,17 @@ pub fn origin(path: &Path) -> Origin {
 
 /// The path of an origin, as the system wants it.
 pub fn path(origin: &Origin) -> PathBuf {
+    native(&origin.path)
+}
+
+fn native(path: &[u8]) -> PathBuf {
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStrExt;
-        PathBuf::from(OsStr::from_bytes(&origin.path))
+        PathBuf::from(OsStr::from_bytes(path))
     }
     #[cfg(not(unix))]
-    PathBuf::from(String::from_utf8_lossy(&origin.path).into_owned())
+    PathBuf::from(String::from_utf8_lossy(path).into_owned())
 }
 
 /// Opens a file that the user named.

@@ -42,6 +42,14 @@ pub struct Reference {
     pub place: Option<(u64, usize)>,
 }
 
+impl Reference {
+    /// Whether what it points at is held by it, as git's garbage collection sees it: `ORIG_HEAD` and its like hold nothing.
+    pub fn holds(&self) -> bool {
+        self.name.starts_with(b"refs/") || self.name == b"HEAD" || self.name.windows(6).any(|part| part == b"/refs/")
+            || self.name.ends_with(b"/HEAD")
+    }
+}
+
 /// A line of a reference's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReflogLine {
