@@ -3,3 +3,4 @@
 
 pub mod object;
 mod plumbing;
+pub mod store;
