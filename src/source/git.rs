@@ -13,3 +13,4 @@ pub mod pre_push;
 pub mod refs;
 mod reftable;
 pub mod revision;
+pub mod store;

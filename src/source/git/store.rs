@@ -1,0 +1,212 @@
+//! Every object of a repository, reachable or not: its own object folder and its alternates, packed and loose. In: folders.
+//! Out: which objects there are and of what kind, their bytes by [`Reader`], and what cannot be listed. It reads files and
+//! nothing else: no configuration, no replacement, no graft, no program, no network; a missing object stays missing.
+
+mod cache;
+mod delta;
+mod folders;
+mod index;
+mod loose;
+mod pack;
+mod reader;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
+
+use self::pack::{Pack, Survey};
+pub use self::reader::Reader;
+use crate::object::{ObjectId, ObjectKind};
+
+/// The largest object that is read, in bytes.
+pub const MAX_OBJECT: u64 = 1 << 30;
+
+/// What cannot be read: where, and why.
+pub type Gap = (PathBuf, String);
+
+/// Every object of one repository: its own object folder and its alternates.
+pub struct Store {
+    /// Bytes of an object id: 20 or 32.
+    length: usize,
+    /// Object folders, the repository's own first.
+    folders: Vec<PathBuf>,
+    packs: Vec<Pack>,
+    gaps: Vec<Gap>,
+}
+
+/// What a repository holds.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Each object once, in the order in which they are quickest to read.
+    pub entries: Vec<Entry>,
+    /// What could not be listed.
+    pub gaps: Vec<Gap>,
+}
+
+/// An object that a repository holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Its id.
+    pub id: ObjectId,
+    /// What it is.
+    pub kind: ObjectKind,
+    place: Place,
+}
+
+/// Where an object lies.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// In a pack, so many bytes from its beginning; `sole` if there is no other copy of it.
+    Packed { pack: u32, offset: u64, sole: bool },
+    /// In a file of its own, in that object folder.
+    Loose { folder: u32 },
+}
+
+/// Why an object cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The repository does not hold it.
+    #[error("is missing from the object database")]
+    Missing,
+    /// It has so many bytes, which is more than [`MAX_OBJECT`].
+    #[error("has {0} bytes, more than are read of one object")]
+    TooLarge(u64),
+    /// No copy of it is what its id says.
+    #[error("is damaged: {0}")]
+    Damaged(String),
+}
+
+impl Store {
+    /// Opens the object folder `objects`, the alternates that it names, and the folders `extra`. Ids have `length` bytes: 20
+    /// in a repository of object format `sha1`, 32 in one of `sha256`. What cannot be opened is a gap of the listing.
+    pub fn open(objects: &Path, extra: &[PathBuf], length: usize) -> Store {
+        let mut gaps = Vec::new();
+        let folders = folders::with_alternates(objects, extra, &mut gaps);
+        let mut packs = Vec::new();
+        for folder in &folders {
+            folders::packs(&folder.join("pack"), length, &mut packs, &mut gaps);
+        }
+        Store { length, folders, packs, gaps }
+    }
+
+    /// A reader of its objects; one a thread.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::new(self, MAX_OBJECT)
+    }
+
+    /// Whether `id` is that of an object of at most `limit` bytes: it is read and hashed before it counts.
+    pub fn holds(&self, id: &ObjectId, limit: u64) -> bool {
+        Reader::new(self, limit).read_hashed(id).is_ok()
+    }
+
+    /// Lists all objects. No packed object is inflated for it, and of loose ones only the header.
+    pub fn list(&self) -> Listing {
+        let mut listing = Listing { entries: Vec::new(), gaps: self.gaps.clone() };
+        let mut surveys: Vec<Survey> = self.packs.iter().map(|pack| pack.survey(&mut listing.gaps)).collect();
+        self.mark_copies(&mut surveys);
+        let loose = folders::loose(&self.folders, self.length, &mut listing.gaps);
+        let mut packed = HashSet::new();
+        listing.entries.reserve(surveys.iter().map(|survey| survey.order.len()).sum());
+        for (number, (pack, survey)) in self.packs.iter().zip(&surveys).enumerate() {
+            for found in &survey.order {
+                let copies = survey.copies[found.nth as usize];
+                if copies == Copies::Elsewhere {
+                    continue;
+                }
+                let Some(id) = pack.index.id(found.nth as usize) else { continue };
+                let is_loose = loose.contains_key(&id);
+                if is_loose {
+                    packed.insert(id);
+                }
+                let sole = copies == Copies::Sole && !is_loose;
+                let place = Place::Packed { pack: number as u32, offset: found.offset, sole };
+                listing.entries.push(Entry { id, kind: found.kind, place });
+            }
+        }
+        self.list_loose(&loose, &packed, &mut listing);
+        for (pack, survey) in self.packs.iter().zip(&surveys) {
+            let lost = survey.lost.iter().filter(|(nth, _)| {
+                survey.copies[*nth as usize] != Copies::Elsewhere
+                    && pack.index.id(*nth as usize).is_none_or(|id| !loose.contains_key(&id))
+            });
+            listing.gaps.extend(pack.gap(lost));
+        }
+        listing
+    }
+
+    /// Says of each packed object whether it lies in other packs too, and which copy is the one to list.
+    fn mark_copies(&self, surveys: &mut [Survey]) {
+        let total = self.packs.iter().map(|pack| pack.index.count()).sum();
+        let mut all: Vec<(u64, u32, u32)> = Vec::with_capacity(total);
+        for (number, pack) in self.packs.iter().enumerate() {
+            all.extend((0..pack.index.count()).map(|nth| (pack.index.prefix(nth), number as u32, nth as u32)));
+        }
+        all.sort_unstable();
+        for same in all.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+            let mut copies: Vec<(ObjectId, u32, u32)> = same
+                .iter()
+                .filter_map(|&(_, pack, nth)| Some((self.packs[pack as usize].index.id(nth as usize)?, pack, nth)))
+                .collect();
+            copies.sort_unstable();
+            for same in copies.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+                let is_listed = |&(_, pack, nth): &(ObjectId, u32, u32)| surveys[pack as usize].listed[nth as usize];
+                let first = same.iter().position(is_listed).unwrap_or(0);
+                for (at, &(_, pack, nth)) in same.iter().enumerate() {
+                    let copies = if at == first { Copies::First } else { Copies::Elsewhere };
+                    surveys[pack as usize].copies[nth as usize] = copies;
+                }
+            }
+        }
+    }
+
+    /// Lists the loose objects that are not packed.
+    fn list_loose(&self, loose: &BTreeMap<ObjectId, Vec<u32>>, packed: &HashSet<ObjectId>, listing: &mut Listing) {
+        for (id, folders) in loose.iter().filter(|(id, _)| !packed.contains(id)) {
+            let mut lost = None;
+            for &folder in folders {
+                let path = loose::path(&self.folders[folder as usize], id);
+                match loose::kind(&path) {
+                    Ok(kind) => {
+                        lost = None;
+                        listing.entries.push(Entry { id: *id, kind, place: Place::Loose { folder } });
+                        break;
+                    }
+                    Err(reason) => lost = Some((path, reason)),
+                }
+            }
+            listing.gaps.extend(lost);
+        }
+    }
+}
+
+/// How many copies of a packed object there are in packs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Copies {
+    /// This one.
+    Sole,
+    /// Several, of which this one is listed.
+    First,
+    /// Several, of which another one is listed.
+    Elsewhere,
+}
+
+/// Whether an object of that kind and content has that id.
+fn has_id(id: &ObjectId, kind: ObjectKind, bytes: &[u8]) -> bool {
+    let header = format!("{} {}\0", kind.name(), bytes.len());
+    is_hash(id.as_bytes(), &[header.as_bytes(), bytes])
+}
+
+/// Whether `hash` is the hash of the parts: SHA-1 if it has 20 bytes, else SHA-256.
+fn is_hash(hash: &[u8], parts: &[&[u8]]) -> bool {
+    if hash.len() == 20 {
+        let mut sha = Sha1::new();
+        parts.iter().for_each(|part| sha.update(part));
+        sha.finalize()[..] == *hash
+    } else {
+        let mut sha = Sha256::new();
+        parts.iter().for_each(|part| sha.update(part));
+        sha.finalize()[..] == *hash
+    }
+}

@@ -1,0 +1,354 @@
+//! A pack (gitformat-pack): entries, each with a header and a zlib stream, and many of them deltas to another one. In: its
+//! file and its index. Out: what each entry is, without inflating any, and in which order each base comes shortly before what
+//! is made from it. Every offset and size is hostile.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use super::index::Index;
+use super::{Copies, Gap, loose};
+use crate::object::{ObjectId, ObjectKind};
+use crate::source::tree;
+
+/// Bytes of the header of a pack: `PACK`, the version, the number of objects.
+const HEAD: u64 = 12;
+/// No header of an entry has more bytes: a size, and the id or the distance of a base.
+pub(super) const MAX_HEADER: usize = 64;
+/// Longer chains of deltas are not followed; git makes none of more than 4095.
+pub(super) const MAX_DEPTH: usize = 10_000;
+/// How much of a pack is read at once for headers.
+const WINDOW: usize = 32 * 1024;
+
+const BEYOND: &str = "it lies beyond the end of the pack";
+const NO_ENTRY: &str = "its place in the pack holds no object";
+const NO_BASE: &str = "the object that it is a delta to cannot be found";
+const TOO_DEEP: &str = "its chain of deltas is too long";
+const UNREADABLE: &str = "the pack cannot be read";
+
+/// A pack and its index.
+pub(super) struct Pack {
+    path: PathBuf,
+    pub(super) index: Index,
+    /// Bytes of an object id.
+    length: usize,
+    map: OnceLock<Map>,
+}
+
+/// Where the entries of a pack lie; known once it is listed.
+pub(super) struct Map {
+    /// Where they begin, in order.
+    offsets: Vec<u64>,
+    /// Their numbers in the index, in the same order.
+    nths: Vec<u32>,
+    /// Whether another entry is a delta to it.
+    is_base: Vec<bool>,
+    /// Where the last one ends.
+    end: u64,
+}
+
+/// The bytes of an entry in its pack.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent {
+    /// Where they end.
+    pub(super) end: u64,
+    /// Their CRC-32.
+    pub(super) crc: u32,
+    /// Whether another entry is a delta to it.
+    pub(super) is_base: bool,
+}
+
+/// What a pack holds.
+pub(super) struct Survey {
+    /// What can be read, in the order in which it is quickest to read.
+    pub(super) order: Vec<Found>,
+    /// By number in the index: whether it is in that order.
+    pub(super) listed: Vec<bool>,
+    /// By number in the index: whether there are other copies of it.
+    pub(super) copies: Vec<Copies>,
+    /// What cannot be read: its number in the index and the reason.
+    pub(super) lost: Vec<(u32, &'static str)>,
+}
+
+/// An entry that can be read.
+pub(super) struct Found {
+    /// Its number in the index.
+    pub(super) nth: u32,
+    /// Where it begins.
+    pub(super) offset: u64,
+    /// What it is.
+    pub(super) kind: ObjectKind,
+}
+
+/// What the header of an entry says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Header {
+    pub(super) what: What,
+    /// Bytes of the entry, inflated.
+    pub(super) size: u64,
+    /// Bytes of the header.
+    pub(super) length: usize,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum What {
+    /// An object.
+    Whole(ObjectKind),
+    /// A delta to the entry so many bytes before it.
+    Before(u64),
+    /// A delta to that object of the same pack.
+    To(ObjectId),
+}
+
+impl Pack {
+    pub(super) fn new(path: PathBuf, index: Index, length: usize) -> Pack {
+        Pack { path, index, length, map: OnceLock::new() }
+    }
+
+    pub(super) fn open(&self) -> Result<File, String> {
+        loose::open(&self.path)
+    }
+
+    /// Whether the extents of its entries are known.
+    pub(super) fn is_mapped(&self) -> bool {
+        self.map.get().is_some()
+    }
+
+    /// The bytes of the entry at `offset`, if they are known.
+    pub(super) fn extent(&self, offset: u64) -> Option<Extent> {
+        let map = self.map.get()?;
+        let rank = map.offsets.binary_search(&offset).ok()?;
+        let crc = self.index.crc(map.nths[rank] as usize)?;
+        let end = map.offsets[rank..].iter().find(|next| **next > offset).copied().unwrap_or(map.end);
+        Some(Extent { end, crc, is_base: map.is_base[rank] })
+    }
+
+    /// The header of the entry that begins `bytes`.
+    pub(super) fn header(&self, bytes: &[u8]) -> Option<Header> {
+        let mut at = 0;
+        let mut next = || {
+            at += 1;
+            bytes.get(at - 1).copied()
+        };
+        let mut byte = next()?;
+        let kind = byte >> 4 & 7;
+        let mut size = u64::from(byte & 0x0f);
+        let mut shift = 4;
+        while byte & 0x80 != 0 {
+            byte = next()?;
+            size |= u64::from(byte & 0x7f).checked_shl(shift).filter(|_| shift < 57)?;
+            shift += 7;
+        }
+        let what = match kind {
+            1 => What::Whole(ObjectKind::Commit),
+            2 => What::Whole(ObjectKind::Tree),
+            3 => What::Whole(ObjectKind::Blob),
+            4 => What::Whole(ObjectKind::Tag),
+            6 => {
+                byte = next()?;
+                let mut distance = u64::from(byte & 0x7f);
+                while byte & 0x80 != 0 {
+                    byte = next()?;
+                    distance = (distance.checked_add(1)?.checked_mul(0x80)?) | u64::from(byte & 0x7f);
+                }
+                What::Before(distance)
+            }
+            7 => {
+                let id = ObjectId::from_bytes(bytes.get(at..at + self.length)?)?;
+                at += self.length;
+                What::To(id)
+            }
+            _ => return None,
+        };
+        Some(Header { what, size, length: at })
+    }
+
+    /// Where the base of a delta at `offset` begins.
+    pub(super) fn base(&self, offset: u64, what: What) -> Option<u64> {
+        match what {
+            What::Whole(_) => None,
+            What::Before(distance) => offset.checked_sub(distance).filter(|base| *base >= HEAD && *base < offset),
+            What::To(id) => self.index.offset(self.index.find(&id)?),
+        }
+    }
+
+    /// Reads every header, and nothing else.
+    pub(super) fn survey(&self, gaps: &mut Vec<Gap>) -> Survey {
+        let count = self.index.count();
+        let mut survey = Survey {
+            order: Vec::with_capacity(count),
+            listed: vec![false; count],
+            copies: vec![Copies::Sole; count],
+            lost: Vec::new(),
+        };
+        let file = self.open().and_then(|file| Ok((file.metadata().map_err(|error| tree::plain(&error))?.len(), file)));
+        let Ok((size, file)) = file else {
+            survey.lost.extend((0..count as u32).map(|nth| (nth, UNREADABLE)));
+            return survey;
+        };
+        let mut window = Window { file, start: 0, bytes: Vec::new() };
+        if !self.has_head(window.at(0)) {
+            gaps.push((self.path.clone(), "does not begin as a pack of its index does".to_owned()));
+        }
+        let end = size.saturating_sub(self.length as u64);
+        let mut entries = Vec::with_capacity(count);
+        for nth in 0..count {
+            match self.index.offset(nth).filter(|offset| (HEAD..end).contains(offset)) {
+                Some(offset) => entries.push((offset, nth as u32)),
+                None => survey.lost.push((nth as u32, BEYOND)),
+            }
+        }
+        entries.sort_unstable();
+        let (offsets, nths): (Vec<u64>, Vec<u32>) = entries.into_iter().unzip();
+        let roots = self.link(&mut window, &offsets, &nths, &mut survey.lost);
+        let is_base = roots.order(&offsets, &nths, &mut survey);
+        if self.index.is_intact() && self.index.crc(0).is_some() {
+            // Another listing may have set it to the same.
+            let _ = self.map.set(Map { offsets, nths, is_base, end });
+        }
+        survey
+    }
+
+    fn has_head(&self, head: &[u8]) -> bool {
+        let number = |at: usize| head.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes));
+        head.starts_with(b"PACK")
+            && matches!(number(4), Some(2 | 3))
+            && number(8).is_some_and(|count| count as usize == self.index.count())
+    }
+
+    /// Finds the base of every delta.
+    fn link(&self, window: &mut Window, offsets: &[u64], nths: &[u32], lost: &mut Vec<(u32, &'static str)>) -> Links {
+        let links = offsets.iter().zip(nths).map(|(&offset, &nth)| {
+            let Some(header) = self.header(window.at(offset)) else {
+                lost.push((nth, NO_ENTRY));
+                return Link::Lost;
+            };
+            if let What::Whole(kind) = header.what {
+                return Link::Root(kind);
+            }
+            let base = self.base(offset, header.what).and_then(|base| offsets.binary_search(&base).ok());
+            base.map_or_else(
+                || {
+                    lost.push((nth, NO_BASE));
+                    Link::Lost
+                },
+                |base| Link::To(base as u32),
+            )
+        });
+        Links(links.collect())
+    }
+
+    /// The gap that some of its objects are.
+    pub(super) fn gap<'l>(&self, lost: impl Iterator<Item = &'l (u32, &'static str)>) -> Option<Gap> {
+        let mut lost = lost.peekable();
+        let (nth, reason) = **lost.peek()?;
+        let of = self.index.count();
+        let id = self.index.id(nth as usize).map(|id| id.short()).unwrap_or_default();
+        Some((self.path.clone(), format!("{} of its {of} objects cannot be read; of {id}, {reason}", lost.count())))
+    }
+}
+
+/// What the entries of a pack are, in the order of their offsets.
+struct Links(Vec<Link>);
+
+#[derive(Clone, Copy)]
+enum Link {
+    Root(ObjectKind),
+    To(u32),
+    Lost,
+}
+
+impl Links {
+    /// Puts the entries in the order in which each base comes before what is made from it, one family after the other. Returns
+    /// which ones are bases.
+    fn order(&self, offsets: &[u64], nths: &[u32], survey: &mut Survey) -> Vec<bool> {
+        // The entries that are deltas to the entry `n` are `children[starts[n]..starts[n + 1]]`.
+        let mut starts = vec![0u32; self.0.len() + 1];
+        for link in &self.0 {
+            if let Link::To(base) = link {
+                starts[*base as usize + 1] += 1;
+            }
+        }
+        let is_base = starts[1..].iter().map(|children| *children > 0).collect();
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let mut free = starts.clone();
+        let mut children = vec![0u32; starts[self.0.len()] as usize];
+        for (rank, link) in self.0.iter().enumerate() {
+            if let Link::To(base) = link {
+                let slot = &mut free[*base as usize];
+                children[*slot as usize] = rank as u32;
+                *slot += 1;
+            }
+        }
+        let mut family = Vec::new();
+        for (root, link) in self.0.iter().enumerate() {
+            let Link::Root(kind) = *link else { continue };
+            family.push((root, 0));
+            while let Some((rank, depth)) = family.pop() {
+                let nth = nths[rank];
+                if depth > MAX_DEPTH {
+                    survey.lost.push((nth, TOO_DEEP));
+                } else {
+                    survey.listed[nth as usize] = true;
+                    survey.order.push(Found { nth, offset: offsets[rank], kind });
+                }
+                let made = &children[starts[rank] as usize..starts[rank + 1] as usize];
+                family.extend(made.iter().rev().map(|&child| (child as usize, depth + 1)));
+            }
+        }
+        // What no root leads to: deltas to each other, or to what is lost.
+        let known: std::collections::HashSet<u32> = survey.lost.iter().map(|(nth, _)| *nth).collect();
+        let unled = nths.iter().filter(|nth| !survey.listed[**nth as usize] && !known.contains(nth));
+        survey.lost.extend(unled.map(|&nth| (nth, NO_BASE)));
+        is_base
+    }
+}
+
+/// A part of a pack at hand.
+struct Window {
+    file: File,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    /// The bytes from `offset` on: at least those of a header, if the file has them.
+    fn at(&mut self, offset: u64) -> &[u8] {
+        let within = offset.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());
+        if let Some(from) = within.filter(|from| from + MAX_HEADER <= self.bytes.len()) {
+            return &self.bytes[from..];
+        }
+        self.start = offset;
+        self.bytes.resize(WINDOW, 0);
+        let read = read_at(&self.file, &mut self.bytes, offset).unwrap_or(0);
+        self.bytes.truncate(read);
+        &self.bytes
+    }
+}
+
+/// Reads from `offset` on until the buffer is full or the file ends; returns how much that was.
+pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    #[cfg(unix)]
+    use std::os::unix::fs::FileExt;
+    #[cfg(windows)]
+    use std::os::windows::fs::FileExt;
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let (rest, at) = (&mut buffer[filled..], offset.saturating_add(filled as u64));
+        #[cfg(unix)]
+        let read = file.read_at(rest, at);
+        #[cfg(windows)]
+        let read = file.seek_read(rest, at);
+        match read {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,286 @@
+//! Reads objects. In: an id, or an entry of a listing. Out: kind and bytes, or why there are none. What is handed out has the
+//! hash that its id is, or lies in a pack whose index vouches for every byte of it; a copy that is damaged is passed over for
+//! one that is not.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+
+use super::cache::Cache;
+use super::pack::{self, Extent, Header, MAX_DEPTH, MAX_HEADER, Pack, What};
+use super::{Entry, Place, ReadError, Store, delta, has_id, loose};
+use crate::object::{ObjectId, ObjectKind};
+
+/// The most compressed bytes that are held at once.
+const CHUNK: usize = 1 << 20;
+/// What an object begins with whose compressed size is not known.
+const START: usize = 64 * 1024;
+/// A byte of a zlib stream stands for no more than this many.
+const MAX_RATIO: u64 = 1032;
+
+/// Reads objects; one a thread.
+pub struct Reader<'s> {
+    store: &'s Store,
+    /// The largest object that it reads, in bytes.
+    limit: u64,
+    /// The pack at hand.
+    file: Option<(u32, File)>,
+    cache: Cache,
+    inflater: Inflater,
+    /// A delta, inflated.
+    delta: Vec<u8>,
+    /// Deltas between a base and the object that is made from it, that object's first.
+    chain: Vec<(u64, Header)>,
+    /// The object that was read last.
+    current: Arc<Vec<u8>>,
+}
+
+impl<'s> Reader<'s> {
+    pub(super) fn new(store: &'s Store, limit: u64) -> Reader<'s> {
+        Reader {
+            store,
+            limit,
+            file: None,
+            cache: Cache::default(),
+            inflater: Inflater { stream: Decompress::new(true), input: Vec::new() },
+            delta: Vec::new(),
+            chain: Vec::new(),
+            current: Arc::default(),
+        }
+    }
+
+    /// Reads the object of an id. The bytes are the reader's until it reads the next one.
+    pub fn read(&mut self, id: &ObjectId) -> Result<(ObjectKind, &[u8]), ReadError> {
+        let kind = self.kind_of(id)?;
+        Ok((kind, &self.current))
+    }
+
+    /// Reads an object of a listing: as [`Reader::read`], without looking for it.
+    pub fn read_entry(&mut self, entry: &Entry) -> Result<(ObjectKind, &[u8]), ReadError> {
+        let found = match entry.place {
+            Place::Packed { pack, offset, sole } => {
+                self.vouched(pack, offset, if sole { None } else { Some(&entry.id) })
+            }
+            Place::Loose { folder } => self.loose(folder, &entry.id),
+        };
+        let kind = match found {
+            Ok(kind) => kind,
+            Err(_) => self.hashed(&entry.id)?,
+        };
+        Ok((kind, &self.current))
+    }
+
+    /// Reads the object of an id and checks its hash, whatever vouches for it.
+    pub(super) fn read_hashed(&mut self, id: &ObjectId) -> Result<(ObjectKind, &[u8]), ReadError> {
+        let kind = self.hashed(id)?;
+        Ok((kind, &self.current))
+    }
+
+    fn kind_of(&mut self, id: &ObjectId) -> Result<ObjectKind, ReadError> {
+        let packs = self.store.packs.iter().enumerate();
+        let found = packs
+            .filter(|(_, pack)| pack.is_mapped())
+            .find_map(|(number, pack)| Some((number as u32, pack.index.offset(pack.index.find(id)?)?)));
+        if let Some((pack, offset)) = found
+            && let Ok(kind) = self.vouched(pack, offset, None)
+        {
+            return Ok(kind);
+        }
+        self.hashed(id)
+    }
+
+    /// Reads a packed object that the index of the pack vouches for; its hash is checked too if an id is given.
+    fn vouched(&mut self, pack: u32, offset: u64, id: Option<&ObjectId>) -> Result<ObjectKind, ReadError> {
+        if !self.store.packs[pack as usize].is_mapped() {
+            return Err(ReadError::Missing);
+        }
+        let kind = self.packed(pack, offset, true)?;
+        match id {
+            Some(id) if !has_id(id, kind, &self.current) => Err(damaged("has another hash")),
+            _ => Ok(kind),
+        }
+    }
+
+    /// Reads the first copy that has the hash that its id is.
+    fn hashed(&mut self, id: &ObjectId) -> Result<ObjectKind, ReadError> {
+        let store = self.store;
+        let mut failed = None;
+        for (number, pack) in store.packs.iter().enumerate() {
+            let Some(nth) = pack.index.find(id) else { continue };
+            let offset = pack.index.offset(nth).ok_or_else(|| damaged("its index names no place for it"));
+            match offset.and_then(|offset| self.packed(number as u32, offset, false)) {
+                Ok(kind) if has_id(id, kind, &self.current) => return Ok(kind),
+                Ok(_) => failed = failed.or(Some(damaged("has another hash"))),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        for folder in 0..store.folders.len() {
+            match self.loose(folder as u32, id) {
+                Ok(kind) => return Ok(kind),
+                Err(ReadError::Missing) => {}
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        Err(failed.unwrap_or(ReadError::Missing))
+    }
+
+    fn loose(&mut self, folder: u32, id: &ObjectId) -> Result<ObjectKind, ReadError> {
+        let mut bytes = self.spare();
+        let kind = loose::read(&self.store.folders[folder as usize], id, self.limit, &mut bytes)?;
+        self.current = Arc::new(bytes);
+        Ok(kind)
+    }
+
+    /// Reads a packed object; if `vouched`, by the CRC of each entry that it takes, else as the pack comes.
+    fn packed(&mut self, number: u32, offset: u64, vouched: bool) -> Result<ObjectKind, ReadError> {
+        let pack = &self.store.packs[number as usize];
+        // What nothing vouches for must not become the base of what is not hashed.
+        let is_cached = vouched || !pack.is_mapped();
+        self.open(number, pack)?;
+        let Some((_, file)) = &self.file else { return Err(ReadError::Missing) };
+        let mut spare = Arc::try_unwrap(std::mem::take(&mut self.current)).unwrap_or_default();
+        self.chain.clear();
+        let mut at = offset;
+        let (kind, mut bytes) = loop {
+            if let Some(base) = self.cache.get(number, at).filter(|_| is_cached) {
+                break base;
+            }
+            let mut head = [0; MAX_HEADER];
+            let read = pack::read_at(file, &mut head, at).map_err(|_| damaged("its pack cannot be read"))?;
+            let header = pack.header(&head[..read]).ok_or_else(|| damaged("its pack has no object there"))?;
+            if header.size > self.limit {
+                return Err(ReadError::TooLarge(header.size));
+            }
+            let What::Whole(kind) = header.what else {
+                if self.chain.len() == MAX_DEPTH {
+                    return Err(damaged("its chain of deltas is too long"));
+                }
+                self.chain.push((at, header));
+                at = pack.base(at, header.what).ok_or_else(|| damaged("its delta has no base"))?;
+                continue;
+            };
+            let extent = extent(pack, at, vouched)?;
+            let mut whole = std::mem::take(&mut spare);
+            self.inflater.inflate(file, at, &header, extent, &mut whole)?;
+            let whole = Arc::new(whole);
+            if is_cached && extent.map_or(!self.chain.is_empty(), |extent| extent.is_base) {
+                self.cache.insert(number, at, kind, &whole);
+            }
+            break (kind, whole);
+        };
+        while let Some((at, header)) = self.chain.pop() {
+            let extent = extent(pack, at, vouched)?;
+            self.inflater.inflate(file, at, &header, extent, &mut self.delta)?;
+            let mut made = std::mem::take(&mut spare);
+            delta::apply(&bytes, &self.delta, self.limit, &mut made)?;
+            let base = std::mem::replace(&mut bytes, Arc::new(made));
+            spare = Arc::try_unwrap(base).unwrap_or_default();
+            if is_cached && extent.map_or(!self.chain.is_empty(), |extent| extent.is_base) {
+                self.cache.insert(number, at, kind, &bytes);
+            }
+        }
+        self.current = bytes;
+        Ok(kind)
+    }
+
+    /// Makes a pack the one at hand.
+    fn open(&mut self, number: u32, pack: &Pack) -> Result<(), ReadError> {
+        if self.file.as_ref().is_none_or(|(open, _)| *open != number) {
+            let file = pack.open().map_err(|reason| ReadError::Damaged(format!("its pack {reason}")))?;
+            self.file = Some((number, file));
+        }
+        Ok(())
+    }
+
+    /// The memory of the object that was read last, if nobody else holds it.
+    fn spare(&mut self) -> Vec<u8> {
+        Arc::try_unwrap(std::mem::take(&mut self.current)).unwrap_or_default()
+    }
+}
+
+/// The extent of an entry, which must be known if the index is to vouch for it.
+fn extent(pack: &Pack, offset: u64, vouched: bool) -> Result<Option<Extent>, ReadError> {
+    let extent = pack.extent(offset).filter(|_| vouched);
+    if vouched && extent.is_none() { Err(damaged("its pack has no object there")) } else { Ok(extent) }
+}
+
+fn damaged(reason: &str) -> ReadError {
+    ReadError::Damaged(reason.to_owned())
+}
+
+/// Inflates entries of packs.
+struct Inflater {
+    stream: Decompress,
+    /// Compressed bytes at hand.
+    input: Vec<u8>,
+}
+
+impl Inflater {
+    /// Inflates the entry at `offset` into `out`, whose content is dropped. Its CRC is checked if its extent is known.
+    fn inflate(
+        &mut self,
+        file: &File,
+        offset: u64,
+        header: &Header,
+        extent: Option<Extent>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ReadError> {
+        let size = usize::try_from(header.size).map_err(|_| ReadError::TooLarge(header.size))?;
+        let compressed = extent.map(|extent| extent.end.saturating_sub(offset));
+        if compressed.is_some_and(|compressed| header.size / MAX_RATIO > compressed) {
+            return Err(damaged("its packed bytes are too few"));
+        }
+        // One byte more than it has, to see that it ends. What a header alone declares is not believed.
+        let mut room = if extent.is_some() { size + 1 } else { START.min(size + 1) };
+        resize(out, room)?;
+        self.stream.reset(true);
+        self.input.resize(CHUNK.min(compressed.unwrap_or(size as u64 + 1024) as usize), 0);
+        let mut crc = Crc::new();
+        let (mut at, mut filled) = (offset, 0);
+        loop {
+            let want = extent.map_or(self.input.len() as u64, |extent| extent.end - at).min(self.input.len() as u64);
+            let read = pack::read_at(file, &mut self.input[..want as usize], at)
+                .map_err(|_| damaged("its pack cannot be read"))?;
+            crc.update(&self.input[..read]);
+            let mut used = if at == offset { header.length.min(read) } else { 0 };
+            at += read as u64;
+            let is_last = read == 0 || extent.is_some_and(|extent| extent.end == at);
+            loop {
+                let flush = if is_last && room > size { FlushDecompress::Finish } else { FlushDecompress::None };
+                let before = (self.stream.total_in(), self.stream.total_out());
+                let status = self.stream.decompress(&self.input[used..read], &mut out[filled..], flush);
+                let status = status.map_err(|_| damaged("its packed bytes do not inflate"))?;
+                used += (self.stream.total_in() - before.0) as usize;
+                filled += (self.stream.total_out() - before.1) as usize;
+                if status == Status::StreamEnd {
+                    out.truncate(filled);
+                    let is_sound = extent.is_none_or(|extent| extent.end == at && extent.crc == crc.sum());
+                    return if filled == size && is_sound {
+                        Ok(())
+                    } else {
+                        Err(damaged("its packed bytes are not those of its index"))
+                    };
+                }
+                if filled > size {
+                    return Err(damaged("it goes on behind its end"));
+                }
+                if filled == room {
+                    room = (2 * room).min(size + 1);
+                    resize(out, room)?;
+                } else if used == read {
+                    break;
+                }
+            }
+            if is_last {
+                return Err(damaged("its packed bytes are cut off"));
+            }
+        }
+    }
+}
+
+fn resize(out: &mut Vec<u8>, room: usize) -> Result<(), ReadError> {
+    out.try_reserve(room.saturating_sub(out.len())).map_err(|_| ReadError::TooLarge(room as u64))?;
+    out.resize(room, 0);
+    Ok(())
+}
