@@ -111,7 +111,8 @@ impl Scan<'_> {
                 let threads = rayon::current_num_threads();
                 let size = (items.len() / threads / 8).clamp(1, CHUNK);
                 let from = next.fetch_add(size, Ordering::Relaxed);
-                let Some(chunk) = items.get(from..items.len().min(from + size)).filter(|chunk| !chunk.is_empty()) else {
+                let Some(chunk) = items.get(from..items.len().min(from + size)).filter(|chunk| !chunk.is_empty())
+                else {
                     break;
                 };
                 chunk.iter().for_each(|item| each(&mut state, item));

@@ -10,12 +10,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::worker::Worker;
 use super::Scan;
+use super::worker::Worker;
 use crate::blob::{Before, Kind, Origin, Text};
 use crate::finding::{Outcome, Skip};
 use crate::judge::Judge;
 use crate::object::{Held, ObjectId};
+use crate::source::MAX_WHOLE;
 use crate::source::git::folder::GitFolder;
 use crate::source::git::index;
 use crate::source::git::refs::{self, Reference};
@@ -137,8 +138,10 @@ impl Scan<'_> {
     /// Reads one repository.
     fn repository(&self, found: &Found, tree: &Tree, exclude: &Exclude, outcome: &Mutex<Outcome>) {
         let folder = &found.folder;
-        let store = Store::open(&folder.objects(), &folder.common, folder.shape.id_length);
-        let is_object = |_: &Origin, id: &str| ObjectId::from_hex(id.as_bytes()).is_some_and(|id| store.holds(&id));
+        let store = Store::open(&folder.objects(), &[], folder.shape.id_length);
+        let is_object = |_: &Origin, id: &str| {
+            ObjectId::from_hex(id.as_bytes()).is_some_and(|id| store.holds(&id, MAX_WHOLE as u64))
+        };
         let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
         let worker = || Worker::new(self, &judge, outcome);
         for unknown in &folder.shape.unknown {
@@ -229,7 +232,9 @@ impl Scan<'_> {
         let unread: HashSet<ObjectId> = facts.unread.iter().map(|(id, _)| *id).collect();
         let (parents, missing) = (parents.difference(&unread).count(), facts.missing.len());
         if parents > 0 && shape.shallow {
-            gap(format!("a shallow clone: history ends at {parents} commits that are not here; `git fetch --unshallow` brings it"));
+            gap(format!(
+                "a shallow clone: history ends at {parents} commits that are not here; `git fetch --unshallow` brings it"
+            ));
         } else if parents > 0 {
             gap(format!("{parents} commits that others name as parents are missing"));
         }

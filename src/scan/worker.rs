@@ -377,7 +377,7 @@ impl<'w, 'a> Worker<'w, 'a> {
         self.own.suppressed.extend(suppressed);
     }
 
-    fn count(&mut self, origin: &Origin, bytes: u64) {
+    pub(super) fn count(&mut self, origin: &Origin, bytes: u64) {
         if matches!(self.look, Looks::Again(_)) {
             return;
         }

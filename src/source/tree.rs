@@ -157,9 +157,9 @@ impl Exclude {
     pub fn matches_in_git(&self, path: &[u8]) -> bool {
         let Some((_, globs)) = self.0.last() else { return false };
         let path = native(path);
-        path.ancestors().enumerate().any(|(above, part)| {
-            !part.as_os_str().is_empty() && globs.matched(part, above > 0).is_ignore()
-        })
+        path.ancestors()
+            .enumerate()
+            .any(|(above, part)| !part.as_os_str().is_empty() && globs.matched(part, above > 0).is_ignore())
     }
 
     fn matches(&self, path: &Path, is_dir: bool) -> bool {

@@ -131,7 +131,8 @@ impl Places {
         let holders = self.graph.holders(&sets, &tips).into_iter().zip(objects);
         let names = holders.map(|(holders, id)| {
             let direct = self.pinned.get(id).into_iter().flat_map(|(names, _)| names.clone());
-            let mut names: Vec<Vec<u8>> = holders.into_iter().map(|nth| self.tips[nth].0.clone()).chain(direct).collect();
+            let mut names: Vec<Vec<u8>> =
+                holders.into_iter().map(|nth| self.tips[nth].0.clone()).chain(direct).collect();
             names.sort();
             names.dedup();
             if names.iter().any(|name| name.starts_with(b"refs/")) {

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::blob::{Before, Kind, Origin, Text};
 use crate::object::{ObjectId, ObjectKind};
-use crate::scan::worker::{Glance, Worker};
 use crate::scan::Scan;
+use crate::scan::worker::{Glance, Worker};
 use crate::source::git::object::{self, EntryKind, RawCommit};
 use crate::source::git::store::{Entry, ReadError, Store};
 
@@ -44,11 +44,10 @@ pub(super) fn sweep<'w, 'a: 'w>(
     let empty = object::empty_tree(id_length);
     let start = || (worker(), store.reader(), Facts::default());
     let parts = scan.share(&entries, start, |(worker, reader, facts), entry| {
-        let (kind, bytes) = match reader.read(&entry.id) {
+        let (kind, bytes) = match reader.read_entry(entry) {
             Ok(read) => read,
             Err(error) => return facts.unread.push((entry.id, error)),
         };
-        let bytes = &bytes[..];
         let glance = match kind {
             ObjectKind::Blob => glance_at_blob(worker, bytes),
             ObjectKind::Commit => {
@@ -76,7 +75,7 @@ pub(super) fn sweep<'w, 'a: 'w>(
             }
         };
         if glance != Glance::default() {
-            facts.touched.push((Entry { kind, ..*entry }, glance));
+            facts.touched.push((entry.clone(), glance));
         }
     });
     let mut all = Facts::default();

@@ -45,7 +45,9 @@ pub struct Reference {
 impl Reference {
     /// Whether what it points at is held by it, as git's garbage collection sees it: `ORIG_HEAD` and its like hold nothing.
     pub fn holds(&self) -> bool {
-        self.name.starts_with(b"refs/") || self.name == b"HEAD" || self.name.windows(6).any(|part| part == b"/refs/")
+        self.name.starts_with(b"refs/")
+            || self.name == b"HEAD"
+            || self.name.windows(6).any(|part| part == b"/refs/")
             || self.name.ends_with(b"/HEAD")
     }
 }
