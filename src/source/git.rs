@@ -14,3 +14,4 @@ pub mod refs;
 mod reftable;
 pub mod revision;
 pub mod store;
+pub mod walk;
