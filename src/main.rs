@@ -3,8 +3,8 @@
 mod cli;
 mod watch;
 
-use std::ffi::OsStr;
-use std::io::{self, IsTerminal, Write};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -21,7 +21,8 @@ use wandward::judge::Opinion;
 use wandward::policy::Policy;
 use wandward::report::{self, Style};
 use wandward::rule::{RuleSet, Severity};
-use wandward::scan::{Input, Progress, Scan};
+use wandward::scan::{Change, Input, Progress, Scan, What};
+use wandward::source::git::pre_push::{self, Framework, Pushed};
 use wandward::source::tree::{self, Tree};
 
 /// Findings, wrong usage, and not everything looked at; see `--help`.
@@ -104,13 +105,16 @@ fn scan(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8> {
     out.flush()?;
     Ok(match signal {
         Some(signal) => 128 + signal,
-        None => exit_code(&outcome, options),
+        None => exit_code(&outcome, options, &input),
     })
 }
 
 fn input(options: &cli::Scan) -> Result<Input> {
     let dash = |path: &PathBuf| path.as_os_str() == "-";
     if options.paths.iter().any(dash) {
+        if options.history || options.staged || options.range.is_some() || options.pre_push.is_some() {
+            bail!("`-` reads standard input, which is no git repository");
+        }
         if options.paths.len() > 1 {
             bail!("`-` reads standard input and stands alone; scan the other paths in a second run");
         }
@@ -121,11 +125,65 @@ fn input(options: &cli::Scan) -> Result<Input> {
     }
     let roots = if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() };
     let tree = Tree { roots, exclude: options.exclude.clone(), max_file_size: options.max_file_size };
-    Ok(if options.history { Input::History(tree) } else { Input::Tree(tree) })
+    let what = if options.staged {
+        What::Staged(environment("GIT_INDEX_FILE").map(PathBuf::from))
+    } else if let Some(range) = &options.range {
+        What::Range(range.as_bytes().to_vec())
+    } else if let Some(remote) = &options.pre_push {
+        if options.paths.len() > 1 {
+            bail!("a push comes from one repository, and {} paths are given", options.paths.len());
+        }
+        What::Push(pushed(remote)?)
+    } else if let Some(file) = &options.message {
+        if !options.paths.is_empty() {
+            bail!("`--message` takes its file and no other path");
+        }
+        return Ok(Input::Message(file.clone()));
+    } else if options.history {
+        return Ok(Input::History(tree));
+    } else {
+        return Ok(Input::Tree(tree));
+    };
+    // In a hook git says which repository it works in.
+    let git = environment("GIT_DIR").map(PathBuf::from).filter(|_| options.paths.is_empty());
+    Ok(Input::Change(Change { tree, git, what }))
+}
+
+/// What git says to a pre-push hook on standard input, or a framework that has read it before us in the environment.
+fn pushed(remote: &str) -> Result<Pushed> {
+    let framework = Framework {
+        from: said("PRE_COMMIT_FROM_REF").or_else(|| said("PRE_COMMIT_ORIGIN")),
+        to: said("PRE_COMMIT_TO_REF").or_else(|| said("PRE_COMMIT_SOURCE")),
+        remote: said("PRE_COMMIT_REMOTE_NAME"),
+        local_branch: said("PRE_COMMIT_LOCAL_BRANCH"),
+        remote_branch: said("PRE_COMMIT_REMOTE_BRANCH"),
+    };
+    let mut text = Vec::new();
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        stdin.lock().take(64 << 20).read_to_end(&mut text)?;
+    } else if framework == Framework::default() {
+        bail!("`--pre-push` reads what git says to a pre-push hook on standard input, and that is a terminal");
+    }
+    let lines = pre_push::lines(&text)?;
+    if lines.is_empty() && framework != Framework::default() {
+        return Ok(Pushed::Framework(framework));
+    }
+    let remote = Some(remote.as_bytes().to_vec()).filter(|remote| !remote.is_empty()).or(framework.remote);
+    Ok(Pushed::Lines(lines, remote))
+}
+
+fn environment(name: &str) -> Option<OsString> {
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn said(name: &str) -> Option<Vec<u8>> {
+    environment(name).map(OsString::into_encoded_bytes)
 }
 
 /// Findings stand over an incomplete answer, and that over a clean one.
-fn exit_code(outcome: &Outcome, options: &cli::Scan) -> u8 {
+fn exit_code(outcome: &Outcome, options: &cli::Scan, input: &Input) -> u8 {
     let worst = outcome.findings.iter().map(Finding::severity).max();
     let fails = match options.fail_on {
         FailOn::Error => worst >= Some(Severity::Error),
@@ -133,7 +191,10 @@ fn exit_code(outcome: &Outcome, options: &cli::Scan) -> u8 {
         FailOn::Note => worst.is_some(),
         FailOn::Never => false,
     };
-    let nothing = outcome.coverage.files == 0 && outcome.coverage.objects == 0;
+    // A change may well be empty.
+    let nothing = outcome.coverage.files == 0
+        && outcome.coverage.objects == 0
+        && !matches!(input, Input::Change(_) | Input::Message(_));
     if fails {
         FINDINGS
     } else if outcome.coverage.complete() && !nothing {

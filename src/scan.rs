@@ -1,7 +1,7 @@
 //! The sentence: sources are read, decoded, candidates detected, judged, and gathered into an outcome. The only room that
 //! joins the verbs. In: what to scan and by which rules. Out: an [`Outcome`], sorted, and each finding as it is found.
 
-mod history;
+mod git;
 mod look;
 mod worker;
 
@@ -17,7 +17,8 @@ use crate::policy::Policy;
 use crate::rule::RuleSet;
 use crate::source::Reader;
 use crate::source::objects::Objects;
-use crate::source::tree::{self, BadGlob, Tree};
+use crate::source::tree::{self, Tree};
+pub use git::{Change, What, Wrong};
 use look::Look;
 use worker::Worker;
 
@@ -42,6 +43,10 @@ pub enum Input {
     Tree(Tree),
     /// Files and folders, and all that the repositories hold that they lie in or hold.
     History(Tree),
+    /// What changes in repositories.
+    Change(Change),
+    /// A file with the message of a commit to be.
+    Message(PathBuf),
     /// Standard input, under a name if it was given one.
     Stdin(Option<PathBuf>),
 }
@@ -62,7 +67,7 @@ pub struct Scan<'a> {
 
 impl Scan<'_> {
     /// Scans. The outcome is sorted by source, path and offset.
-    pub fn run(&self, input: &Input) -> Result<Outcome, BadGlob> {
+    pub fn run(&self, input: &Input) -> Result<Outcome, Wrong> {
         let objects = Objects::default();
         let outcome = Mutex::new(Outcome::default());
         let is_object = |origin: &Origin, id: &str| {
@@ -74,11 +79,13 @@ impl Scan<'_> {
         match input {
             Input::Tree(tree) => tree.walk(self.threads, worker)?,
             Input::History(tree) => self.history(tree, &outcome)?,
+            Input::Change(change) => self.change(change, &outcome)?,
+            Input::Message(path) => worker().message(path),
             Input::Stdin(name) => worker().stdin(name.as_deref()),
         }
         let mut outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
         if self.stopped()
-            && let Input::Tree(tree) | Input::History(tree) = input
+            && let Input::Tree(tree) | Input::History(tree) | Input::Change(Change { tree, .. }) = input
         {
             let cut_off = |root: &PathBuf| Skip {
                 origin: tree::origin(root),

@@ -157,28 +157,26 @@ fn history(origin: &Origin) -> String {
         let by = format!("by {} on {day}", visible(&blob::display_word(&commit.author)));
         said.push(if origin.kind == Kind::Commit { by } else { format!("{} {by}", commit.id.short()) });
     }
-    said.push(match held.refs.len() {
-        0 if origin.kind == Kind::Staged => "in the index".to_owned(),
-        0 if held.reachable => "held by the index".to_owned(),
-        0 => "unreachable, but still in this object database".to_owned(),
+    match held.refs.len() {
+        0 if origin.kind == Kind::Staged => said.push("in the index".to_owned()),
+        0 if !held.reachable => said.push("unreachable, but still in this object database".to_owned()),
+        0 => {}
         many => {
-            let short = |name: &Vec<u8>| {
-                let name = visible(&blob::display_word(name)).into_owned();
-                ["refs/heads/", "refs/tags/", "refs/"]
-                    .iter()
-                    .find_map(|at| name.strip_prefix(at))
-                    .unwrap_or(&name)
-                    .to_owned()
-            };
-            let named: Vec<String> = held.refs.iter().take(REFS_SHOWN).map(short).collect();
+            let named: Vec<String> = held.refs.iter().take(REFS_SHOWN).map(|name| short(name)).collect();
             let more = if many > REFS_SHOWN { format!(" and {} more", many - REFS_SHOWN) } else { String::new() };
-            format!("held by {}{more}", named.join(", "))
+            said.push(format!("held by {}{more}", named.join(", ")));
         }
-    });
+    }
     if !held.also.is_empty() {
         said.push(format!("and in {}", count(held.also.len(), "more place")));
     }
     format!(" ({})", said.join("; "))
+}
+
+/// A reference as people call it.
+fn short(name: &[u8]) -> String {
+    let name = visible(&blob::display_word(name)).into_owned();
+    ["refs/heads/", "refs/tags/", "refs/"].iter().find_map(|at| name.strip_prefix(at)).unwrap_or(&name).to_owned()
 }
 
 fn not_read(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {

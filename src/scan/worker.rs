@@ -123,6 +123,23 @@ impl<'w, 'a> Worker<'w, 'a> {
         }
     }
 
+    /// Reads the message of a commit to be. What stands below the scissors line, git takes away before it commits.
+    pub(super) fn message(&mut self, path: &Path) {
+        const SCISSORS: &[u8] = b" ------------------------ >8 ------------------------";
+        let origin = Origin { kind: Kind::Commit, ..tree::origin(path) };
+        let mut text = Vec::new();
+        let read = tree::open_named(path).and_then(|file| file.take(MAX_WHOLE as u64).read_to_end(&mut text));
+        if let Err(error) = read {
+            return self.skip(Skip { origin, reason: format!("cannot be read: {}", tree::plain(&error)), gap: true });
+        }
+        let mut lines = text.split_inclusive(|&b| b == b'\n');
+        let end: usize =
+            lines.by_ref().take_while(|line| !line.trim_ascii_end().ends_with(SCISSORS)).map(<[u8]>::len).sum();
+        self.text(&origin, Text::plain(&text[..end], Before::default()), true);
+        self.own.coverage.files += 1;
+        self.own.coverage.bytes += end as u64;
+    }
+
     /// Reads a source, again where its beginning says that there is more to it.
     fn read(&mut self, origin: &Origin, file: &mut (impl Read + Seek)) -> io::Result<()> {
         let mut seen = self.windows(origin, &mut *file, false)?;

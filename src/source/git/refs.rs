@@ -97,6 +97,12 @@ pub fn references(folder: &GitFolder) -> (Vec<Reference>, Vec<Gap>) {
     found.finish()
 }
 
+/// The commits that a merge in progress will have for parents besides `HEAD`.
+pub fn merge_heads(folder: &GitFolder) -> Vec<ObjectId> {
+    let text = file::read(&folder.git.join("MERGE_HEAD"), MAX_LOOSE).unwrap_or_default();
+    text.split(|&b| b == b'\n').filter_map(ObjectId::from_hex).collect()
+}
+
 /// Every line of every log, by file and in the order of the lines.
 pub fn reflogs(folder: &GitFolder) -> (Vec<ReflogLine>, Vec<Gap>) {
     let mut lines = Vec::new();

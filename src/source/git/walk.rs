@@ -134,7 +134,8 @@ mod tests {
     #[test]
     fn what_is_not_there_is_told_unless_it_was_to_be_left_out() {
         let mut read = |wanted: &ObjectId| {
-            let raw = RawCommit { tree: id(9), parents: vec![id(2)], author: Vec::new(), authored: (0, 0), committed: 1 };
+            let raw =
+                RawCommit { tree: id(9), parents: vec![id(2)], author: Vec::new(), authored: (0, 0), committed: 1 };
             (*wanted == id(1)).then_some(raw)
         };
         assert_eq!(between(&mut read, &[id(1), id(3)], &[id(4)]).missing, [id(2), id(3)]);

@@ -18,6 +18,9 @@ const MOST_PLACES: usize = 1_000_000;
 /// Where one blob was introduced: the commit, by its place in the order, and the path.
 pub(super) type Place = (u32, Vec<u8>);
 
+/// The names of references, and a path.
+type Pinned = (Vec<Vec<u8>>, Vec<u8>);
+
 /// The history of a repository, as far as it concerns what holds something.
 pub(super) struct Places {
     pub(super) graph: Graph,
@@ -26,7 +29,7 @@ pub(super) struct Places {
     /// The references, by name, and the commit that each comes to.
     tips: Vec<(Vec<u8>, u32)>,
     /// What references name without a commit: annotated tags, blobs, and the blobs of trees, with their paths in those.
-    pinned: HashMap<ObjectId, (Vec<Vec<u8>>, Vec<u8>)>,
+    pinned: HashMap<ObjectId, Pinned>,
     /// Whether there were more places than are named.
     pub(super) too_many: bool,
 }
@@ -41,18 +44,8 @@ impl Places {
         references: &[Reference],
     ) -> Places {
         let graph = Graph::new(std::mem::take(&mut facts.commits));
-        let (mut tips, mut pinned) = (Vec::new(), HashMap::<_, (Vec<Vec<u8>>, Vec<u8>)>::new());
-        let mut others = Vec::new();
-        for Reference { name, target, .. } in references.iter().filter(|reference| reference.holds()) {
-            let chain: Vec<ObjectId> = target.iter().flat_map(|&target| peeled(target, &facts.tags)).collect();
-            for &id in &chain {
-                match graph.place(&id) {
-                    Some(place) => tips.push((name.clone(), place)),
-                    None => pinned.entry(id).or_default().0.push(name.clone()),
-                }
-            }
-            others.extend(chain.last().map(|&last| (name, last)));
-        }
+        let mut pinned = HashMap::new();
+        let (tips, others) = tips(&graph, references, &facts.tags, &mut pinned);
         let held = graph.below(tips.iter().map(|(_, place)| *place));
         let hot = hot(facts);
         let is_hot = |id: &ObjectId| facts.ids.get(id).is_some_and(|&nth| hot[nth as usize]);
@@ -109,6 +102,20 @@ impl Places {
         Places { graph, by_blob, tips, pinned, too_many }
     }
 
+    /// Those that are known already: of blobs that commits of `graph` introduced, and of blobs in trees without a commit.
+    pub(super) fn known(
+        graph: Graph,
+        by_blob: HashMap<ObjectId, Vec<Place>>,
+        loose: HashMap<ObjectId, Vec<u8>>,
+        references: &[Reference],
+        tags: &HashMap<ObjectId, ObjectId>,
+    ) -> Places {
+        let mut pinned: HashMap<ObjectId, Pinned> =
+            loose.into_iter().map(|(id, path)| (id, (Vec::new(), path))).collect();
+        let (tips, _) = tips(&graph, references, tags, &mut pinned);
+        Places { graph, by_blob, tips, pinned, too_many: false }
+    }
+
     /// The places of a blob; none if no commit has it.
     pub(super) fn of(&self, blob: &ObjectId) -> &[Place] {
         self.by_blob.get(blob).map_or(&[], Vec::as_slice)
@@ -144,6 +151,27 @@ impl Places {
     }
 }
 
+/// The references that come to a commit, with that; and all with what they come to. What they name on the way is pinned.
+fn tips<'r>(
+    graph: &Graph,
+    references: &'r [Reference],
+    tags: &HashMap<ObjectId, ObjectId>,
+    pinned: &mut HashMap<ObjectId, Pinned>,
+) -> (Vec<(Vec<u8>, u32)>, Vec<(&'r Vec<u8>, ObjectId)>) {
+    let (mut tips, mut ends) = (Vec::new(), Vec::new());
+    for Reference { name, target, .. } in references.iter().filter(|reference| reference.holds()) {
+        let chain: Vec<ObjectId> = target.iter().flat_map(|&target| peeled(target, tags)).collect();
+        for id in &chain {
+            match graph.place(id) {
+                Some(place) => tips.push((name.clone(), place)),
+                None => pinned.entry(*id).or_default().0.push(name.clone()),
+            }
+        }
+        ends.extend(chain.last().map(|&last| (name, last)));
+    }
+    (tips, ends)
+}
+
 /// An object, what it points at if it is a tag, and so on to the end.
 fn peeled(id: ObjectId, tags: &HashMap<ObjectId, ObjectId>) -> impl Iterator<Item = ObjectId> {
     const MOST: usize = 64;
@@ -153,8 +181,8 @@ fn peeled(id: ObjectId, tags: &HashMap<ObjectId, ObjectId>) -> impl Iterator<Ite
 /// Which objects, by their places in the listing, are touched blobs or trees above one.
 fn hot(facts: &Facts) -> Vec<bool> {
     let mut hot = vec![false; facts.ids.len()];
-    for (entry, _) in facts.touched.iter().filter(|(entry, _)| entry.kind == ObjectKind::Blob) {
-        hot[facts.ids[&entry.id] as usize] = true;
+    for (id, _, _) in facts.touched.iter().filter(|(_, kind, _)| *kind == ObjectKind::Blob) {
+        hot[facts.ids[id] as usize] = true;
     }
     loop {
         let mut changed = false;

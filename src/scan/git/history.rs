@@ -2,64 +2,30 @@
 //! with all its places. Content is looked at first, without a path; what holds anything of a key's shape is then placed in
 //! history, all of it in one pass, and judged for good where it lies.
 
-mod places;
-mod sweep;
-mod tell;
-
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::Scan;
-use super::worker::Worker;
+use super::places::Places;
+use super::sweep::{self, Facts};
+use super::tell::Teller;
+use super::{Found, skip, unread, whole};
 use crate::blob::{Before, Kind, Origin, Text};
-use crate::finding::{Outcome, Skip};
+use crate::finding::Outcome;
 use crate::judge::Judge;
 use crate::object::{Held, ObjectId};
+use crate::scan::Scan;
+use crate::scan::worker::Worker;
 use crate::source::MAX_WHOLE;
 use crate::source::git::folder::GitFolder;
 use crate::source::git::index;
 use crate::source::git::refs::{self, Reference};
-use crate::source::git::store::Store;
 use crate::source::objects::Objects;
 use crate::source::tree::{self, BadGlob, Exclude, Tree, Visit};
-use places::Places;
-use sweep::Facts;
-use tell::Teller;
-
-/// A repository to read, and by which names it was reached.
-struct Found {
-    folder: GitFolder,
-    /// Its working tree, or the folder of a bare one, as reached from the argument.
-    shown: PathBuf,
-    /// Its git directory, likewise; where it lies elsewhere, its real path.
-    git: PathBuf,
-}
-
-impl Found {
-    fn new(folder: GitFolder, shown: PathBuf) -> Found {
-        let here = std::fs::canonicalize(&shown).unwrap_or_else(|_| shown.clone());
-        let git = match folder.common.strip_prefix(&here) {
-            Ok(below) if below.as_os_str().is_empty() => shown.clone(),
-            Ok(below) => shown.join(below),
-            Err(_) => folder.common.clone(),
-        };
-        Found { folder, shown, git }
-    }
-
-    /// A path of the git directory as it is shown.
-    fn show(&self, path: &Path) -> PathBuf {
-        path.strip_prefix(&self.folder.common).map_or_else(|_| path.to_owned(), |below| self.git.join(below))
-    }
-
-    fn held(&self) -> Held {
-        Held { repository: tree::origin(&self.shown).path, ..Held::default() }
-    }
-}
 
 impl Scan<'_> {
     /// Scans the trees below the roots and every repository that they lie in or hold.
-    pub(super) fn history(&self, tree: &Tree, outcome: &Mutex<Outcome>) -> Result<(), BadGlob> {
+    pub(in crate::scan) fn history(&self, tree: &Tree, outcome: &Mutex<Outcome>) -> Result<(), BadGlob> {
         let mut queue = Vec::new();
         let mut roots = Vec::new();
         let mut lonely = Vec::new();
@@ -138,7 +104,7 @@ impl Scan<'_> {
     /// Reads one repository.
     fn repository(&self, found: &Found, tree: &Tree, exclude: &Exclude, outcome: &Mutex<Outcome>) {
         let folder = &found.folder;
-        let store = Store::open(&folder.objects(), &[], folder.shape.id_length);
+        let store = found.store();
         let is_object = |_: &Origin, id: &str| {
             ObjectId::from_hex(id.as_bytes()).is_some_and(|id| store.holds(&id, MAX_WHOLE as u64))
         };
@@ -157,8 +123,8 @@ impl Scan<'_> {
         let mut facts = sweep::sweep(self, &store, folder.shape.id_length, listing.entries, &worker);
         let places = Places::find(self, &store, folder.shape.id_length, &mut facts, &references);
         self.gaps(found, &facts, &places, outcome);
-        Teller { scan: self, held: found.held(), exclude, store: &store, places: &places, staged: &staged }
-            .tell(&facts, &worker);
+        let (held, places, staged) = (found.held(), &places, &staged);
+        Teller { scan: self, held, exclude, store: &store, places, staged, reachable: false }.tell(&facts, &worker);
     }
 
     /// Reads the files of a git directory that are plain text: configuration, hooks, messages in the making, LFS objects.
@@ -219,15 +185,9 @@ impl Scan<'_> {
 
     /// Says what of a repository is not there or could not be read.
     fn gaps(&self, found: &Found, facts: &Facts, places: &Places, outcome: &Mutex<Outcome>) {
-        const NAMED: usize = 20;
+        unread(found, facts, outcome);
         let gap = |reason: String| skip(outcome, tree::skip(&found.git, reason, true));
         let shape = &found.folder.shape;
-        for (id, error) in facts.unread.iter().take(NAMED) {
-            gap(format!("object {id}: {error}"));
-        }
-        if let Some(more) = facts.unread.len().checked_sub(NAMED).filter(|&more| more > 0) {
-            gap(format!("{more} more objects cannot be read"));
-        }
         let parents: HashSet<ObjectId> = places.graph.missing_parents().map(|(_, parent)| parent).collect();
         let unread: HashSet<ObjectId> = facts.unread.iter().map(|(id, _)| *id).collect();
         let (parents, missing) = (parents.difference(&unread).count(), facts.missing.len());
@@ -247,24 +207,4 @@ impl Scan<'_> {
             gap("it has more paths than are followed, so some that decide what a file is may be missed".to_owned());
         }
     }
-}
-
-/// The folder to walk and the name of the repository, given a path in it: all of its working tree, unless that lies elsewhere.
-fn whole(root: &Path, folder: &GitFolder) -> (Option<PathBuf>, PathBuf) {
-    let Some(worktree) = &folder.worktree else { return (None, root.to_owned()) };
-    let Ok(real) = std::fs::canonicalize(root) else { return (Some(root.to_owned()), root.to_owned()) };
-    let Ok(below) = real.strip_prefix(worktree) else { return (Some(root.to_owned()), root.to_owned()) };
-    let mut shown = root.to_owned();
-    for _ in below.components() {
-        if !matches!(shown.components().next_back(), Some(Component::Normal(_))) {
-            shown.push("..");
-        } else if !shown.pop() || shown.as_os_str().is_empty() {
-            shown = PathBuf::from(".");
-        }
-    }
-    (Some(shown.clone()), shown)
-}
-
-fn skip(outcome: &Mutex<Outcome>, skip: Skip) {
-    outcome.lock().unwrap_or_else(PoisonError::into_inner).coverage.skipped.push(skip);
 }

@@ -11,7 +11,7 @@ use crate::judge::{self, PathClass};
 use crate::object::{Commit, Held, ObjectId, ObjectKind};
 use crate::scan::Scan;
 use crate::scan::worker::{Glance, Told, Worker};
-use crate::source::git::store::{Entry, Store};
+use crate::source::git::store::Store;
 use crate::source::tree::Exclude;
 
 /// What is known of a repository when its objects have all been looked at.
@@ -24,31 +24,33 @@ pub(super) struct Teller<'t, 'a> {
     pub(super) places: &'t Places,
     /// What indexes hold, and where.
     pub(super) staged: &'t HashMap<ObjectId, Vec<u8>>,
+    /// Whether all of it is known to be held by something.
+    pub(super) reachable: bool,
 }
 
 impl Teller<'_, '_> {
     /// Judges everything that could be a finding where it lies.
     pub(super) fn tell<'w, 'a: 'w>(&self, facts: &Facts, worker: &(impl Fn() -> Worker<'w, 'a> + Sync)) {
-        let hits = facts.touched.iter().filter(|(entry, glance)| self.may_say(entry, *glance));
-        let hits: Vec<&Entry> = hits.map(|(entry, _)| entry).collect();
-        let ids: Vec<ObjectId> = hits.iter().map(|entry| entry.id).collect();
-        let hits: Vec<_> = hits.into_iter().zip(self.places.holders(&ids)).collect();
+        let hits = facts.touched.iter().filter(|(id, kind, glance)| self.may_say(id, *kind, *glance));
+        let hits: Vec<ObjectId> = hits.map(|(id, _, _)| *id).collect();
+        let holders = self.places.holders(&hits);
+        let hits: Vec<_> = hits.into_iter().zip(holders).collect();
         let start = || (worker(), self.store.reader());
-        self.scan.share(&hits, start, |(worker, reader), (entry, refs)| {
+        self.scan.share(&hits, start, |(worker, reader), (id, refs)| {
             // What could be read a moment ago and cannot now was changed while it was read.
-            let Ok((kind, bytes)) = reader.read(&entry.id) else { return };
-            let reachable = !refs.is_empty() || self.staged.contains_key(&entry.id);
-            let held = Held { object: Some(entry.id), refs: refs.clone(), reachable, ..self.held.clone() };
+            let Ok((kind, bytes)) = reader.read(id) else { return };
+            let reachable = self.reachable || !refs.is_empty() || self.staged.contains_key(id);
+            let held = Held { object: Some(*id), refs: refs.clone(), reachable, ..self.held.clone() };
             match kind {
-                ObjectKind::Blob => self.blob(worker, held, &bytes),
+                ObjectKind::Blob => self.blob(worker, held, bytes),
                 ObjectKind::Commit => {
-                    let commit = self.places.graph.place(&entry.id).map(|place| self.commit(place));
+                    let commit = self.places.graph.place(id).map(|place| self.commit(place));
                     let origin = Origin::new(Kind::Commit, "").held(Held { commit, ..held });
-                    worker.again(Told::new(), |worker| sweep::look_at_message(worker, &origin, &bytes));
+                    worker.again(Told::new(), |worker| sweep::look_at_message(worker, &origin, bytes));
                 }
                 ObjectKind::Tag => {
                     let origin = Origin::new(Kind::Tag, "").held(held);
-                    worker.again(Told::new(), |worker| sweep::look_at_message(worker, &origin, &bytes));
+                    worker.again(Told::new(), |worker| sweep::look_at_message(worker, &origin, bytes));
                 }
                 ObjectKind::Tree => {}
             }
@@ -56,13 +58,13 @@ impl Teller<'_, '_> {
     }
 
     /// Whether there is something to say of an object at one of its places.
-    fn may_say(&self, entry: &Entry, glance: Glance) -> bool {
-        let paths = || self.paths(&entry.id);
-        let excluded = entry.kind == ObjectKind::Blob
+    fn may_say(&self, id: &ObjectId, kind: ObjectKind, glance: Glance) -> bool {
+        let paths = || self.paths(id);
+        let excluded = kind == ObjectKind::Blob
             && paths().next().is_some()
             && paths().all(|path| self.exclude.matches_in_git(path));
         let speaks = |path: &[u8]| judge::path_class(&Origin::new(Kind::Blob, path), b"").speaks();
-        !excluded && (glance.says || entry.kind == ObjectKind::Blob && paths().any(speaks))
+        !excluded && (glance.says || kind == ObjectKind::Blob && paths().any(speaks))
     }
 
     /// The paths of a blob: those at which commits introduced it, else the one that an index or a reference to a tree has.

@@ -24,16 +24,16 @@ pub(super) struct Facts {
     /// What each tree names, by places in the listing.
     pub(super) trees: Vec<(u32, Box<[u32]>)>,
     /// The objects that hold anything of a key's shape.
-    pub(super) touched: Vec<(Entry, Glance)>,
+    pub(super) touched: Vec<(ObjectId, ObjectKind, Glance)>,
     /// What trees name and nobody holds.
     pub(super) missing: HashSet<ObjectId>,
     /// What could not be read.
     pub(super) unread: Vec<(ObjectId, ReadError)>,
 }
 
-/// Reads everything; `worker` makes one worker for each thread.
+/// Reads everything that is listed; `worker` makes one worker for each thread.
 pub(super) fn sweep<'w, 'a: 'w>(
-    scan: &'w Scan<'a>,
+    scan: &Scan<'_>,
     store: &Store,
     id_length: usize,
     entries: Vec<Entry>,
@@ -43,57 +43,84 @@ pub(super) fn sweep<'w, 'a: 'w>(
     // Git knows the empty tree without holding it.
     let empty = object::empty_tree(id_length);
     let start = || (worker(), store.reader(), Facts::default());
-    let parts = scan.share(&entries, start, |(worker, reader, facts), entry| {
-        let (kind, bytes) = match reader.read_entry(entry) {
-            Ok(read) => read,
-            Err(error) => return facts.unread.push((entry.id, error)),
-        };
-        let glance = match kind {
-            ObjectKind::Blob => glance_at_blob(worker, bytes),
-            ObjectKind::Commit => {
-                worker.count(&Origin::new(Kind::Commit, ""), bytes.len() as u64);
-                facts.commits.extend(object::commit(bytes).map(|commit| (entry.id, commit)));
-                worker.glance(|worker| look_at_message(worker, &Origin::new(Kind::Commit, ""), bytes))
-            }
-            ObjectKind::Tag => {
-                worker.count(&Origin::new(Kind::Tag, ""), bytes.len() as u64);
-                facts.tags.extend(object::tagged(bytes).map(|target| (entry.id, target)));
-                worker.glance(|worker| look_at_message(worker, &Origin::new(Kind::Tag, ""), bytes))
-            }
-            ObjectKind::Tree => {
-                worker.count(&Origin::new(Kind::Blob, ""), bytes.len() as u64);
-                let mut named = Vec::new();
-                for entry in object::tree(bytes, id_length).filter(|entry| entry.kind != EntryKind::Submodule) {
-                    match ids.get(&entry.id) {
-                        Some(&nth) => named.push(nth),
-                        None if entry.id == empty => {}
-                        None => _ = facts.missing.insert(entry.id),
-                    }
+    let parts = scan.share(&entries, start, |(worker, reader, facts), entry| match reader.read_entry(entry) {
+        Ok((ObjectKind::Tree, bytes)) => {
+            worker.count(&Origin::new(Kind::Blob, ""), bytes.len() as u64);
+            let mut named = Vec::new();
+            for entry in object::tree(bytes, id_length).filter(|entry| entry.kind != EntryKind::Submodule) {
+                match ids.get(&entry.id) {
+                    Some(&nth) => named.push(nth),
+                    None if entry.id == empty => {}
+                    None => _ = facts.missing.insert(entry.id),
                 }
-                facts.trees.push((ids[&entry.id], named.into()));
-                return;
             }
-        };
-        if glance != Glance::default() {
-            facts.touched.push((entry.clone(), glance));
+            facts.trees.push((ids[&entry.id], named.into()));
         }
+        Ok((kind, bytes)) => facts.take(worker, entry.id, kind, bytes),
+        Err(error) => facts.unread.push((entry.id, error)),
     });
     let mut all = Facts::default();
-    for (_, _, part) in parts {
-        all.commits.extend(part.commits);
-        all.tags.extend(part.tags);
-        all.trees.extend(part.trees);
-        all.touched.extend(part.touched);
-        all.missing.extend(part.missing);
-        all.unread.extend(part.unread);
-    }
+    parts.into_iter().for_each(|(_, _, part)| all.join(part));
     let trees = all.commits.iter().map(|(_, commit)| commit.tree);
     all.missing.extend(trees.filter(|tree| *tree != empty && !ids.contains_key(tree)));
     all.ids = ids;
     all.entries = entries;
-    all.touched.sort_by_key(|(entry, _)| entry.id);
-    all.unread.sort_by_key(|(id, _)| *id);
-    all
+    all.sorted()
+}
+
+/// Reads some objects, none of them a tree.
+pub(super) fn some<'w, 'a: 'w>(
+    scan: &Scan<'_>,
+    store: &Store,
+    ids: &[ObjectId],
+    worker: impl Fn() -> Worker<'w, 'a> + Sync,
+) -> Facts {
+    let start = || (worker(), store.reader(), Facts::default());
+    let parts = scan.share(ids, start, |(worker, reader, facts), id| match reader.read(id) {
+        Ok((kind, bytes)) => facts.take(worker, *id, kind, bytes),
+        Err(error) => facts.unread.push((*id, error)),
+    });
+    let mut all = Facts::default();
+    parts.into_iter().for_each(|(_, _, part)| all.join(part));
+    all.sorted()
+}
+
+impl Facts {
+    /// Takes in a blob, a commit or a tag.
+    fn take(&mut self, worker: &mut Worker<'_, '_>, id: ObjectId, kind: ObjectKind, bytes: &[u8]) {
+        let glance = match kind {
+            ObjectKind::Blob => glance_at_blob(worker, bytes),
+            ObjectKind::Commit => {
+                worker.count(&Origin::new(Kind::Commit, ""), bytes.len() as u64);
+                self.commits.extend(object::commit(bytes).map(|commit| (id, commit)));
+                worker.glance(|worker| look_at_message(worker, &Origin::new(Kind::Commit, ""), bytes))
+            }
+            ObjectKind::Tag => {
+                worker.count(&Origin::new(Kind::Tag, ""), bytes.len() as u64);
+                self.tags.extend(object::tagged(bytes).map(|target| (id, target)));
+                worker.glance(|worker| look_at_message(worker, &Origin::new(Kind::Tag, ""), bytes))
+            }
+            ObjectKind::Tree => return,
+        };
+        if glance != Glance::default() {
+            self.touched.push((id, kind, glance));
+        }
+    }
+
+    fn join(&mut self, part: Facts) {
+        self.commits.extend(part.commits);
+        self.tags.extend(part.tags);
+        self.trees.extend(part.trees);
+        self.touched.extend(part.touched);
+        self.missing.extend(part.missing);
+        self.unread.extend(part.unread);
+    }
+
+    fn sorted(mut self) -> Facts {
+        self.touched.sort_by_key(|touched| touched.0);
+        self.unread.sort_by_key(|(id, _)| *id);
+        self
+    }
 }
 
 /// Looks at a blob wherever it may lie.

@@ -1,0 +1,85 @@
+//! What scans of git share: a repository under the name by which it was reached, and what of it is not there. The rooms
+//! below read all of a repository, or what changes in it, in the same three steps: look at each object once, find its places
+//! in history, judge it where it lies.
+
+mod change;
+mod history;
+mod places;
+mod sweep;
+mod tell;
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::finding::{Outcome, Skip};
+use crate::object::Held;
+use crate::source::git::folder::GitFolder;
+use crate::source::git::store::Store;
+use crate::source::tree;
+pub use change::{Change, What, Wrong};
+use sweep::Facts;
+
+/// A repository to read, and by which names it was reached.
+struct Found {
+    folder: GitFolder,
+    /// Its working tree, or the folder of a bare one, as reached from the argument.
+    shown: PathBuf,
+    /// Its git directory, likewise; where it lies elsewhere, its real path.
+    git: PathBuf,
+}
+
+impl Found {
+    fn new(folder: GitFolder, shown: PathBuf) -> Found {
+        let here = std::fs::canonicalize(&shown).unwrap_or_else(|_| shown.clone());
+        let git = match folder.common.strip_prefix(&here) {
+            Ok(below) if below.as_os_str().is_empty() => shown.clone(),
+            Ok(below) => shown.join(below),
+            Err(_) => folder.common.clone(),
+        };
+        Found { folder, shown, git }
+    }
+
+    /// A path of the git directory as it is shown.
+    fn show(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.folder.common).map_or_else(|_| path.to_owned(), |below| self.git.join(below))
+    }
+
+    fn store(&self) -> Store {
+        Store::open(&self.folder.objects(), &[], self.folder.shape.id_length)
+    }
+
+    fn held(&self) -> Held {
+        Held { repository: tree::origin(&self.shown).path, ..Held::default() }
+    }
+}
+
+/// Says which objects could not be read.
+fn unread(found: &Found, facts: &Facts, outcome: &Mutex<Outcome>) {
+    const NAMED: usize = 20;
+    for (id, error) in facts.unread.iter().take(NAMED) {
+        skip(outcome, tree::skip(&found.git, format!("object {id}: {error}"), true));
+    }
+    if let Some(more) = facts.unread.len().checked_sub(NAMED).filter(|&more| more > 0) {
+        skip(outcome, tree::skip(&found.git, format!("{more} more objects cannot be read"), true));
+    }
+}
+
+/// The folder to walk and the name of the repository, given a path in it: all of its working tree, unless that lies elsewhere.
+fn whole(root: &Path, folder: &GitFolder) -> (Option<PathBuf>, PathBuf) {
+    let Some(worktree) = &folder.worktree else { return (None, root.to_owned()) };
+    let Ok(real) = std::fs::canonicalize(root) else { return (Some(root.to_owned()), root.to_owned()) };
+    let Ok(below) = real.strip_prefix(worktree) else { return (Some(root.to_owned()), root.to_owned()) };
+    let mut shown = root.to_owned();
+    for _ in below.components() {
+        if !matches!(shown.components().next_back(), Some(Component::Normal(_))) {
+            shown.push("..");
+        } else if !shown.pop() || shown.as_os_str().is_empty() {
+            shown = PathBuf::from(".");
+        }
+    }
+    (Some(shown.clone()), shown)
+}
+
+fn skip(outcome: &Mutex<Outcome>, skip: Skip) {
+    outcome.lock().unwrap_or_else(PoisonError::into_inner).coverage.skipped.push(skip);
+}

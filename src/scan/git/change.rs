@@ -1,0 +1,378 @@
+//! `--staged`, `--range`, `--pre-push`: what changes in a repository. In: an index, two sets of commits. Out: findings in
+//! content and messages that were not there before.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use super::places::{Place, Places};
+use super::sweep;
+use super::tell::Teller;
+use super::{Found, skip, unread, whole};
+use crate::blob::{Before, Kind, Origin, Text};
+use crate::finding::{Outcome, Skip};
+use crate::judge::Judge;
+use crate::object::{Held, ObjectId, ObjectKind};
+use crate::scan::Scan;
+use crate::scan::worker::Worker;
+use crate::source::MAX_WHOLE;
+use crate::source::git::folder::GitFolder;
+use crate::source::git::history::{self, Folder, Graph};
+use crate::source::git::index::{self, IndexEntry};
+use crate::source::git::object;
+use crate::source::git::pre_push::{BadLine, Push, Pushed, Revision};
+use crate::source::git::refs::{self, Reference};
+use crate::source::git::revision::{self, Lookup, Range, RevisionError};
+use crate::source::git::store::{Reader, Store};
+use crate::source::git::walk;
+use crate::source::tree::{self, BadGlob, Exclude, Tree, Visit};
+
+/// How many entries of trees are looked at.
+const MOST_ENTRIES: usize = 100_000_000;
+
+/// A change to scan.
+pub struct Change {
+    /// Paths in the repositories, and what to leave out of them.
+    pub tree: Tree,
+    /// The git directory, where git says which one it is.
+    pub git: Option<PathBuf>,
+    /// Which change.
+    pub what: What,
+}
+
+/// Which change.
+pub enum What {
+    /// An index against the commits that the next one will follow; the repository's own unless one is named.
+    Staged(Option<PathBuf>),
+    /// The commits of `A..B` or `A...B`.
+    Range(Vec<u8>),
+    /// What a push sends.
+    Push(Pushed),
+}
+
+/// Why a scan cannot be done as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Wrong {
+    /// A glob cannot be read.
+    #[error(transparent)]
+    Glob(#[from] BadGlob),
+    /// A revision names no commit.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+    /// What git says to a pre-push hook cannot be read.
+    #[error(transparent)]
+    PushLine(#[from] BadLine),
+}
+
+impl Scan<'_> {
+    /// Scans a change in each repository that a root lies in.
+    pub(in crate::scan) fn change(&self, change: &Change, outcome: &Mutex<Outcome>) -> Result<(), Wrong> {
+        let exclude = Exclude::new(&change.tree)?;
+        let mut seen = HashSet::new();
+        for root in &change.tree.roots {
+            let folder = match &change.git {
+                Some(git) => GitFolder::at(git),
+                None => GitFolder::above(root),
+            };
+            let folder = match folder {
+                Ok(Some(folder)) => folder,
+                Ok(None) => {
+                    skip(outcome, tree::skip(root, "there is no git repository here or above it", true));
+                    continue;
+                }
+                Err(error) => {
+                    skip(outcome, tree::skip(&error.path, error.reason, true));
+                    continue;
+                }
+            };
+            if seen.insert(folder.git.clone()) {
+                let (_, shown) = whole(root, &folder);
+                let found = Found::new(folder, shown);
+                let store = found.store();
+                Changed { scan: self, found: &found, store: &store, change, exclude: &exclude, outcome }.scan()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A repository in which something changes.
+struct Changed<'c, 'a> {
+    scan: &'c Scan<'a>,
+    found: &'c Found,
+    store: &'c Store,
+    change: &'c Change,
+    exclude: &'c Exclude,
+    outcome: &'c Mutex<Outcome>,
+}
+
+/// Commits and other objects to look at, and what lies before them.
+#[derive(Default)]
+struct Asked {
+    tips: Vec<ObjectId>,
+    without: Vec<ObjectId>,
+    /// Names that references get.
+    names: Vec<Vec<u8>>,
+}
+
+impl Changed<'_, '_> {
+    fn scan(&self) -> Result<(), Wrong> {
+        let store = self.store;
+        let is_object = |_: &Origin, id: &str| {
+            ObjectId::from_hex(id.as_bytes()).is_some_and(|id| store.holds(&id, MAX_WHOLE as u64))
+        };
+        let judge = Judge { rules: self.scan.rules, policy: self.scan.policy, is_object: &is_object };
+        let worker = || Worker::new(self.scan, &judge, self.outcome);
+        let (references, gaps) = refs::references(&self.found.folder);
+        gaps.into_iter().for_each(|(path, reason)| self.gap(&path, reason));
+        match &self.change.what {
+            What::Staged(index) => {
+                let own = self.found.folder.index();
+                self.staged(index.as_ref().unwrap_or(&own), &references, &worker);
+            }
+            What::Range(range) => {
+                let range = Range::parse(range)?;
+                let looked = Looked(RefCell::new(store.reader()), store);
+                let resolve = |side: &[u8]| revision::resolve(side, &self.found.folder, &references, &looked);
+                let asked =
+                    Asked { tips: vec![resolve(&range.to)?], without: vec![resolve(&range.from)?], names: Vec::new() };
+                self.commits(asked, &references, &worker);
+            }
+            What::Push(pushed) => {
+                let asked = self.asked(pushed, &references);
+                self.commits(asked, &references, &worker);
+            }
+        }
+        Ok(())
+    }
+
+    fn gap(&self, path: &Path, reason: impl Into<String>) {
+        skip(self.outcome, tree::skip(&self.found.show(path), reason, true));
+    }
+
+    /// What a push is asked about, as objects.
+    fn asked(&self, pushed: &Pushed, references: &[Reference]) -> Asked {
+        let push = Push::new(pushed, references, &self.found.folder.remotes);
+        let looked = Looked(RefCell::new(self.store.reader()), self.store);
+        let resolve = |revision: &Revision| match revision {
+            Revision::Id(id) => Ok(*id),
+            Revision::Name(name) => revision::resolve(name, &self.found.folder, references, &looked),
+        };
+        let mut asked = Asked { names: push.names, ..Asked::default() };
+        for tip in &push.tips {
+            match resolve(tip) {
+                Ok(id) => asked.tips.push(id),
+                Err(error) => self.gap(&self.found.folder.git, error.to_string()),
+            }
+        }
+        asked.without.extend(push.without.iter().filter_map(|revision| resolve(revision).ok()));
+        asked
+    }
+
+    /// Looks at what is staged and was in none of the commits that the next one follows, at the same path.
+    fn staged<'w, 'a: 'w>(
+        &self,
+        index: &Path,
+        references: &[Reference],
+        worker: &(impl Fn() -> Worker<'w, 'a> + Sync),
+    ) {
+        let id_length = self.found.folder.shape.id_length;
+        let mut entries = match index::read(index, &self.found.folder) {
+            Ok(entries) => entries,
+            Err(error) => return self.gap(&error.path, error.reason),
+        };
+        let mut reader = self.store.reader();
+        let missing = index::open_folders(&mut entries, id_length, |id| Some(reader.read(id).ok()?.1.to_vec()));
+        if !missing.is_empty() {
+            self.gap(index, format!("{} folders of the sparse index cannot be read", missing.len()));
+        }
+        let heads = references.iter().filter(|head| head.name == b"HEAD").filter_map(|head| head.target);
+        let heads: Vec<ObjectId> = heads.chain(refs::merge_heads(&self.found.folder)).collect();
+        let trees: Vec<ObjectId> = heads.iter().filter_map(|head| Some(read_commit(&mut reader, head)?.tree)).collect();
+        let reader = RefCell::new(reader);
+        // Of a tree that is not there nothing is known, so all that is staged there is new.
+        let read =
+            |id: &ObjectId| read_folder(&mut reader.borrow_mut(), id, id_length).unwrap_or_else(|| Folder::from([]));
+        let mut before: HashSet<(Vec<u8>, ObjectId)> = HashSet::new();
+        let mut budget = MOST_ENTRIES;
+        for tree in trees {
+            let result = history::introduced(tree, &[], &read, &mut budget, &mut |path, id| {
+                before.insert((path.to_vec(), id));
+                Ok(())
+            });
+            if result.is_err() {
+                // Then more is looked at than is new.
+                break;
+            }
+        }
+        // What is only said to be added has no content yet, and the common ancestor of a conflict is not new.
+        let staged = |entry: &IndexEntry| !entry.is_submodule() && !entry.intent_to_add && entry.stage != 1;
+        let new = entries.into_iter().filter(staged).map(|entry| (entry.path, entry.id));
+        let new = new.filter(|new| !before.contains(new) && !self.exclude.matches_in_git(&new.0));
+        // The two sides of a conflict may be the same.
+        let new: Vec<(Vec<u8>, ObjectId)> = new.collect::<BTreeSet<_>>().into_iter().collect();
+        let start = || (worker(), self.store.reader());
+        self.scan.share(&new, start, |(worker, reader), (path, id)| {
+            let held = Held { object: Some(*id), reachable: true, ..self.found.held() };
+            let origin = Origin::new(Kind::Staged, path.clone()).held(held);
+            match reader.read(id) {
+                Ok((_, bytes)) => worker.bytes(&origin, bytes),
+                Err(error) => worker.skip(Skip { origin, reason: error.to_string(), gap: true }),
+            }
+        });
+    }
+
+    /// Looks at the commits between, at their messages, and at the blobs that they introduce.
+    fn commits<'w, 'a: 'w>(
+        &self,
+        asked: Asked,
+        references: &[Reference],
+        worker: &(impl Fn() -> Worker<'w, 'a> + Sync),
+    ) {
+        let id_length = self.found.folder.shape.id_length;
+        for name in &asked.names {
+            let path = [&tree::origin(&self.found.git).path[..], b"/", name].concat();
+            let origin = Origin::new(Kind::Ref, path).held(Held { reference: Some(name.clone()), ..self.found.held() });
+            worker().text(&origin, Text::plain(name, Before::default()), true);
+        }
+        let reader = RefCell::new(self.store.reader());
+        let mut tips = Tips::default();
+        let mut left_out = Tips::default();
+        asked.without.iter().for_each(|id| left_out.take(&mut reader.borrow_mut(), *id));
+        asked.tips.iter().for_each(|id| tips.take(&mut reader.borrow_mut(), *id));
+        tips.others.retain(|id| !left_out.others.contains(id));
+        let mut read = |id: &ObjectId| read_commit(&mut reader.borrow_mut(), id);
+        let between = walk::between(&mut read, &tips.commits, &left_out.commits);
+        self.not_there(&between.missing, &tips.missing);
+        let ids: Vec<ObjectId> = between.commits.iter().map(|(id, _)| *id).collect();
+        let graph = Graph::new(between.commits);
+        let unread_trees = RefCell::new(BTreeSet::new());
+        let folder = |id: &ObjectId| {
+            let folder = read_folder(&mut reader.borrow_mut(), id, id_length);
+            if folder.is_none() && *id != object::empty_tree(id_length) {
+                unread_trees.borrow_mut().insert(*id);
+            }
+            folder.unwrap_or_else(|| Folder::from([]))
+        };
+        let mut by_blob: HashMap<ObjectId, Vec<Place>> = HashMap::new();
+        let mut budget = MOST_ENTRIES;
+        let mut too_many = false;
+        for (place, node) in (0u32..).zip(&graph.commits) {
+            let parents =
+                node.raw.parents.iter().filter_map(|id| Some(read_commit(&mut reader.borrow_mut(), id)?.tree));
+            let parents: Vec<ObjectId> = parents.collect();
+            let result = history::introduced(node.raw.tree, &parents, &folder, &mut budget, &mut |path, id| {
+                by_blob.entry(id).or_default().push((place, path.to_vec()));
+                Ok(())
+            });
+            too_many |= result.is_err();
+        }
+        let mut pinned: HashMap<ObjectId, Vec<u8>> = HashMap::new();
+        for tree in tips.trees {
+            let result = history::introduced(tree, &[], &folder, &mut budget, &mut |path, id| {
+                pinned.insert(id, path.to_vec());
+                Ok(())
+            });
+            too_many |= result.is_err();
+        }
+        if let Some(first) = unread_trees.borrow().first() {
+            let many = unread_trees.borrow().len();
+            self.gap(&self.found.folder.git, format!("{many} trees cannot be read, {first} among them"));
+        }
+        if too_many {
+            self.gap(&self.found.folder.git, "it has more paths than are followed");
+        }
+        for places in by_blob.values_mut() {
+            places.sort();
+        }
+        let blobs = by_blob.keys().chain(pinned.keys()).copied();
+        let asked: BTreeSet<ObjectId> = blobs.chain(tips.others).chain(ids).collect();
+        let asked: Vec<ObjectId> = asked.into_iter().collect();
+        let facts = sweep::some(self.scan, self.store, &asked, worker);
+        unread(self.found, &facts, self.outcome);
+        let places = Places::known(graph, by_blob, pinned, references, &facts.tags);
+        Teller {
+            scan: self.scan,
+            held: self.found.held(),
+            exclude: self.exclude,
+            store: self.store,
+            places: &places,
+            staged: &HashMap::new(),
+            reachable: true,
+        }
+        .tell(&facts, worker);
+    }
+
+    fn not_there(&self, parents: &[ObjectId], tips: &[ObjectId]) {
+        for id in tips {
+            self.gap(&self.found.folder.git, format!("object {id} is not here"));
+        }
+        if let Some(first) = parents.iter().find(|id| !tips.contains(id)) {
+            let shallow = if self.found.folder.shape.shallow { "a shallow clone: " } else { "" };
+            let many = parents.len();
+            self.gap(
+                &self.found.folder.git,
+                format!("{shallow}{many} commits of the range are not here, {first} among them"),
+            );
+        }
+    }
+}
+
+/// What some ids come to: commits, and the tags and blobs on the way to them or beside them.
+#[derive(Default)]
+struct Tips {
+    commits: Vec<ObjectId>,
+    trees: Vec<ObjectId>,
+    others: Vec<ObjectId>,
+    missing: Vec<ObjectId>,
+}
+
+impl Tips {
+    fn take(&mut self, reader: &mut Reader<'_>, mut id: ObjectId) {
+        const MOST: usize = 64;
+        for _ in 0..MOST {
+            match reader.read(&id) {
+                Ok((ObjectKind::Commit, _)) => return self.commits.push(id),
+                Ok((ObjectKind::Tag, bytes)) => {
+                    self.others.push(id);
+                    let Some(target) = object::tagged(bytes) else { return };
+                    id = target;
+                }
+                Ok((ObjectKind::Blob, _)) => return self.others.push(id),
+                Ok((ObjectKind::Tree, _)) => return self.trees.push(id),
+                Err(_) => return self.missing.push(id),
+            }
+        }
+    }
+}
+
+fn read_commit(reader: &mut Reader<'_>, id: &ObjectId) -> Option<object::RawCommit> {
+    match reader.read(id) {
+        Ok((ObjectKind::Commit, bytes)) => object::commit(bytes),
+        _ => None,
+    }
+}
+
+fn read_folder(reader: &mut Reader<'_>, id: &ObjectId, id_length: usize) -> Option<Folder> {
+    match reader.read(id) {
+        Ok((ObjectKind::Tree, bytes)) => Some(history::folder(bytes, id_length, |_| true)),
+        _ => None,
+    }
+}
+
+/// Objects, for whoever says which commit a person means.
+struct Looked<'s>(RefCell<Reader<'s>>, &'s Store);
+
+impl Lookup for Looked<'_> {
+    fn object(&self, id: &ObjectId) -> Option<(ObjectKind, Vec<u8>)> {
+        let mut reader = self.0.borrow_mut();
+        let (kind, bytes): (ObjectKind, &[u8]) = reader.read(id).ok()?;
+        Some((kind, bytes.to_vec()))
+    }
+
+    fn beginning(&self, digits: &str) -> Vec<ObjectId> {
+        let listed = self.1.list().entries.into_iter().map(|entry| entry.id);
+        listed.filter(|id| id.to_string().starts_with(digits)).collect()
+    }
+}
