@@ -249,7 +249,7 @@ fn linked_worktrees_know_each_other_and_keep_their_own_references() {
         // A bare path says what it is to git, too.
         let (main, linked) = (opened(repo.path()), opened(&tree));
         assert_eq!((&linked.common, linked.links_back), (&main.common, true));
-        assert_eq!(main.linked(), [linked.git.clone()]);
+        assert_eq!(main.linked(), std::slice::from_ref(&linked.git));
         assert_eq!(opened(&linked.git).worktree, linked.worktree);
         assert_eq!(linked.worktree, Some(fs::canonicalize(&tree).unwrap()));
         same_index(&linked, &tree);
@@ -316,12 +316,13 @@ fn shallow_partial_and_other_shapes_are_told() {
     assert_eq!(folder.remotes, [b"origin".to_vec()]);
     same_references(&folder, &partial);
 
-    repo.git(&["config", "core.repositoryformatversion", "1"]);
-    for known in ["noop", "preciousObjects", "worktreeConfig", "relativeWorktrees"] {
-        repo.git(&["config", &format!("extensions.{known}"), "true"]);
-    }
+    // Some of them this git does not know itself.
+    let config = repo.path().join(".git/config");
+    let known = "[core]\nRepositoryFormatVersion = 1\n[extensions]\nnoop\npreciousObjects = true\nworktreeConfig\nrelativeWorktrees = 1\n";
+    let text = fs::read_to_string(&config).unwrap() + known;
+    fs::write(&config, &text).unwrap();
     assert_eq!(opened(repo.path()).shape.unknown, [""; 0]);
-    repo.git(&["config", "extensions.FutureThing", "true"]);
+    fs::write(&config, text + "FutureThing = true\n").unwrap();
     assert_eq!(opened(repo.path()).shape.unknown, ["extensions.futurething"]);
 }
 
@@ -647,6 +648,20 @@ fn a_table_that_is_cut_off_is_a_gap() {
     let gaps = refs::references(&opened(repo.path())).1;
     assert_eq!(gaps.len(), 1);
     assert!(gaps[0].1.contains("reftable"));
+}
+
+/// Each path of an index of version 4 repeats most of the one before it in next to no space.
+#[test]
+fn paths_that_repeat_themselves_take_bounded_memory() {
+    let repo = Repository::new(&[]);
+    let entry = |kept: &[u8], name: &[u8]| [&[0; 62][..], kept, name, &[0]].concat();
+    let mut bytes = b"DIRC\0\0\0\x04\xff\xff\xff\xff".to_vec();
+    bytes.extend(entry(&[0], &vec![b'x'; 4_000_000]));
+    (0..100_000).for_each(|_| bytes.extend(entry(&[0], b"y")));
+    fs::write(repo.path().join(".git/index"), &bytes).unwrap();
+    let folder = opened(repo.path());
+    let error = index::read(&folder.index(), &folder).unwrap_err().to_string();
+    assert!(error.contains("bounds"), "{error}");
 }
 
 /// Every way in which a configuration can have a program run writes the marker.
