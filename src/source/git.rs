@@ -10,6 +10,7 @@ pub mod index;
 pub mod object;
 mod plumbing;
 pub mod pre_push;
+mod reflog;
 pub mod refs;
 mod reftable;
 pub mod revision;

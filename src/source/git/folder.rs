@@ -206,7 +206,7 @@ impl Shape {
 }
 
 /// Whether a folder is a git directory: a whole one, or that of a linked worktree.
-pub(crate) fn is_git_folder(path: &Path) -> bool {
+fn is_git_folder(path: &Path) -> bool {
     if !is_there(&path.join("HEAD")) {
         return false;
     }

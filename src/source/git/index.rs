@@ -13,7 +13,7 @@ use crate::source::tree::plain;
 /// The most bytes of an index.
 const MAX_INDEX: u64 = 1024 * 1024 * 1024;
 /// The most bytes that all paths may take: in version 4 each may repeat the one before it in no space at all.
-const MAX_PATHS: usize = 1024 * 1024 * 1024;
+const MAX_PATHS: usize = 512 * 1024 * 1024;
 /// How deep the folders of a sparse index may nest.
 const MAX_DEPTH: usize = 1024;
 

@@ -172,3 +172,97 @@ fn tracked(remote: Option<&[u8]>, references: &[Reference], remotes: &[Vec<u8>])
     });
     tracked.filter_map(|reference| reference.target.map(Revision::Id)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(byte: u8) -> ObjectId {
+        ObjectId::from_bytes(&[byte; 20]).expect("20 bytes")
+    }
+
+    fn reference(name: &str, byte: u8) -> Reference {
+        let (name, target) = (name.as_bytes().to_vec(), Some(id(byte)));
+        Reference { name, target, peeled: None, symbolic: None, file: "packed-refs".into(), place: None }
+    }
+
+    fn references() -> Vec<Reference> {
+        let names =
+            ["HEAD", "refs/heads/main", "refs/heads/new", "refs/notes/x", "refs/remotes/o/main", "refs/remotes/o/p/q"];
+        let names = names.into_iter().chain(["refs/remotes/other/main", "refs/tags/v1"]);
+        names.zip(1..).map(|(name, byte)| reference(name, byte)).collect()
+    }
+
+    fn ids(bytes: &[u8]) -> Vec<Revision> {
+        bytes.iter().map(|&byte| Revision::Id(id(byte))).collect()
+    }
+
+    #[test]
+    fn lines_are_read_from_their_ends() {
+        let (zero, wide) = ("0".repeat(40), "0".repeat(64));
+        let text = format!(
+            "refs/heads/a {} refs/heads/b {zero}\nHEAD^{{/a b c}} {} refs/heads/c {}\r\n(delete) {wide} refs/heads/d {}",
+            id(1),
+            id(2),
+            id(3),
+            id(4)
+        );
+        let found = lines(text.as_bytes()).expect("three lines");
+        let read: Vec<_> = found.iter().map(|l| (l.local, l.remote)).collect();
+        assert_eq!(read, [(Some(id(1)), None), (Some(id(2)), Some(id(3))), (None, Some(id(4)))]);
+        assert_eq!(found[1].local_name, b"HEAD^{/a b c}");
+        assert_eq!(lines(b""), Ok(Vec::new()));
+        for bad in ["a b c d", &format!("a {zero} b"), &format!("a {zero}0 b {zero}"), &format!(" {zero} b {zero}")] {
+            assert_eq!(lines(format!("{}\n\n{bad}\n", &text).as_bytes()), Err(BadLine { line: 5 }), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_the_remote_has_is_left_out_and_nothing_else() {
+        let line = |local: Option<u8>, remote: Option<u8>| PushLine {
+            local_name: b"x".to_vec(),
+            local: local.map(id),
+            remote_name: b"refs/heads/x".to_vec(),
+            remote: remote.map(id),
+        };
+        let remotes = [b"o".to_vec(), b"o/p".to_vec()];
+        let push = |lines: &[PushLine], remote: Option<&str>| {
+            let remote = remote.map(|remote| remote.as_bytes().to_vec());
+            Push::new(&Pushed::Lines(lines.to_vec(), remote), &references(), &remotes)
+        };
+        let both = push(&[line(Some(90), Some(91)), line(Some(92), None), line(None, Some(93))], Some("o"));
+        assert_eq!((both.tips, both.without), (ids(&[90, 92]), ids(&[5, 91, 93])));
+        assert_eq!(both.names, [b"refs/heads/x"]);
+        assert_eq!(push(&[line(Some(90), None)], Some("o/p")).without, ids(&[6]));
+        for remote in [None, Some(""), Some("https://example.com/x.git")] {
+            assert_eq!(push(&[line(Some(90), Some(91))], remote).without, ids(&[91]), "{remote:?}");
+        }
+        let deletion = push(&[line(None, Some(93))], Some("o"));
+        assert_eq!((deletion.tips, deletion.names), (Vec::new(), Vec::<Vec<u8>>::new()));
+        assert_eq!(push(&[], Some("o")), Push::default());
+    }
+
+    #[test]
+    fn under_a_framework_everything_that_the_remote_lacks_is_looked_at() {
+        let push =
+            |framework| Push::new(&Pushed::Framework(framework), &references(), &[b"o".to_vec(), b"o/p".to_vec()]);
+        let remote = Some(b"o".to_vec());
+        let without_refs = push(Framework { remote: remote.clone(), ..Framework::default() });
+        assert_eq!((&without_refs.tips, &without_refs.without), (&ids(&[1, 2, 3, 8]), &ids(&[5])));
+        assert_eq!(without_refs.names, [&b"refs/heads/new"[..], b"refs/tags/v1"]);
+        let framework = Framework {
+            from: Some(id(50).to_string().into_bytes()),
+            to: Some(b"topic".to_vec()),
+            remote,
+            local_branch: None,
+            remote_branch: Some(b"refs/heads/there".to_vec()),
+        };
+        let with_refs = push(framework.clone());
+        assert!(with_refs.tips.contains(&Revision::Name(b"topic".to_vec())) && with_refs.tips.len() == 5);
+        assert_eq!(with_refs.without, ids(&[5, 50]));
+        assert!(with_refs.names.contains(&b"refs/heads/there".to_vec()));
+        let only_from = push(Framework { to: None, ..framework });
+        assert_eq!(only_from.without, ids(&[5]));
+        assert_eq!(push(Framework::default()).without, []);
+    }
+}
