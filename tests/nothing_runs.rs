@@ -269,7 +269,7 @@ fn git_itself_would_leave_marks() {
     let quiet = ["-c", "filter.marked.process=", "-c", "filter.marked.required=false"];
     seen(&run(&[&quiet[..], &["log", "-p", "--no-ext-diff", "-1"]].concat()), "textconv");
     seen(&run(&[&quiet[..], &["diff", "HEAD~2", "HEAD"]].concat()), "diff-command");
-    seen(&run(&["update-ref", "refs/heads/x", "HEAD"]), "hook");
+    seen(&run(&["update-ref", "refs/heads/x", "HEAD"]), "committed");
     let partial = Trap::new(Shape::Partial);
     let mut command = std::process::Command::new("git");
     let clean = git_in(&partial.repo.path);
