@@ -296,18 +296,18 @@ fn no_mark(shape: Shape) {
     ];
     for (arguments, input) in verbs {
         let report = trap.scan(arguments, input);
-        assert_eq!(trap.marks(), [PathBuf::new(); 0], "{shape:?} {arguments:?}");
+        assert_eq!(trap.marks(), Vec::<PathBuf>::new(), "{shape:?} {arguments:?}");
         assert_eq!(report.code, 1, "{shape:?} {arguments:?}: {:#}", report.json);
         assert!(report.found(&trap.key), "{shape:?} {arguments:?}: {:#}", report.json);
     }
     for line in ["staged.env:2", "folder/kept.txt:1", ".git/config:1"] {
         let output = binary(&trap.repo.path).args(["explain", line]).output().unwrap();
-        assert_eq!(trap.marks(), [PathBuf::new(); 0], "{shape:?} explain {line}");
+        assert_eq!(trap.marks(), Vec::<PathBuf>::new(), "{shape:?} explain {line}");
         assert!(output.status.code().is_some());
     }
     // From outside, as one of the repositories below a path.
     let report = trap.repo.scan(&["--history", "."], &[&trap.key]);
-    assert_eq!(trap.marks(), [PathBuf::new(); 0], "{shape:?} from outside");
+    assert_eq!(trap.marks(), Vec::<PathBuf>::new(), "{shape:?} from outside");
     assert!(report.found(&trap.key), "{shape:?} from outside: {:#}", report.json);
 }
 
@@ -350,7 +350,7 @@ fn a_program_that_is_called_git_does_not_lie_in_the_repository() {
     let path = format!(".:{}", std::env::var("PATH").unwrap());
     let mut command = binary(&trap.repo.path);
     let output = command.env("PATH", &path).args(["scan", "--format", "json", "--history"]).output().unwrap();
-    assert_eq!(trap.marks(), [PathBuf::new(); 0], "a search path with the current folder in it");
+    assert_eq!(trap.marks(), Vec::<PathBuf>::new(), "a search path with the current folder in it");
     let code = Report::of(output, &[&trap.key]).code;
     assert!(code == 1 || code == 3, "exit {code}");
 }

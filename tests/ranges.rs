@@ -597,7 +597,7 @@ fn a_message_that_is_about_to_be_committed() {
     let cut = "# ------------------------ >8 ------------------------";
     for (text, found) in [
         (format!("subject\n\n{line}\n"), Some(3)),
-        (format!("{line}"), Some(1)),
+        (line.clone(), Some(1)),
         (format!("subject\n# {line}\n"), Some(2)),
         (format!("subject\n{cut}\n# Do not modify\n+{line}\n"), None),
         (format!("{line}\n{cut}\n+{line}\n"), Some(1)),
