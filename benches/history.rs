@@ -1,0 +1,128 @@
+//! `scan --history` beside `git cat-file --batch-all-objects --unordered --buffer --batch`, which only writes every object
+//! out, on a packed history that this bench makes from a seed. The median of pairwise ratios is what counts: at most 1.
+//! `WANDWARD_BENCH_SMALL=1` makes a tenth of the commits, `-- --commits N` as many as asked for, `-- --repo PATH` takes a
+//! repository that is there, bare or not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench prints and may panic"
+)]
+
+#[path = "../tests/support/generate.rs"]
+mod generate;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use generate::{Size, git, pack, repository, search};
+use serde_json::Value;
+use wandward::secret::Fingerprint;
+
+/// A B A B …: so many of each.
+const PAIRS: usize = 5;
+const SEED: u64 = 2026;
+const FULL: Size = Size { commits: 10_000, files: 600, lines: 300, keys: 100 };
+
+fn main() {
+    // `cargo test --all-targets` starts benches too, but without this flag.
+    let arguments: Vec<String> = std::env::args().collect();
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return;
+    }
+    let value = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1);
+    let small = std::env::var_os("WANDWARD_BENCH_SMALL").is_some_and(|value| value == "1");
+    let commits = value("--commits").map_or(if small { FULL.commits / 10 } else { FULL.commits }, |number| {
+        number.parse().unwrap_or_else(|_| panic!("--commits takes a number"))
+    });
+    let place = tempfile::tempdir().unwrap();
+    let (path, planted) = match value("--repo") {
+        Some(path) => (PathBuf::from(path), None),
+        None => {
+            let path = place.path().join("made.git");
+            let planted = repository(&path, SEED, Size { commits, ..FULL });
+            pack(&path);
+            (path, Some(planted))
+        }
+    };
+    println!("{}: {}", path.display(), sizes(&path));
+    println!("{}", answer(&path, planted.as_ref()));
+    println!("{}", compare(&path));
+}
+
+/// Objects, and bytes on disk and unpacked.
+fn sizes(path: &Path) -> String {
+    let mut command = git(path);
+    command.args(["cat-file", "--batch-all-objects", "--unordered", "--buffer"]);
+    let output = command.arg("--batch-check=%(objectsize) %(objectsize:disk)").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (mut objects, mut whole, mut disk) = (0u64, 0u64, 0u64);
+    for line in text.lines() {
+        let (size, stored) = line.split_once(' ').unwrap();
+        let number = |text: &str| text.parse::<u64>().unwrap();
+        (objects, whole, disk) = (objects + 1, whole + number(size), disk + number(stored));
+    }
+    format!("{objects} objects, {} MB in {} MB", whole / 1_000_000, disk / 1_000_000)
+}
+
+/// What is found, which must be what was planted. In a repository that is there, a plain search tells what it sees: it
+/// knows fewer forms of keys, and takes placeholders for keys.
+fn answer(path: &Path, planted: Option<&BTreeSet<String>>) -> String {
+    let output = ours(path).stdout(Stdio::piped()).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    let findings = report["findings"].as_array().unwrap();
+    let found: BTreeSet<&str> = findings.iter().filter_map(|finding| finding["key"]["fingerprint"].as_str()).collect();
+    let plain: BTreeSet<String> =
+        search(path).iter().map(|key| Fingerprint::of(key.as_bytes()).as_str().to_owned()).collect();
+    let missing = plain.iter().filter(|fingerprint| !found.contains(fingerprint.as_str())).count();
+    if let Some(planted) = planted {
+        assert_eq!((found.len(), plain.len(), missing), (planted.len(), planted.len(), 0), "ours, plain, missing");
+        assert_eq!(output.status.code(), Some(i32::from(!planted.is_empty())));
+    }
+    let coverage = &report["coverage"];
+    format!(
+        "{} findings of {} keys, {} of them found by a plain search that finds {}; {} objects, {} bytes, complete: {}",
+        findings.len(),
+        found.len(),
+        plain.len() - missing,
+        plain.len(),
+        coverage["objects"],
+        coverage["bytes"],
+        coverage["complete"]
+    )
+}
+
+fn ours(path: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wandward"));
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command.args(["scan", "--history", "--format", "json", "--no-progress"]).arg(path);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// Our time, git's, and the median of the ratios.
+fn compare(path: &Path) -> String {
+    let mut runs: Vec<(f64, f64)> = Vec::new();
+    for _ in 0..PAIRS {
+        let start = Instant::now();
+        let status = ours(path).status().unwrap();
+        assert!(status.code().is_some_and(|code| code != 2), "{status}");
+        let own = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        let mut peer = git(path);
+        peer.args(["cat-file", "--batch-all-objects", "--unordered", "--buffer", "--batch"]);
+        assert!(peer.stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap().success());
+        runs.push((own, start.elapsed().as_secs_f64()));
+    }
+    let median = |of: fn(&(f64, f64)) -> f64| {
+        let mut all: Vec<f64> = runs.iter().map(of).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    let (own, peer, ratio) = (median(|run| run.0), median(|run| run.1), median(|run| run.0 / run.1));
+    format!("ours {own:.3} s, git cat-file --batch {peer:.3} s, ratio {ratio:.2}; the median of {PAIRS}")
+}
