@@ -112,8 +112,9 @@ fn scan(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8> {
 fn input(options: &cli::Scan) -> Result<Input> {
     let dash = |path: &PathBuf| path.as_os_str() == "-";
     if options.paths.iter().any(dash) {
-        if options.history || options.staged || options.range.is_some() || options.pre_push.is_some() {
-            bail!("`-` reads standard input, which is no git repository");
+        let git = options.history || options.staged || options.range.is_some() || options.pre_push.is_some();
+        if git || options.message.is_some() {
+            bail!("`-` reads standard input, and stands alone");
         }
         if options.paths.len() > 1 {
             bail!("`-` reads standard input and stands alone; scan the other paths in a second run");

@@ -11,8 +11,10 @@ mod tell;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use crate::blob::{Before, Kind, Origin, Text};
 use crate::finding::{Outcome, Skip};
 use crate::object::Held;
+use crate::scan::worker::Worker;
 use crate::source::git::folder::GitFolder;
 use crate::source::git::store::Store;
 use crate::source::tree;
@@ -48,6 +50,17 @@ impl Found {
         Store::open(&self.folder.objects(), &[], self.folder.shape.id_length)
     }
 
+    /// Looks at the name of a reference, part by part: what lies in one another there is no path to a file.
+    fn name(&self, worker: &mut Worker<'_, '_>, name: &[u8]) {
+        let path = [&tree::origin(&self.git).path[..], b"/", name].concat();
+        let origin = Origin::new(Kind::Ref, path).held(Held { reference: Some(name.to_vec()), ..self.held() });
+        let mut before = Before::default();
+        for part in name.split_inclusive(|&b| b == b'/') {
+            worker.text(&origin, Text::plain(part.strip_suffix(b"/").unwrap_or(part), before), true);
+            before = before.after(part);
+        }
+    }
+
     fn held(&self) -> Held {
         Held { repository: tree::origin(&self.shown).path, ..Held::default() }
     }
@@ -57,7 +70,7 @@ impl Found {
 fn unread(found: &Found, facts: &Facts, outcome: &Mutex<Outcome>) {
     const NAMED: usize = 20;
     for (id, error) in facts.unread.iter().take(NAMED) {
-        skip(outcome, tree::skip(&found.git, format!("object {id}: {error}"), true));
+        skip(outcome, tree::skip(&found.git, format!("object {id} {error}"), true));
     }
     if let Some(more) = facts.unread.len().checked_sub(NAMED).filter(|&more| more > 0) {
         skip(outcome, tree::skip(&found.git, format!("{more} more objects cannot be read"), true));

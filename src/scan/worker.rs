@@ -126,6 +126,11 @@ impl<'w, 'a> Worker<'w, 'a> {
     /// Reads the message of a commit to be. What stands below the scissors line, git takes away before it commits.
     pub(super) fn message(&mut self, path: &Path) {
         const SCISSORS: &[u8] = b" ------------------------ >8 ------------------------";
+        // Whatever begins a comment in this repository, it is one word.
+        let cuts = |line: &&[u8]| {
+            let comment = line.trim_ascii_end().strip_suffix(SCISSORS);
+            comment.is_some_and(|comment| !comment.is_empty() && !comment.iter().any(u8::is_ascii_whitespace))
+        };
         let origin = Origin { kind: Kind::Commit, ..tree::origin(path) };
         let mut text = Vec::new();
         let read = tree::open_named(path).and_then(|file| file.take(MAX_WHOLE as u64).read_to_end(&mut text));
@@ -133,8 +138,7 @@ impl<'w, 'a> Worker<'w, 'a> {
             return self.skip(Skip { origin, reason: format!("cannot be read: {}", tree::plain(&error)), gap: true });
         }
         let mut lines = text.split_inclusive(|&b| b == b'\n');
-        let end: usize =
-            lines.by_ref().take_while(|line| !line.trim_ascii_end().ends_with(SCISSORS)).map(<[u8]>::len).sum();
+        let end: usize = lines.by_ref().take_while(|line| !cuts(line)).map(<[u8]>::len).sum();
         self.text(&origin, Text::plain(&text[..end], Before::default()), true);
         self.own.coverage.files += 1;
         self.own.coverage.bytes += end as u64;

@@ -10,7 +10,7 @@ use super::places::{Place, Places};
 use super::sweep;
 use super::tell::Teller;
 use super::{Found, skip, unread, whole};
-use crate::blob::{Before, Kind, Origin, Text};
+use crate::blob::{Kind, Origin};
 use crate::finding::{Outcome, Skip};
 use crate::judge::Judge;
 use crate::object::{Held, ObjectId, ObjectKind};
@@ -170,7 +170,7 @@ impl Changed<'_, '_> {
         asked
     }
 
-    /// Looks at what is staged and was in none of the commits that the next one follows, at the same path.
+    /// Looks at what is staged and was in none of the commits that the next one follows. A blob that moved is not new.
     fn staged<'w, 'a: 'w>(
         &self,
         index: &Path,
@@ -194,11 +194,11 @@ impl Changed<'_, '_> {
         // Of a tree that is not there nothing is known, so all that is staged there is new.
         let read =
             |id: &ObjectId| read_folder(&mut reader.borrow_mut(), id, id_length).unwrap_or_else(|| Folder::from([]));
-        let mut before: HashSet<(Vec<u8>, ObjectId)> = HashSet::new();
+        let mut before: HashSet<ObjectId> = HashSet::new();
         let mut budget = MOST_ENTRIES;
         for tree in trees {
-            let result = history::introduced(tree, &[], &read, &mut budget, &mut |path, id| {
-                before.insert((path.to_vec(), id));
+            let result = history::introduced(tree, &[], &read, &mut budget, &mut |_, id| {
+                before.insert(id);
                 Ok(())
             });
             if result.is_err() {
@@ -209,7 +209,7 @@ impl Changed<'_, '_> {
         // What is only said to be added has no content yet, and the common ancestor of a conflict is not new.
         let staged = |entry: &IndexEntry| !entry.is_submodule() && !entry.intent_to_add && entry.stage != 1;
         let new = entries.into_iter().filter(staged).map(|entry| (entry.path, entry.id));
-        let new = new.filter(|new| !before.contains(new) && !self.exclude.matches_in_git(&new.0));
+        let new = new.filter(|new| !before.contains(&new.1) && !self.exclude.matches_in_git(&new.0));
         // The two sides of a conflict may be the same.
         let new: Vec<(Vec<u8>, ObjectId)> = new.collect::<BTreeSet<_>>().into_iter().collect();
         let start = || (worker(), self.store.reader());
@@ -218,7 +218,7 @@ impl Changed<'_, '_> {
             let origin = Origin::new(Kind::Staged, path.clone()).held(held);
             match reader.read(id) {
                 Ok((_, bytes)) => worker.bytes(&origin, bytes),
-                Err(error) => worker.skip(Skip { origin, reason: error.to_string(), gap: true }),
+                Err(error) => worker.skip(Skip { origin, reason: format!("object {id} {error}"), gap: true }),
             }
         });
     }
@@ -231,11 +231,7 @@ impl Changed<'_, '_> {
         worker: &(impl Fn() -> Worker<'w, 'a> + Sync),
     ) {
         let id_length = self.found.folder.shape.id_length;
-        for name in &asked.names {
-            let path = [&tree::origin(&self.found.git).path[..], b"/", name].concat();
-            let origin = Origin::new(Kind::Ref, path).held(Held { reference: Some(name.clone()), ..self.found.held() });
-            worker().text(&origin, Text::plain(name, Before::default()), true);
-        }
+        asked.names.iter().for_each(|name| self.found.name(&mut worker(), name));
         let reader = RefCell::new(self.store.reader());
         let mut tips = Tips::default();
         let mut left_out = Tips::default();

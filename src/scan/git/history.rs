@@ -149,9 +149,7 @@ impl Scan<'_> {
         // A branch without a commit is named nowhere else.
         names.extend(references.iter().filter_map(|reference| reference.symbolic.as_deref()));
         for name in names {
-            let path = [&tree::origin(&found.git).path[..], b"/", name].concat();
-            let origin = Origin::new(Kind::Ref, path).held(Held { reference: Some(name.to_vec()), ..found.held() });
-            worker.text(&origin, Text::plain(name, Before::default()), true);
+            found.name(worker, name);
         }
         let (lines, more) = refs::reflogs(&found.folder);
         gaps.extend(more);
@@ -188,20 +186,23 @@ impl Scan<'_> {
         unread(found, facts, outcome);
         let gap = |reason: String| skip(outcome, tree::skip(&found.git, reason, true));
         let shape = &found.folder.shape;
-        let parents: HashSet<ObjectId> = places.graph.missing_parents().map(|(_, parent)| parent).collect();
+        let among = |id: Option<&ObjectId>| id.map(|id| format!(", {id} among them")).unwrap_or_default();
         let unread: HashSet<ObjectId> = facts.unread.iter().map(|(id, _)| *id).collect();
-        let (parents, missing) = (parents.difference(&unread).count(), facts.missing.len());
+        let parents: BTreeSet<ObjectId> = places.graph.missing_parents().map(|(_, parent)| parent).collect();
+        let parents: BTreeSet<ObjectId> = parents.into_iter().filter(|parent| !unread.contains(parent)).collect();
+        let (parent, parents, missing) = (parents.first(), parents.len(), facts.missing.len());
         if parents > 0 && shape.shallow {
             gap(format!(
                 "a shallow clone: history ends at {parents} commits that are not here; `git fetch --unshallow` brings it"
             ));
         } else if parents > 0 {
-            gap(format!("{parents} commits that others name as parents are missing"));
+            gap(format!("{parents} commits that others name as parents are missing{}", among(parent)));
         }
         if missing > 0 && shape.partial {
             gap(format!("a partial clone: {missing} objects were never fetched, and nothing is fetched for a scan"));
-        } else if let Some(id) = facts.missing.iter().min() {
-            gap(format!("{missing} objects that its trees and commits name are missing, {id} among them"));
+        } else if missing > 0 {
+            let first = among(facts.missing.iter().min());
+            gap(format!("{missing} objects that its trees and commits name are missing{first}"));
         }
         if places.too_many {
             gap("it has more paths than are followed, so some that decide what a file is may be missed".to_owned());

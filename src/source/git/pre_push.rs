@@ -149,11 +149,12 @@ impl Push {
             None => Some(Revision::Name(text.clone())),
         };
         self.tips.extend(framework.to.as_ref().and_then(revision));
-        // Where a push begins, a framework says only together with where it ends.
-        if framework.to.is_some() {
+        self.without.extend(tracked(remote, references, remotes));
+        // Where a push begins, a framework says only together with where it ends, and what is known of the remote says it
+        // better.
+        if framework.to.is_some() && self.without.is_empty() {
             self.without.extend(framework.from.as_ref().and_then(revision));
         }
-        self.without.extend(tracked(remote, references, remotes));
     }
 }
 
