@@ -194,7 +194,7 @@ fn partial_clone_and_what_is_new_in_it() {
     leaked.repo.git(&["config", "uploadpack.allowFilter", "true"]);
     leaked.repo.git(&["clone", "-q", "--filter=blob:none", &leaked.repo.url(), "../thin"]);
     let partial = leaked.repo.opened("thin");
-    partial.stage("staged.env", leak(&leaked.key));
+    partial.stage("staged.env", leak(&leaked.key).replace("settings", "staged"));
     let report = partial.hook(&["--staged"], &[&leaked.key]);
     report.expect(&[json!({"key": leaked.key, "kind": "staged", "path": "staged.env"})]).complete();
     let commit = partial.commit("new");
