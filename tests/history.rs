@@ -181,7 +181,7 @@ fn commit_message() {
             "reachable": true,
         });
         // git leaves the message of the last commit lying about.
-        vec![place, setting(".git/COMMIT_EDITMSG", 3)]
+        vec![place, setting("repo/.git/COMMIT_EDITMSG", 3)]
     });
 }
 
@@ -338,7 +338,7 @@ fn git_config() {
         repo.git(&["config", "http.https://api.wandb.ai/.extraheader", &header]);
         let config = fs::read_to_string(repo.at(".git/config")).unwrap();
         let line = config.lines().position(|line| line.contains("extraheader")).unwrap() + 1;
-        vec![setting(".git/config", line as u64)]
+        vec![setting("repo/.git/config", line as u64)]
     });
 }
 

@@ -101,14 +101,24 @@ fn nothing_staged_is_clean() {
 }
 
 #[test]
-fn staged_deletions_modes_and_renames_are_nothing_new() {
+fn staged_deletions_and_modes_are_nothing_new() {
     let world = World::new();
     world.repo.git(&["update-index", "--chmod=+x", "old.env"]);
     world.expect_nothing_staged();
+    world.repo.git(&["rm", "-q", "-f", "--cached", "old.env"]);
+    world.expect_nothing_staged();
+}
+
+#[test]
+fn a_staged_rename_introduces_the_blob_at_its_new_path() {
+    let world = World::new();
     world.repo.git(&["mv", "old.env", "renamed.env"]);
-    world.expect_nothing_staged();
-    world.repo.git(&["rm", "-q", "-f", "--cached", "renamed.env"]);
-    world.expect_nothing_staged();
+    let wanted = json!({"key": world.old, "kind": "staged", "path": "renamed.env", "line": 2});
+    world.staged().expect(&[wanted]).complete();
+    // As it does in a range.
+    let commit = world.repo.commit("rename");
+    let wanted = json!({"key": world.old, "kind": "blob", "path": "renamed.env", "commit": commit, "also": []});
+    world.range("HEAD~1..HEAD").expect(&[wanted]).complete();
 }
 
 #[test]
@@ -190,7 +200,7 @@ fn a_staged_blob_that_is_missing_is_a_gap() {
     world.repo.stage(NAME, leak(&world.new));
     let blob = world.repo.id(&format!(":{NAME}"));
     fs::remove_file(world.repo.at(".git/objects").join(&blob[..2]).join(&blob[2..])).unwrap();
-    world.staged().expect(&[]).gap(&[&blob[..10]]);
+    world.staged().expect(&[]).gap(&[NAME, "missing"]);
 }
 
 #[cfg(unix)]
@@ -554,6 +564,7 @@ fn under_a_hook_framework() {
     ];
     for variables in cases {
         let report = world.repo.piped(&["--pre-push"], "", variables, &[&world.old, &world.new]);
+        assert!(report.found(&world.new), "{variables:?}: {:#}", report.json);
         report.expect(&[world.blob(&commit)]).complete();
     }
 }

@@ -111,7 +111,7 @@ fn reflog_messages() {
             let text = fs::read_to_string(repo.at(log)).unwrap();
             let (nth, line) = text.lines().enumerate().find(|(_, line)| line.contains(key)).unwrap();
             json!({
-                "kind": "reflog", "repository": "repo", "path": log, "ref": reference, "line": nth + 1,
+                "kind": "reflog", "repository": "repo", "path": format!("repo/{log}"), "ref": reference, "line": nth + 1,
                 "column": line.find(key).unwrap() + 1,
             })
         };
@@ -144,7 +144,8 @@ fn hooks_settings_and_what_else_lies_in_a_git_directory() {
         repo.git(&["config", "remote.tracker.url", &format!("https://api:{key}@api.wandb.ai/x.git")]);
         let config = fs::read_to_string(repo.at(".git/config")).unwrap();
         let line = config.lines().position(|line| line.contains("api.wandb.ai")).unwrap() + 1;
-        let place = |path: &str, line: usize| json!({"kind": "git-config", "path": path, "line": line});
+        let place =
+            |path: &str, line: usize| json!({"kind": "git-config", "path": format!("repo/{path}"), "line": line});
         let mut wanted: Vec<Value> = files.iter().map(|file| place(file, 2)).collect();
         wanted.push(place(".git/config", line));
         places(repo, "repo", key, wanted);
@@ -226,7 +227,8 @@ fn alternates() {
     each_format(|repo, key| {
         let commit = repo.save("wandb.env", leak(key));
         repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
-        repo.git(&["clone", "-q", "--shared", &repo.url(), "../borrower"]);
+        repo.git(&["clone", "-q", "--shared", ".", "../borrower"]);
+        assert!(repo.place().join("borrower/.git/objects/info/alternates").exists());
         let held = |reachable: bool| {
             json!({"kind": "blob", "repository": "borrower", "path": "wandb.env", "commit": commit, "line": 2,
                    "reachable": reachable})
@@ -390,7 +392,8 @@ fn a_git_directory_is_never_walked_as_plain_files() {
     let report = repo.scan(&["."], &[&key]);
     assert_eq!((report.code, report.findings().len()), (0, 0), "{:#}", report.json);
     let report = history(&repo, "store.git", &key);
-    report.expect(&[json!({"kind": "git-config", "repository": "store.git", "path": "notes.env", "line": 2})]);
+    report
+        .expect(&[json!({"kind": "git-config", "repository": "store.git", "path": "store.git/notes.env", "line": 2})]);
 }
 
 #[test]
