@@ -190,22 +190,7 @@ impl Changed<'_, '_> {
         let heads = references.iter().filter(|head| head.name == b"HEAD").filter_map(|head| head.target);
         let heads: Vec<ObjectId> = heads.chain(refs::merge_heads(&self.found.folder)).collect();
         let trees: Vec<ObjectId> = heads.iter().filter_map(|head| Some(read_commit(&mut reader, head)?.tree)).collect();
-        let reader = RefCell::new(reader);
-        // Of a tree that is not there nothing is known, so all that is staged there is new.
-        let read =
-            |id: &ObjectId| read_folder(&mut reader.borrow_mut(), id, id_length).unwrap_or_else(|| Folder::from([]));
-        let mut before: HashSet<ObjectId> = HashSet::new();
-        let mut budget = MOST_ENTRIES;
-        for tree in trees {
-            let result = history::introduced(tree, &[], &read, &mut budget, &mut |_, id| {
-                before.insert(id);
-                Ok(())
-            });
-            if result.is_err() {
-                // Then more is looked at than is new.
-                break;
-            }
-        }
+        let before = blobs_in(&mut reader, trees, id_length);
         // What is only said to be added has no content yet, and the common ancestor of a conflict is not new.
         let staged = |entry: &IndexEntry| !entry.is_submodule() && !entry.intent_to_add && entry.stage != 1;
         let new = entries.into_iter().filter(staged).map(|entry| (entry.path, entry.id));
@@ -279,9 +264,11 @@ impl Changed<'_, '_> {
         if too_many {
             self.gap(&self.found.folder.git, "it has more paths than are followed");
         }
-        for places in by_blob.values_mut() {
-            places.sort();
-        }
+        let trees =
+            left_out.commits.iter().filter_map(|id| Some(read_commit(&mut reader.borrow_mut(), id)?.tree)).collect();
+        let before = blobs_in(&mut reader.borrow_mut(), trees, id_length);
+        by_blob.retain(|id, _| !before.contains(id));
+        by_blob.values_mut().for_each(|places| places.sort());
         let blobs = by_blob.keys().chain(pinned.keys()).copied();
         let asked: BTreeSet<ObjectId> = blobs.chain(tips.others).chain(ids).collect();
         let asked: Vec<ObjectId> = asked.into_iter().collect();
@@ -348,6 +335,25 @@ fn read_commit(reader: &mut Reader<'_>, id: &ObjectId) -> Option<object::RawComm
         Ok((ObjectKind::Commit, bytes)) => object::commit(bytes),
         _ => None,
     }
+}
+
+/// Every blob in some trees, as far as they can be read: of a tree that is not there nothing is known, so all that is said to
+/// be in it is new.
+fn blobs_in(reader: &mut Reader<'_>, mut trees: Vec<ObjectId>, id_length: usize) -> HashSet<ObjectId> {
+    let (mut blobs, mut seen) = (HashSet::new(), HashSet::new());
+    while let Some(tree) = trees.pop() {
+        if !seen.insert(tree) {
+            continue;
+        }
+        for entry in read_folder(reader, &tree, id_length).iter().flat_map(|folder| folder.iter()) {
+            if entry.folder {
+                trees.push(entry.id);
+            } else {
+                blobs.insert(entry.id);
+            }
+        }
+    }
+    blobs
 }
 
 fn read_folder(reader: &mut Reader<'_>, id: &ObjectId, id_length: usize) -> Option<Folder> {
