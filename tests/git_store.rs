@@ -1,5 +1,6 @@
 //! The object database of a repository is read whole, byte for byte as git reads it, and what is damaged, missing or a trap
 //! costs nothing but itself.
+#![cfg(unix)]
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
