@@ -96,7 +96,8 @@ impl Store {
         Reader::new(self, MAX_OBJECT)
     }
 
-    /// Whether `id` is that of an object of at most `limit` bytes: it is read and hashed before it counts.
+    /// Whether `id` is that of an object of at most `limit` bytes, made from none that has more: it is read and hashed before
+    /// it counts.
     pub fn holds(&self, id: &ObjectId, limit: u64) -> bool {
         Reader::new(self, limit).read_hashed(id).is_ok()
     }

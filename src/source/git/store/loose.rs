@@ -12,7 +12,7 @@ use crate::object::{ObjectId, ObjectKind};
 use crate::source::tree;
 
 /// Longer headers are damage: the kind, a space, a size, a NUL.
-const MAX_HEADER: u64 = 32;
+const MAX_HEADER: usize = 32;
 
 /// Where an object of that id would lie.
 pub(super) fn path(folder: &Path, id: &ObjectId) -> PathBuf {
@@ -58,16 +58,17 @@ pub(super) fn read(folder: &Path, id: &ObjectId, limit: u64, out: &mut Vec<u8>) 
 /// Kind and size, in bytes, of what follows.
 fn header(text: &mut impl Read) -> Option<(ObjectKind, u64)> {
     let mut header = Vec::new();
-    for byte in text.take(MAX_HEADER).bytes() {
-        match byte.ok()? {
-            0 => {
-                let mut words = header.split(|&b| b == b' ');
-                let kind = ObjectKind::named(words.next()?)?;
-                let size = words.next().filter(|size| size.iter().all(u8::is_ascii_digit))?;
-                return words.next().is_none().then_some((kind, str::from_utf8(size).ok()?.parse().ok()?));
-            }
-            byte => header.push(byte),
+    let mut byte = [0];
+    while header.len() < MAX_HEADER {
+        text.read_exact(&mut byte).ok()?;
+        if byte[0] != 0 {
+            header.push(byte[0]);
+            continue;
         }
+        let mut words = header.split(|&b| b == b' ');
+        let kind = ObjectKind::named(words.next()?)?;
+        let size = words.next().filter(|size| size.iter().all(u8::is_ascii_digit))?;
+        return words.next().is_none().then_some((kind, str::from_utf8(size).ok()?.parse().ok()?));
     }
     None
 }

@@ -271,7 +271,7 @@ impl Links {
                 starts[*base as usize + 1] += 1;
             }
         }
-        let is_base = starts[1..].iter().map(|children| *children > 0).collect();
+        let is_base: Vec<bool> = starts[1..].iter().map(|children| *children > 0).collect();
         for at in 1..starts.len() {
             starts[at] += starts[at - 1];
         }
@@ -296,8 +296,10 @@ impl Links {
                     survey.listed[nth as usize] = true;
                     survey.order.push(Found { nth, offset: offsets[rank], kind });
                 }
+                // Those that nothing is made from come first: their base is still at hand then.
                 let made = &children[starts[rank] as usize..starts[rank + 1] as usize];
-                family.extend(made.iter().rev().map(|&child| (child as usize, depth + 1)));
+                let (bases, leaves) = made.iter().rev().partition::<Vec<u32>, _>(|&&child| is_base[child as usize]);
+                family.extend(bases.into_iter().chain(leaves).map(|child| (child as usize, depth + 1)));
             }
         }
         // What no root leads to: deltas to each other, or to what is lost.

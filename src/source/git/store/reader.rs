@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-use super::cache::Cache;
+use super::cache::{self, Cache};
 use super::pack::{self, Extent, Header, MAX_DEPTH, MAX_HEADER, Pack, What};
 use super::{Entry, Place, ReadError, Store, delta, has_id, loose};
 use crate::object::{ObjectId, ObjectKind};
@@ -16,6 +16,8 @@ use crate::object::{ObjectId, ObjectKind};
 const CHUNK: usize = 1 << 20;
 /// What an object begins with whose compressed size is not known.
 const START: usize = 64 * 1024;
+/// The most bytes of memory that are kept for the next object.
+const MAX_SPARE: usize = 16 << 20;
 /// A byte of a zlib stream stands for no more than this many.
 const MAX_RATIO: u64 = 1032;
 
@@ -135,15 +137,14 @@ impl<'s> Reader<'s> {
     /// Reads a packed object; if `vouched`, by the CRC of each entry that it takes, else as the pack comes.
     fn packed(&mut self, number: u32, offset: u64, vouched: bool) -> Result<ObjectKind, ReadError> {
         let pack = &self.store.packs[number as usize];
-        // What nothing vouches for must not become the base of what is not hashed.
-        let is_cached = vouched || !pack.is_mapped();
+        let mut spare = self.spare();
         self.open(number, pack)?;
         let Some((_, file)) = &self.file else { return Err(ReadError::Missing) };
-        let mut spare = Arc::try_unwrap(std::mem::take(&mut self.current)).unwrap_or_default();
+        let place = |offset| cache::Place { pack: number, offset, vouched };
         self.chain.clear();
         let mut at = offset;
         let (kind, mut bytes) = loop {
-            if let Some(base) = self.cache.get(number, at).filter(|_| is_cached) {
+            if let Some(base) = self.cache.get(place(at)) {
                 break base;
             }
             let mut head = [0; MAX_HEADER];
@@ -152,33 +153,25 @@ impl<'s> Reader<'s> {
             if header.size > self.limit {
                 return Err(ReadError::TooLarge(header.size));
             }
-            let What::Whole(kind) = header.what else {
-                if self.chain.len() == MAX_DEPTH {
-                    return Err(damaged("its chain of deltas is too long"));
-                }
-                self.chain.push((at, header));
-                at = pack.base(at, header.what).ok_or_else(|| damaged("its delta has no base"))?;
-                continue;
-            };
-            let extent = extent(pack, at, vouched)?;
-            let mut whole = std::mem::take(&mut spare);
-            self.inflater.inflate(file, at, &header, extent, &mut whole)?;
-            let whole = Arc::new(whole);
-            if is_cached && extent.map_or(!self.chain.is_empty(), |extent| extent.is_base) {
-                self.cache.insert(number, at, kind, &whole);
+            if let What::Whole(kind) = header.what {
+                let extent = extent(pack, at, vouched)?;
+                self.inflater.inflate(file, at, &header, extent, &mut spare)?;
+                let is_base = extent.map_or(!self.chain.is_empty(), |extent| extent.is_base);
+                break (kind, self.cache.keep(place(at), kind, std::mem::take(&mut spare), is_base));
             }
-            break (kind, whole);
+            if self.chain.len() == MAX_DEPTH {
+                return Err(damaged("its chain of deltas is too long"));
+            }
+            self.chain.push((at, header));
+            at = pack.base(at, header.what).ok_or_else(|| damaged("its delta has no base"))?;
         };
         while let Some((at, header)) = self.chain.pop() {
             let extent = extent(pack, at, vouched)?;
             self.inflater.inflate(file, at, &header, extent, &mut self.delta)?;
-            let mut made = std::mem::take(&mut spare);
-            delta::apply(&bytes, &self.delta, self.limit, &mut made)?;
-            let base = std::mem::replace(&mut bytes, Arc::new(made));
-            spare = Arc::try_unwrap(base).unwrap_or_default();
-            if is_cached && extent.map_or(!self.chain.is_empty(), |extent| extent.is_base) {
-                self.cache.insert(number, at, kind, &bytes);
-            }
+            delta::apply(&bytes, &self.delta, self.limit, &mut spare)?;
+            let is_base = extent.map_or(!self.chain.is_empty(), |extent| extent.is_base);
+            let made = self.cache.keep(place(at), kind, std::mem::take(&mut spare), is_base);
+            spare = Arc::try_unwrap(std::mem::replace(&mut bytes, made)).unwrap_or_default();
         }
         self.current = bytes;
         Ok(kind)
@@ -193,9 +186,13 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
-    /// The memory of the object that was read last, if nobody else holds it.
+    /// The memory of the object that was read last, if nobody else holds it and it is not much.
     fn spare(&mut self) -> Vec<u8> {
-        Arc::try_unwrap(std::mem::take(&mut self.current)).unwrap_or_default()
+        let spare = Arc::try_unwrap(std::mem::take(&mut self.current)).unwrap_or_default();
+        if self.delta.capacity() > MAX_SPARE {
+            self.delta = Vec::new();
+        }
+        if spare.capacity() > MAX_SPARE { Vec::new() } else { spare }
     }
 }
 
