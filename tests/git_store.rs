@@ -16,6 +16,9 @@ use wandward::source::git::store::{Listing, ReadError, Store};
 /// Objects by id: kind and bytes.
 type Objects = BTreeMap<ObjectId, (ObjectKind, Vec<u8>)>;
 
+/// Entries of a pack: the id that its index gives them, and their bytes.
+type Entries = Vec<(ObjectId, Vec<u8>)>;
+
 /// Git, with nothing of this machine's configuration.
 fn git(folder: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut child = Command::new("git")
@@ -608,7 +611,7 @@ fn packs_that_lie_end_in_an_error_each() {
     let one = id(&format!("{:040x}", 0x11));
     let nth = |n: usize| id(&format!("{:040x}", n + 1000));
     let sound = b"a sound object\n";
-    let cases: Vec<(&str, Vec<(ObjectId, Vec<u8>)>)> = vec![
+    let cases: Vec<(&str, Entries)> = vec![
         ("a delta to itself", vec![(one, entry(7, 3, one.as_bytes(), b"\x01\x01\x01"))]),
         (
             "deltas to each other",
