@@ -16,6 +16,9 @@ use wandward::source::git::store::{Listing, ReadError, Store};
 /// Objects by id: kind and bytes.
 type Objects = BTreeMap<ObjectId, (ObjectKind, Vec<u8>)>;
 
+/// Entries of a pack: the id that its index gives them, and their bytes.
+type Entries = Vec<(ObjectId, Vec<u8>)>;
+
 /// Git, with nothing of this machine's configuration.
 fn git(folder: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut child = Command::new("git")
@@ -306,6 +309,29 @@ fn a_long_chain_of_deltas_is_read() {
 }
 
 #[test]
+fn an_object_of_several_chunks_is_read() {
+    let root = repository("sha1");
+    let mut state = 1u64;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as u8
+    });
+    let noise: Vec<u8> = noise.take(3 << 20).collect();
+    for content in [noise.clone(), [&noise, &b"and more"[..]].concat(), vec![0; 40 << 20]] {
+        git(root.path(), &["hash-object", "-w", "--stdin"], &content);
+    }
+    let (truth, loose) = (truth(root.path()), read(root.path(), 20));
+    assert!(loose.found == truth && loose.complaints() == 0);
+    git(root.path(), &["repack", "-q", "-a", "-d", "--keep-unreachable"], b"");
+    let packed = read(root.path(), 20);
+    assert!(packed.found == truth && packed.complaints() == 0);
+    let store = Store::open(&objects(root.path()), &[], 20);
+    for (id, (_, bytes)) in truth.iter().filter(|(_, (_, bytes))| bytes.len() > 1 << 20) {
+        assert!(store.reader().read(id).unwrap().1 == bytes && store.holds(id, 1 << 30), "{id}");
+    }
+}
+
+#[test]
 fn grafts_and_replacements_decide_nothing() {
     let root = packed("sha1");
     let commits = line(root.path(), &["rev-list", "HEAD"], b"");
@@ -585,7 +611,7 @@ fn packs_that_lie_end_in_an_error_each() {
     let one = id(&format!("{:040x}", 0x11));
     let nth = |n: usize| id(&format!("{:040x}", n + 1000));
     let sound = b"a sound object\n";
-    let cases: Vec<(&str, Vec<(ObjectId, Vec<u8>)>)> = vec![
+    let cases: Vec<(&str, Entries)> = vec![
         ("a delta to itself", vec![(one, entry(7, 3, one.as_bytes(), b"\x01\x01\x01"))]),
         (
             "deltas to each other",

@@ -14,6 +14,8 @@ use crate::object::{ObjectId, ObjectKind};
 
 /// The most compressed bytes that are held at once.
 const CHUNK: usize = 1 << 20;
+/// How much is read at first of an entry whose extent is not known.
+const UNKNOWN: u64 = 4096;
 /// What an object begins with whose compressed size is not known.
 const START: usize = 64 * 1024;
 /// The most bytes of memory that are kept for the next object.
@@ -45,7 +47,7 @@ impl<'s> Reader<'s> {
             limit,
             file: None,
             cache: Cache::default(),
-            inflater: Inflater { stream: Decompress::new(true), input: Vec::new() },
+            inflater: Inflater { stream: Decompress::new(true), input: Vec::new(), loaded: None },
             delta: Vec::new(),
             chain: Vec::new(),
             current: Arc::default(),
@@ -147,15 +149,14 @@ impl<'s> Reader<'s> {
             if let Some(base) = self.cache.get(place(at)) {
                 break base;
             }
-            let mut head = [0; MAX_HEADER];
-            let read = pack::read_at(file, &mut head, at).map_err(|_| damaged("its pack cannot be read"))?;
-            let header = pack.header(&head[..read]).ok_or_else(|| damaged("its pack has no object there"))?;
+            let extent = extent(pack, at, vouched)?;
+            let head = self.inflater.load((number, at), file, extent)?;
+            let header = pack.header(head).ok_or_else(|| damaged("its pack has no object there"))?;
             if header.size > self.limit {
                 return Err(ReadError::TooLarge(header.size));
             }
             if let What::Whole(kind) = header.what {
-                let extent = extent(pack, at, vouched)?;
-                self.inflater.inflate(file, at, &header, extent, &mut spare)?;
+                self.inflater.inflate((number, at), file, &header, extent, &mut spare)?;
                 let is_base = extent.map_or(!self.chain.is_empty(), |extent| extent.is_base);
                 break (kind, self.cache.keep(place(at), kind, std::mem::take(&mut spare), is_base));
             }
@@ -167,7 +168,7 @@ impl<'s> Reader<'s> {
         };
         while let Some((at, header)) = self.chain.pop() {
             let extent = extent(pack, at, vouched)?;
-            self.inflater.inflate(file, at, &header, extent, &mut self.delta)?;
+            self.inflater.inflate((number, at), file, &header, extent, &mut self.delta)?;
             delta::apply(&bytes, &self.delta, self.limit, &mut spare)?;
             let is_base = extent.map_or(!self.chain.is_empty(), |extent| extent.is_base);
             let made = self.cache.keep(place(at), kind, std::mem::take(&mut spare), is_base);
@@ -211,20 +212,46 @@ struct Inflater {
     stream: Decompress,
     /// Compressed bytes at hand.
     input: Vec<u8>,
+    /// Pack and offset of the entry that they begin, if any, and whether its extent was known.
+    loaded: Option<(u32, u64, bool)>,
 }
 
 impl Inflater {
-    /// Inflates the entry at `offset` into `out`, whose content is dropped. Its CRC is checked if its extent is known.
+    /// Reads how the entry at a place begins; all of it, if its extent is known and it is not large.
+    fn load(&mut self, place: (u32, u64), file: &File, extent: Option<Extent>) -> Result<&[u8], ReadError> {
+        let wanted = Some((place.0, place.1, extent.is_some()));
+        if self.loaded != wanted {
+            let length = extent.map_or(UNKNOWN, |extent| extent.end.saturating_sub(place.1));
+            self.loaded = None;
+            self.fill(file, place.1, length)?;
+            self.loaded = wanted;
+        }
+        Ok(&self.input[..self.input.len().min(MAX_HEADER)])
+    }
+
+    /// Reads up to `length` bytes from `offset` on.
+    fn fill(&mut self, file: &File, offset: u64, length: u64) -> Result<(), ReadError> {
+        self.input.resize(length.min(CHUNK as u64) as usize, 0);
+        let read = pack::read_at(file, &mut self.input, offset).map_err(|_| damaged("its pack cannot be read"))?;
+        self.input.truncate(read);
+        Ok(())
+    }
+
+    /// Inflates the entry at a place into `out`, whose content is dropped. Its CRC is checked if its extent is known.
     fn inflate(
         &mut self,
+        place: (u32, u64),
         file: &File,
-        offset: u64,
         header: &Header,
         extent: Option<Extent>,
         out: &mut Vec<u8>,
     ) -> Result<(), ReadError> {
+        self.load(place, file, extent)?;
+        // What is read on is not where an entry begins.
+        let is_all = extent.is_some_and(|extent| extent.end.saturating_sub(place.1) == self.input.len() as u64);
+        self.loaded = self.loaded.filter(|_| is_all);
         let size = usize::try_from(header.size).map_err(|_| ReadError::TooLarge(header.size))?;
-        let compressed = extent.map(|extent| extent.end.saturating_sub(offset));
+        let compressed = extent.map(|extent| extent.end.saturating_sub(place.1));
         if compressed.is_some_and(|compressed| header.size / MAX_RATIO > compressed) {
             return Err(damaged("its packed bytes are too few"));
         }
@@ -232,32 +259,25 @@ impl Inflater {
         let mut room = if extent.is_some() { size + 1 } else { START.min(size + 1) };
         resize(out, room)?;
         self.stream.reset(true);
-        self.input.resize(CHUNK.min(compressed.unwrap_or(size as u64 + 1024) as usize), 0);
         let mut crc = Crc::new();
-        let (mut at, mut filled) = (offset, 0);
+        let (mut at, mut used, mut filled) = (place.1, header.length, 0);
         loop {
-            let want = extent.map_or(self.input.len() as u64, |extent| extent.end - at).min(self.input.len() as u64);
-            let read = pack::read_at(file, &mut self.input[..want as usize], at)
-                .map_err(|_| damaged("its pack cannot be read"))?;
-            crc.update(&self.input[..read]);
-            let mut used = if at == offset { header.length.min(read) } else { 0 };
+            let read = self.input.len();
+            crc.update(&self.input);
             at += read as u64;
             let is_last = read == 0 || extent.is_some_and(|extent| extent.end == at);
             loop {
                 let flush = if is_last && room > size { FlushDecompress::Finish } else { FlushDecompress::None };
                 let before = (self.stream.total_in(), self.stream.total_out());
-                let status = self.stream.decompress(&self.input[used..read], &mut out[filled..], flush);
+                let status = self.stream.decompress(&self.input[used.min(read)..], &mut out[filled..], flush);
                 let status = status.map_err(|_| damaged("its packed bytes do not inflate"))?;
                 used += (self.stream.total_in() - before.0) as usize;
                 filled += (self.stream.total_out() - before.1) as usize;
                 if status == Status::StreamEnd {
                     out.truncate(filled);
                     let is_sound = extent.is_none_or(|extent| extent.end == at && extent.crc == crc.sum());
-                    return if filled == size && is_sound {
-                        Ok(())
-                    } else {
-                        Err(damaged("its packed bytes are not those of its index"))
-                    };
+                    let is_it = filled == size && is_sound;
+                    return is_it.then_some(()).ok_or_else(|| damaged("its packed bytes are not those of its index"));
                 }
                 if filled > size {
                     return Err(damaged("it goes on behind its end"));
@@ -265,13 +285,17 @@ impl Inflater {
                 if filled == room {
                     room = (2 * room).min(size + 1);
                     resize(out, room)?;
-                } else if used == read {
+                } else if used >= read {
                     break;
+                } else if (self.stream.total_in(), self.stream.total_out()) == before {
+                    return Err(damaged("its packed bytes do not inflate"));
                 }
             }
             if is_last {
                 return Err(damaged("its packed bytes are cut off"));
             }
+            self.fill(file, at, extent.map_or(CHUNK as u64, |extent| extent.end.saturating_sub(at)))?;
+            used = 0;
         }
     }
 }
