@@ -309,8 +309,8 @@ fn one_commit_holds_it_still_and_one_no_more() {
     let gone = graph.commit(&[NAME], &[], 100);
     let held = graph.commit(&["held.env"], &[], 200);
     graph.branch("main", &held);
-    // The first introduction stays the first although nothing holds it any more; the blob itself is held.
-    graph.expect(&gone, NAME, MAIN, &[(&held, "held.env")]);
+    // What people can still look up comes before what only the object database remembers.
+    graph.expect(&held, "held.env", MAIN, &[(&gone, NAME)]);
 }
 
 #[test]

@@ -110,14 +110,16 @@ fn staged_deletions_and_modes_are_nothing_new() {
 }
 
 #[test]
-fn a_staged_rename_introduces_the_blob_at_its_new_path() {
+fn a_blob_that_only_moved_is_not_new() {
     let world = World::new();
     world.repo.git(&["mv", "old.env", "renamed.env"]);
-    let wanted = json!({"key": world.old, "kind": "staged", "path": "renamed.env", "line": 2});
-    world.staged().expect(&[wanted]).complete();
-    // As it does in a range.
-    let commit = world.repo.commit("rename");
-    let wanted = json!({"key": world.old, "kind": "blob", "path": "renamed.env", "commit": commit, "also": []});
+    world.staged().expect(&[]).complete();
+    world.repo.commit("rename");
+    world.range("HEAD~1..HEAD").expect(&[]).complete();
+    // One that comes back is.
+    world.repo.delete("renamed.env");
+    let commit = world.repo.save("back.env", leak(&world.old));
+    let wanted = json!({"key": world.old, "kind": "blob", "path": "back.env", "commit": commit});
     world.range("HEAD~1..HEAD").expect(&[wanted]).complete();
 }
 

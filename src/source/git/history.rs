@@ -3,7 +3,8 @@
 //! brings a way to read one.
 //!
 //! The order: parents before children; of the commits whose parents are all placed the one with the earliest committer date
-//! comes next; of equal dates the one with the smaller id.
+//! comes next; of equal dates the one with the smaller id. Of a blob's introductions those by commits that a reference still
+//! holds come first, each kind in this order; of one commit's the smaller path.
 //!
 //! A commit introduces a blob at a path if its tree has the blob there and the tree of none of its parents has. A merge that
 //! takes a blob from one of its parents introduces nothing; a root introduces all that it has; a rename and the return of a

@@ -1,5 +1,10 @@
 //! Says which commit a person means (gitrevisions). In: what was written, the references, a way to look at objects. Out: a
-//! commit's id, or why there is none. What this does not know, git itself is asked, where there is one that is safe.
+//! commit's id, or why there is none. What this does not know, libgit2 is asked, and then git itself where it is safe.
+
+use std::iter;
+use std::path::Path;
+
+use git2::{Repository, RepositoryOpenFlags};
 
 use super::file;
 use super::folder::GitFolder;
@@ -101,7 +106,7 @@ impl Resolver<'_> {
         }
         match self.own() {
             Some(found) => found,
-            None => self.peeled(self.by_git().ok_or_else(|| self.unknown())?),
+            None => self.peeled(self.by_library().or_else(|| self.by_git()).ok_or_else(|| self.unknown())?),
         }
     }
 
@@ -236,6 +241,14 @@ impl Resolver<'_> {
             0 => lines.first()?.old,
             behind => lines.get(behind - 1)?.new,
         }
+    }
+
+    /// What libgit2 says; it opens no repository of another user, and none of an unknown shape.
+    fn by_library(&self) -> Option<ObjectId> {
+        let flags = RepositoryOpenFlags::NO_SEARCH;
+        let repository = Repository::open_ext(&self.folder.git, flags, iter::empty::<&Path>()).ok()?;
+        let object = repository.revparse_single(str::from_utf8(self.text).ok()?).ok()?;
+        ObjectId::from_bytes(object.id().as_bytes())
     }
 
     fn by_git(&self) -> Option<ObjectId> {
