@@ -54,7 +54,7 @@ fn every_site_has_one_rule_and_exposures_are_errors() {
             sites.push(site);
         }
     }
-    assert_eq!(sites.len(), 18);
+    assert_eq!(sites.len(), 20);
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl Scan<'_> {
         for (path, reason) in listing.gaps {
             skip(outcome, tree::skip(&found.show(&path), reason, true));
         }
-        let mut facts = sweep::sweep(self, &store, folder.shape.id_length, listing.entries, &worker);
+        let mut facts = sweep::sweep(self, &store, folder.shape.id_length, listing.entries, worker);
         let places = Places::find(self, &store, folder.shape.id_length, &mut facts, &references);
         self.gaps(found, &facts, &places, outcome);
         let (held, places, staged) = (found.held(), &places, &staged);

@@ -18,6 +18,9 @@ const MOST_PLACES: usize = 1_000_000;
 /// Where one blob was introduced: the commit, by its place in the order, and the path.
 pub(super) type Place = (u32, Vec<u8>);
 
+/// The name of a reference, and a commit by its place in the order.
+type Tip = (Vec<u8>, u32);
+
 /// The names of references, and a path.
 type Pinned = (Vec<Vec<u8>>, Vec<u8>);
 
@@ -27,7 +30,7 @@ pub(super) struct Places {
     /// Of each blob, in order: introduced by a commit that is held, then by place in the order, then by path.
     by_blob: HashMap<ObjectId, Vec<Place>>,
     /// The references, by name, and the commit that each comes to.
-    tips: Vec<(Vec<u8>, u32)>,
+    tips: Vec<Tip>,
     /// What references name without a commit: annotated tags, blobs, and the blobs of trees, with their paths in those.
     pinned: HashMap<ObjectId, Pinned>,
     /// Whether there were more places than are named.
@@ -54,7 +57,7 @@ impl Places {
         let start = || (store.reader(), HashMap::<ObjectId, Folder>::new());
         let parts = scan.share(&trees, start, |(reader, folders), id| {
             if let Ok((ObjectKind::Tree, bytes)) = reader.read(id) {
-                folders.insert(*id, history::folder(&bytes, id_length, is_hot));
+                folders.insert(*id, history::folder(bytes, id_length, is_hot));
             }
         });
         let folders: HashMap<ObjectId, Folder> = parts.into_iter().flat_map(|(_, folders)| folders).collect();
@@ -157,7 +160,7 @@ fn tips<'r>(
     references: &'r [Reference],
     tags: &HashMap<ObjectId, ObjectId>,
     pinned: &mut HashMap<ObjectId, Pinned>,
-) -> (Vec<(Vec<u8>, u32)>, Vec<(&'r Vec<u8>, ObjectId)>) {
+) -> (Vec<Tip>, Vec<(&'r Vec<u8>, ObjectId)>) {
     let (mut tips, mut ends) = (Vec::new(), Vec::new());
     for Reference { name, target, .. } in references.iter().filter(|reference| reference.holds()) {
         let chain: Vec<ObjectId> = target.iter().flat_map(|&target| peeled(target, tags)).collect();

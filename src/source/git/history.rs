@@ -156,6 +156,9 @@ pub fn folder(tree: &[u8], id_length: usize, wanted: impl Fn(&ObjectId) -> bool)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany;
 
+/// Takes the path and the id of a blob, or says that there are enough.
+pub type Take<'t> = dyn FnMut(&[u8], ObjectId) -> Result<(), TooMany> + 't;
+
 /// Tells `each` the path and the id of every blob that a tree has and none of `parents` has at the same path. `read` gives
 /// the entries of a tree, or those that matter; of a tree that is not at hand it gives none. `budget` is how many entries may
 /// be looked at, and what is left of that.
@@ -164,7 +167,7 @@ pub fn introduced(
     parents: &[ObjectId],
     read: &dyn Fn(&ObjectId) -> Folder,
     budget: &mut usize,
-    each: &mut dyn FnMut(&[u8], ObjectId) -> Result<(), TooMany>,
+    each: &mut Take<'_>,
 ) -> Result<(), TooMany> {
     if parents.contains(&tree) {
         return Ok(());
@@ -306,11 +309,11 @@ mod tests {
             ("src two", &[("b", "2"), ("c", "4")]),
             ("merge", &[("a", "5"), ("src/", "src two"), ("x", "9")]),
         ];
-        assert_eq!(told(trees, "one", &[], 99).unwrap(), ["a", "src/b", "src/c", "x"]);
-        assert_eq!(told(trees, "two", &["one"], 99).unwrap(), ["lib/b", "lib/c", "src/c", "x/b", "x/c"]);
-        assert_eq!(told(trees, "merge", &["one", "two"], 99).unwrap(), ["a"]);
-        assert_eq!(told(trees, "one", &["one"], 0).unwrap(), [""; 0]);
-        assert_eq!(told(trees, "one", &["not at hand"], 99).unwrap().len(), 4);
+        assert_eq!(told(trees, "one", &[], 99).expect("few entries"), ["a", "src/b", "src/c", "x"]);
+        assert_eq!(told(trees, "two", &["one"], 99).expect("few entries"), ["lib/b", "lib/c", "src/c", "x/b", "x/c"]);
+        assert_eq!(told(trees, "merge", &["one", "two"], 99).expect("few entries"), ["a"]);
+        assert_eq!(told(trees, "one", &["one"], 0).expect("few entries"), [""; 0]);
+        assert_eq!(told(trees, "one", &["not at hand"], 99).expect("few entries").len(), 4);
     }
 
     #[test]
