@@ -28,6 +28,8 @@ const MAX_GZIP: u64 = 8 * 1024 * 1024;
 static GZIP: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(GZIP_START));
 /// `wandb_v` in hexadecimal.
 const V1_IN_HEX: &[u8] = b"77616e64625f76";
+/// How much of it is written in digits alone, which have no case.
+static V1_IN_DIGITS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(&V1_IN_HEX[..5]));
 
 /// A stretch of encoded text, whose lines are put together.
 struct Blob<'t> {
@@ -113,7 +115,8 @@ fn v1_in_hex(digits: &[u8]) -> Option<usize> {
     if digits.len() < 8 * V1_IN_HEX.len() {
         return None;
     }
-    digits.windows(V1_IN_HEX.len()).position(|window| window.eq_ignore_ascii_case(V1_IN_HEX))
+    let whole = |at: &usize| digits[*at..].get(..V1_IN_HEX.len()).is_some_and(|v1| v1.eq_ignore_ascii_case(V1_IN_HEX));
+    V1_IN_DIGITS.find_iter(digits).find(whole)
 }
 
 impl<'t> Blob<'t> {
