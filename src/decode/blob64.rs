@@ -11,7 +11,6 @@ use data_encoding::{Encoding as Base, Specification};
 use memchr::memmem;
 
 use super::call;
-
 use super::escape::{MAX_ESCAPES, line_end};
 use crate::blob::{Encoding, View};
 
@@ -68,7 +67,10 @@ pub(super) fn views(text: &[u8], runs: &[Range<usize>], views: &mut Vec<View>) {
         blob.base64(&mut decoded);
         blob.hexadecimal(&mut decoded);
     }
-    for at in GZIP.find_iter(text).filter(|at| *at == 0 || !is_base64(text[at - 1])) {
+    // What is compressed is long, and has a long run not far from where it begins.
+    let long = runs.first().map_or(0, |run| run.start.saturating_sub(REACH))..runs.last().map_or(0, |run| run.end);
+    let starts = GZIP.find_iter(&text[long.clone()]).map(|at| long.start + at);
+    for at in starts.filter(|at| *at == 0 || !is_base64(text[at - 1])) {
         let blob = Blob::round(text, &(at..at + GZIP_START.len()), at, GZIP_REACH);
         decoded.extend(blob.gzip());
     }

@@ -47,7 +47,7 @@ pub(super) fn view(text: &[u8], cuts: &[usize], silent: &[usize]) -> Option<View
     let mut passed = 0;
     let mut look = |at: usize| {
         if at > passed
-            && text[..sign(text, at)].last().is_some_and(|&b| is_piece(b))
+            && ends_piece(text, at)
             && let Some(joint) = joint(text, at)
             && text.get(joint.span.end).is_some_and(|&b| is_piece(b))
         {
@@ -78,6 +78,27 @@ pub(super) fn view(text: &[u8], cuts: &[usize], silent: &[usize]) -> Option<View
 /// Whether a byte can be part of a piece: a key character, or the dash behind an on-prem prefix.
 fn is_piece(byte: u8) -> bool {
     is_word(byte) || byte == b'-'
+}
+
+/// Signs behind a quote with which no literal goes on: what follows is no other one, or the quote opens one.
+static ENDS: [bool; 256] = {
+    let signs = b"]:=([{>";
+    let mut ends = [false; 256];
+    let mut nth = 0;
+    while nth < signs.len() {
+        ends[signs[nth] as usize] = true;
+        nth += 1;
+    }
+    ends
+};
+
+/// Whether a piece ends directly before the sign at `at`.
+fn ends_piece(text: &[u8], at: usize) -> bool {
+    let last = |at: usize| at.checked_sub(1).map(|last| text[last]);
+    match last(at) {
+        Some(b'\\') => last(sign(text, at)).is_some_and(is_piece),
+        before => before.is_some_and(is_piece),
+    }
 }
 
 /// Where the sign at `at` begins: with the backslash before a quote that is escaped.
@@ -142,9 +163,7 @@ impl Group {
             whole
         });
         let listed = self.joints.iter().any(|joint| joint.listed);
-        !whole
-            && (is_key(&word, MIN_RUN) || blob64::hides(&word))
-            && (!listed || is_put_together(text, &self.joints))
+        !whole && (is_key(&word, MIN_RUN) || blob64::hides(&word)) && (!listed || is_put_together(text, &self.joints))
     }
 
     fn pieces<'t>(&self, text: &'t [u8]) -> impl Iterator<Item = &'t [u8]> {
@@ -225,7 +244,7 @@ fn joint(text: &[u8], at: usize) -> Option<Joint> {
     }
     // Most literals are items, arguments and names.
     match text.get(at + 1..).unwrap_or_default() {
-        [b']' | b':' | b'=' | b'(' | b'[' | b'{' | b'>', ..] => return None,
+        [next, ..] if ENDS[usize::from(*next)] => return None,
         [b')', next, ..] if !matches!(next, b'.' | b';') => return None,
         _ => {}
     }

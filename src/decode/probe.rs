@@ -63,46 +63,48 @@ pub fn runs_in(text: &[u8], within: Range<usize>) -> Vec<Range<usize>> {
 #[inline(always)]
 fn all_word(window: &[u8; WINDOW]) -> bool {
     let bytes = u8x16::new(*window);
-    bytes.max(u8x16::splat(b'0')).simd_eq(bytes).to_bitmask() == 0xFFFF && words(window) == 0xFFFF
+    bytes.max(u8x16::splat(b'0')).simd_eq(bytes).to_bitmask() == ALL && words(bytes).to_bitmask() == ALL
 }
+
+/// Every byte of a window.
+const ALL: u32 = 0xFFFF;
 
 /// Which bytes of a window are key characters: a dozen vector instructions.
 #[inline(always)]
-fn words(window: &[u8; WINDOW]) -> u32 {
-    let bytes = u8x16::new(*window);
+fn words(bytes: u8x16) -> u8x16 {
     // Unsigned `x - low <= high - low`, for want of a comparison of unsigned bytes.
     let within = |bytes: u8x16, low: u8, high: u8| {
         let from_low = bytes - u8x16::splat(low);
         from_low.min(u8x16::splat(high - low)).simd_eq(from_low)
     };
     let letter = within(bytes | u8x16::splat(0x20), b'a', b'z');
-    (letter | within(bytes, b'0', b'9') | bytes.simd_eq(u8x16::splat(b'_'))).to_bitmask()
-}
-
-/// How many key characters stand in a row from `at` on.
-fn words_from(text: &[u8], at: usize) -> usize {
-    let mut end = at;
-    while let Some(window) = text[end..].first_chunk::<WINDOW>() {
-        let row = words(window).trailing_ones() as usize;
-        end += row;
-        if row < WINDOW {
-            return end - at;
-        }
-    }
-    end - at + text[end..].iter().take_while(|&&b| is_word(b)).count()
+    letter | within(bytes, b'0', b'9') | bytes.simd_eq(u8x16::splat(b'_'))
 }
 
 /// How many key characters stand in a row up to `at`.
 fn words_before(text: &[u8], at: usize) -> usize {
     let mut start = at;
     while let Some(window) = text[..start].last_chunk::<WINDOW>() {
-        let row = (words(window) << WINDOW).leading_ones() as usize;
+        let row = (words(u8x16::new(*window)).to_bitmask() << WINDOW).leading_ones() as usize;
         start -= row;
         if row < WINDOW {
             return at - start;
         }
     }
     at - start + text[..start].iter().rev().take_while(|&&b| is_word(b)).count()
+}
+
+/// How many key characters stand in a row from `at` on.
+fn words_from(text: &[u8], at: usize) -> usize {
+    let mut end = at;
+    while let Some(window) = text[end..].first_chunk::<WINDOW>() {
+        let row = words(u8x16::new(*window)).to_bitmask().trailing_ones() as usize;
+        end += row;
+        if row < WINDOW {
+            return end - at;
+        }
+    }
+    end - at + text[end..].iter().take_while(|&&b| is_word(b)).count()
 }
 
 /// How much a survey looks at for what is written character by character, and how far apart. A key of 40 characters takes
@@ -195,7 +197,7 @@ fn names_wandb(block: &[u8; LOOKS + LAST]) -> bool {
 #[cold]
 #[inline(never)]
 fn spells_name(text: &[u8]) -> bool {
-    text.windows(NAME.len()).any(|word| word.eq_ignore_ascii_case(NAME))
+    text.windows(NAME.len()).any(|word| word[0] | 0x20 == NAME[0] && word.eq_ignore_ascii_case(NAME))
 }
 
 /// Where a tag or the end of a line may cut a word in two: `</`, and an equals sign or a backslash at a line end, which
