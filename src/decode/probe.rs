@@ -1,5 +1,6 @@
-//! The cheapest question that rules most bytes out: is there a run of at least [`MIN_RUN`] key characters here?
-//! In: bytes. Out: every such run, whole. Nothing else looks at every byte.
+//! The cheapest questions that rule most bytes out: is there a run of at least [`MIN_RUN`] key characters here, or anything
+//! that decoding would turn into one? In: bytes. Out: every such run, whole, and the signs of what could be decoded. Nothing
+//! else looks at every byte.
 
 use std::ops::Range;
 use std::sync::LazyLock;
