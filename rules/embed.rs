@@ -13,7 +13,8 @@ fn main() {
         .map(|entry| entry.expect("a readable folder").path())
         .filter(|path| path.extension().is_some_and(|e| e == "md") && !path.ends_with("README.md"))
         .collect();
-    pages.sort();
+    // By id, which the end of a name would put in another order.
+    pages.sort_by(|one, other| one.file_stem().cmp(&other.file_stem()));
     let mut list = String::from("&[\n");
     for page in pages {
         let id = page.file_stem().expect("a page has a name").to_str().expect("a rule id is ASCII");

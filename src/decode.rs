@@ -24,17 +24,17 @@ const NEAR: usize = 256;
 /// The forms of `text` that may show a key which the text itself does not show, or what speaks for one that it does show.
 /// `runs` are its long runs of key characters, `silent` the places of key shapes that are no keys as the text stands.
 pub fn views(text: &[u8], runs: &[Range<usize>], silent: &[usize]) -> Vec<View> {
-    let dense = probe::dense(text);
-    let named = probe::names_wandb(text);
+    let seen = probe::survey(text);
     let mut hidden = Cues::default();
     for run in runs {
         hidden.take(escape::beside(text, run), run.clone());
     }
-    for &at in &dense.escapes {
+    for &at in &seen.escapes {
         hidden.take(escape::dense(text, at), at..at);
     }
-    if named || !dense.escapes.is_empty() {
-        escape::soft_breaks(text).for_each(|at| hidden.take(Some(Encoding::QuotedPrintable), at..at));
+    let cuts = if seen.names_wandb || !seen.escapes.is_empty() { probe::cuts(text) } else { Vec::new() };
+    for &at in cuts.iter().filter(|at| escape::is_soft_break(text, **at)) {
+        hidden.take(Some(Encoding::QuotedPrintable), at..at);
     }
     let mut views: Vec<View> = hidden.views(text).into_iter().filter(shows).collect();
     // What a key shape stands near may say more when it is read as it is meant.
@@ -44,14 +44,14 @@ pub fn views(text: &[u8], runs: &[Range<usize>], silent: &[usize]) -> Vec<View> 
         escape::structure_in(&text[near], &mut |encoding| structure.take(Some(encoding), at..at));
     }
     views.extend(structure.views(text));
-    if !dense.zeros.is_empty() {
-        views.extend(wide::view(text, &dense.zeros));
+    if !seen.zeros.is_empty() {
+        views.extend(wide::view(text, &seen.zeros));
     }
     if !runs.is_empty() {
         blob64::views(text, runs, &mut views);
     }
-    if named {
-        views.extend(pieces::view(text, silent));
+    if seen.names_wandb {
+        views.extend(pieces::view(text, &cuts, silent));
     }
     views.retain(|view| view.source(0..view.bytes.len()).len() != view.bytes.len());
     views
@@ -63,13 +63,13 @@ fn shows(view: &View) -> bool {
         let around = run.start.saturating_sub(2)..view.bytes.len().min(run.end + 2);
         view.source(around.clone()).len() != around.len()
     };
-    probe::runs(&view.bytes).any(changed) || !probe::dense(&view.bytes).escapes.is_empty()
+    probe::runs(&view.bytes).any(changed) || !probe::survey(&view.bytes).escapes.is_empty()
 }
 
 /// Whether a text that was found encoded could hold a key, as it is or encoded once more.
 fn could_hold(text: &[u8]) -> bool {
-    let written = |seen: probe::Dense| !seen.zeros.is_empty() || !seen.escapes.is_empty();
-    probe::runs(text).next().is_some() || probe::names_wandb(text) || written(probe::dense(text))
+    let seen = probe::survey(text);
+    seen.names_wandb || !seen.zeros.is_empty() || !seen.escapes.is_empty() || probe::runs(text).next().is_some()
 }
 
 /// Which kinds of escape are worth undoing in a text, and where.

@@ -2,6 +2,7 @@
 //! No opinion and no context: a commit id is a candidate too.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use memchr::memmem;
 
@@ -10,6 +11,8 @@ use crate::secret::Format;
 
 /// What every key of the newer format begins with.
 const V1_START: &[u8] = b"wandb_v1_";
+/// What every version of it begins with.
+static V1: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("wandb_v"));
 /// The lengths of the two parts behind it: the key's id and its secret, with an underscore between.
 const V1_ID: usize = 27;
 const V1_SECRET: usize = 49;
@@ -74,7 +77,7 @@ fn in_run(text: &[u8], run: Range<usize>, found: &mut Vec<Candidate>) {
     if word.len() < V1_START.len() + V1_ID + 1 + CUT_OFF_SECRET {
         return;
     }
-    for at in memmem::find_iter(word, b"wandb_v") {
+    for at in V1.find_iter(word) {
         let at = start + at;
         let Some((shape, length)) = v1_at(&text[at..run.end]) else { continue };
         found.push(Candidate { shape, key: at..at + length, prefix: prefix(text, at) });

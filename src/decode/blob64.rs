@@ -11,7 +11,6 @@ use data_encoding::{Encoding as Base, Specification};
 use memchr::memmem;
 
 use super::call;
-
 use super::escape::{MAX_ESCAPES, line_end};
 use crate::blob::{Encoding, View};
 
@@ -28,6 +27,8 @@ const MAX_GZIP: u64 = 8 * 1024 * 1024;
 static GZIP: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(GZIP_START));
 /// `wandb_v` in hexadecimal.
 const V1_IN_HEX: &[u8] = b"77616e64625f76";
+/// How much of it is written in digits alone, which have no case.
+static V1_IN_DIGITS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(&V1_IN_HEX[..5]));
 
 /// A stretch of encoded text, whose lines are put together.
 struct Blob<'t> {
@@ -66,7 +67,10 @@ pub(super) fn views(text: &[u8], runs: &[Range<usize>], views: &mut Vec<View>) {
         blob.base64(&mut decoded);
         blob.hexadecimal(&mut decoded);
     }
-    for at in GZIP.find_iter(text).filter(|at| *at == 0 || !is_base64(text[at - 1])) {
+    // What is compressed is long, and has a long run not far from where it begins.
+    let long = runs.first().map_or(0, |run| run.start.saturating_sub(REACH))..runs.last().map_or(0, |run| run.end);
+    let starts = GZIP.find_iter(&text[long.clone()]).map(|at| long.start + at);
+    for at in starts.filter(|at| *at == 0 || !is_base64(text[at - 1])) {
         let blob = Blob::round(text, &(at..at + GZIP_START.len()), at, GZIP_REACH);
         decoded.extend(blob.gzip());
     }
@@ -113,7 +117,8 @@ fn v1_in_hex(digits: &[u8]) -> Option<usize> {
     if digits.len() < 8 * V1_IN_HEX.len() {
         return None;
     }
-    digits.windows(V1_IN_HEX.len()).position(|window| window.eq_ignore_ascii_case(V1_IN_HEX))
+    let whole = |at: &usize| digits[*at..].get(..V1_IN_HEX.len()).is_some_and(|v1| v1.eq_ignore_ascii_case(V1_IN_HEX));
+    V1_IN_DIGITS.find_iter(digits).find(whole)
 }
 
 impl<'t> Blob<'t> {

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::probe::{LOOK, is_word};
+use super::probe::is_word;
 use crate::blob::{Encoding, View};
 
 /// So many escapes of letters, digits and signs in a row are no accident.
@@ -28,11 +28,8 @@ struct Escape {
     means: Option<char>,
 }
 
-/// The kind of escape that begins in the look at `at` and is followed by more of the same, all for letters, digits and
-/// signs.
-pub(super) fn dense(text: &[u8], at: usize) -> Option<Encoding> {
-    let window = &text[at..text.len().min(at + LOOK)];
-    let mut at = at + window.iter().position(|b| INTRODUCERS.contains(b))?;
+/// The kind of escape that begins at `at` and is followed by more of the same, all for letters, digits and signs.
+pub(super) fn dense(text: &[u8], mut at: usize) -> Option<Encoding> {
     let mut dense = None;
     for _ in 0..DENSE {
         // A backslash may be escaped by another one.
@@ -214,13 +211,10 @@ pub(super) fn line_end(rest: &[u8]) -> Option<usize> {
 /// How often a line end that is written out may be escaped again.
 pub(super) const MAX_ESCAPES: usize = 16;
 
-/// Where lines of quoted-printable go on on the next one.
-pub(super) fn soft_breaks(text: &[u8]) -> impl Iterator<Item = usize> {
-    let ends = [&b"=\n"[..], b"=\r", b"=\\"];
-    ends.into_iter().flat_map(|end| memchr::memmem::find_iter(text, end)).filter(|&at| {
-        let goes_on = |escape: &Escape| text.get(at + escape.length).is_some_and(u8::is_ascii_graphic);
-        read(text, at).is_some_and(|escape| escape.means.is_none() && goes_on(&escape))
-    })
+/// Whether a line of quoted-printable ends at `at` and goes on on the next one.
+pub(super) fn is_soft_break(text: &[u8], at: usize) -> bool {
+    let goes_on = |escape: &Escape| text.get(at + escape.length).is_some_and(u8::is_ascii_graphic);
+    text[at] == b'=' && read(text, at).is_some_and(|escape| escape.means.is_none() && goes_on(&escape))
 }
 
 /// The named character references of ASCII.
@@ -289,7 +283,7 @@ mod tests {
             let text = format!("{line}a{end}b {next}=3D{end}c");
             let read = view(text.as_bytes(), 0..text.len(), Encoding::QuotedPrintable, false).bytes;
             assert_eq!(String::from_utf8_lossy(&read), format!("{line}ab {next}=c"));
-            assert_eq!(soft_breaks(text.as_bytes()).count(), 2);
+            assert_eq!((0..text.len()).filter(|at| is_soft_break(text.as_bytes(), *at)).count(), 2);
         }
     }
 

@@ -3,9 +3,12 @@
 //! literal that could be a key, or that could speak for one, put together.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem;
 
 use super::blob64;
-use super::probe::{MIN_RUN, is_word};
+use super::probe::{self, MIN_RUN, is_word};
 use crate::blob::{Encoding, View};
 
 /// More pieces than make a word of this length are no key, nor base64 of one that anybody would write in a source.
@@ -23,6 +26,9 @@ const MAX_LITERAL: usize = 512;
 /// How far from a key shape literals are put together for what they may say of it.
 const NEAR: usize = 512;
 
+/// What every v1 key begins with.
+static V1_START: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("wandb_v"));
+
 /// What stands between two pieces, from the sign that closes one to the one that opens the next.
 #[derive(Clone, Debug)]
 struct Joint {
@@ -33,33 +39,30 @@ struct Joint {
     listed: bool,
 }
 
-/// The text with its pieces put together, if there are any worth it.
-pub(super) fn view(text: &[u8], silent: &[usize]) -> Option<View> {
+/// The text with its pieces put together, if there are any worth it; at `cuts` a tag or the end of a line may cut a word in
+/// two.
+pub(super) fn view(text: &[u8], cuts: &[usize], silent: &[usize]) -> Option<View> {
     let mut joints = Vec::new();
     let mut group = Group::default();
     let mut passed = 0;
-    let quotes = memchr::memchr3_iter(b'"', b'\'', b'`', text);
-    let tags = memchr::memmem::find_iter(text, b"</");
-    let goes_on = |at: &usize| text[*at + 1..].starts_with(b"\n") || text[*at + 1..].starts_with(b"\r\n");
-    let lines = memchr::memchr_iter(b'\\', text).filter(goes_on);
-    // What no literal is, in the order of the text.
-    let mut others: Vec<usize> = tags.chain(lines).collect();
-    others.sort_unstable();
-    let mut others = others.into_iter().peekable();
-    for quote in quotes.chain(std::iter::once(text.len())) {
-        let others = std::iter::from_fn(|| others.next_if(|other| *other < quote));
-        for at in others.chain((quote < text.len()).then_some(quote)) {
-            if at > passed
-                && (is_piece(text[at - 1]) || text[at - 1] == b'\\')
-                && let Some(joint) = joint(text, at)
-                && is_piece(text[joint.span.start.saturating_sub(1)])
-                && text.get(joint.span.end).is_some_and(|&b| is_piece(b))
-            {
-                passed = joint.span.end - 1;
-                group.add(text, joint, &mut joints);
-            }
+    let mut look = |at: usize| {
+        if at > passed
+            && ends_piece(text, at)
+            && let Some(joint) = joint(text, at)
+            && text.get(joint.span.end).is_some_and(|&b| is_piece(b))
+        {
+            passed = joint.span.end - 1;
+            group.add(text, joint, &mut joints);
         }
-    }
+    };
+    let mut cuts = cuts.iter().copied().filter(|at| text[*at] != b'=').peekable();
+    probe::quotes(text, |quote| {
+        while let Some(cut) = cuts.next_if(|cut| *cut < quote) {
+            look(cut);
+        }
+        look(quote);
+    });
+    cuts.for_each(look);
     group.end(text, &mut joints);
     for &key in silent {
         beside(text, key, &mut joints);
@@ -77,21 +80,46 @@ fn is_piece(byte: u8) -> bool {
     is_word(byte) || byte == b'-'
 }
 
+/// Signs behind a quote with which no literal goes on: what follows is no other one, or the quote opens one.
+static ENDS: [bool; 256] = {
+    let signs = b"]:=([{>";
+    let mut ends = [false; 256];
+    let mut nth = 0;
+    while nth < signs.len() {
+        ends[signs[nth] as usize] = true;
+        nth += 1;
+    }
+    ends
+};
+
+/// Whether a piece ends directly before the sign at `at`.
+fn ends_piece(text: &[u8], at: usize) -> bool {
+    let last = |at: usize| at.checked_sub(1).map(|last| text[last]);
+    match last(at) {
+        Some(b'\\') => last(sign(text, at)).is_some_and(is_piece),
+        before => before.is_some_and(is_piece),
+    }
+}
+
+/// Where the sign at `at` begins: with the backslash before a quote that is escaped.
+fn sign(text: &[u8], at: usize) -> usize {
+    let escaped = !matches!(text[at], b'\\' | b'<') && text[..at].ends_with(b"\\");
+    at - usize::from(escaped)
+}
+
 /// Whether a word could be a key or a piece of one that holds its beginning; `least` is how much of a v1 key there must be.
 fn is_key(word: &[u8], least: usize) -> bool {
     let body = memchr::memrchr(b'-', word).map_or(word, |dash| &word[dash + 1..]);
     let legacy = body.len() == MIN_RUN && body.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    legacy || memchr::memmem::find(body, b"wandb_v").is_some_and(|at| body.len() - at >= least)
+    legacy || V1_START.find(body).is_some_and(|at| body.len() - at >= least)
 }
 
 /// Joints whose pieces follow one another.
 #[derive(Default)]
 struct Group {
     joints: Vec<Joint>,
-    /// The key characters of the pieces so far.
-    word: Vec<u8>,
-    /// Whether one of the pieces has the length of a key by itself.
-    whole: bool,
+    /// How many key characters the pieces have together.
+    length: usize,
 }
 
 impl Group {
@@ -104,33 +132,46 @@ impl Group {
             return;
         }
         let follows = |last: &Joint| last.span.end + before == joint.span.start && last.listed == joint.listed;
-        let touches = self.joints.last().is_some_and(follows);
-        if !touches {
+        if !self.joints.last().is_some_and(follows) {
             self.end(text, joints);
-            self.piece(&text[joint.span.start - before..joint.span.start]);
+            self.length = before;
         }
-        self.piece(&text[joint.span.end..joint.span.end + behind]);
+        self.length += behind;
         self.joints.push(joint);
-    }
-
-    fn piece(&mut self, piece: &[u8]) {
-        // What stands before a whole key is its on-prem prefix, or none of it.
-        let prefix = memchr::memchr(b'-', piece).map_or(&b""[..], |dash| &piece[..dash]);
-        let local = self.word.len() + prefix.len() == b"local".len() && [&self.word, prefix].concat() == b"local";
-        let alone = self.word.is_empty() || self.word.ends_with(b"-") || local;
-        let so_far = &self.word[self.word.len().saturating_sub(MAX_WORD)..];
-        self.whole = self.whole || is_key(so_far, V1) || (is_key(piece, V1) && !alone);
-        self.word.extend_from_slice(piece);
     }
 
     /// Ends the group; one whose pieces make no key is forgotten.
     fn end(&mut self, text: &[u8], joints: &mut Vec<Joint>) {
-        let Group { joints: ended, word, whole } = std::mem::take(self);
-        let key = is_key(&word, MIN_RUN) || blob64::hides(&word);
-        let listed = ended.iter().any(|joint| joint.listed);
-        if key && !whole && (!listed || is_put_together(text, &ended)) {
-            joints.extend(ended);
+        if self.length >= MIN_RUN && self.makes_key(text) {
+            joints.append(&mut self.joints);
         }
+        self.joints.clear();
+        self.length = 0;
+    }
+
+    /// Whether the pieces make a key that none of them is by itself.
+    fn makes_key(&self, text: &[u8]) -> bool {
+        let mut word = Vec::with_capacity(self.length);
+        let whole = self.pieces(text).any(|piece| {
+            // What stands before a whole key is its on-prem prefix, or none of it.
+            let prefix = memchr::memchr(b'-', piece).map_or(&b""[..], |dash| &piece[..dash]);
+            let local = word.len() + prefix.len() == b"local".len() && [&word, prefix].concat() == b"local";
+            let alone = word.is_empty() || word.ends_with(b"-") || local;
+            let so_far = &word[word.len().saturating_sub(MAX_WORD)..];
+            let whole = is_key(so_far, V1) || (is_key(piece, V1) && !alone);
+            word.extend_from_slice(piece);
+            whole
+        });
+        let listed = self.joints.iter().any(|joint| joint.listed);
+        !whole && (is_key(&word, MIN_RUN) || blob64::hides(&word)) && (!listed || is_put_together(text, &self.joints))
+    }
+
+    fn pieces<'t>(&self, text: &'t [u8]) -> impl Iterator<Item = &'t [u8]> {
+        let from = |at: usize| text[at..].iter().take(MAX_LITERAL).take_while(|&&b| is_piece(b)).count();
+        let first = self.joints.first().map_or(0, |joint| joint.span.start);
+        let before = text[..first].iter().rev().take(MAX_LITERAL).take_while(|&&b| is_piece(b)).count();
+        let behind = self.joints.iter().map(move |joint| &text[joint.span.end..joint.span.end + from(joint.span.end)]);
+        std::iter::once(&text[first - before..first]).chain(behind)
     }
 }
 
@@ -188,8 +229,7 @@ fn beside(text: &[u8], key: usize, joints: &mut Vec<Joint>) {
 
 /// What leads from the sign at `at`, if it closes a literal, to the literal that goes on.
 fn joint(text: &[u8], at: usize) -> Option<Joint> {
-    let escaped = at > 0 && text[at - 1] == b'\\' && text[at] != b'\\';
-    let start = if escaped { at - 1 } else { at };
+    let start = sign(text, at);
     let end = text.len().min(at + MAX_JOINT);
     let quote = text[at];
     if quote == b'\\' {
@@ -202,28 +242,15 @@ fn joint(text: &[u8], at: usize) -> Option<Joint> {
     if quote == b'<' {
         return Some(Joint { span: at..tags(text, at, text.len().min(at + MAX_TAGS))?, quotes: None, listed: false });
     }
-    // Most literals are items, arguments and names, and most items are words.
+    // Most literals are items, arguments and names.
     match text.get(at + 1..).unwrap_or_default() {
-        [b']' | b':', ..] => return None,
+        [next, ..] if ENDS[usize::from(*next)] => return None,
         [b')', next, ..] if !matches!(next, b'.' | b';') => return None,
-        [b',', ..] => {
-            let piece = text[..start].iter().rev().take_while(|&&b| is_piece(b));
-            let word = piece.clone().count() >= SHORTEST_WORD && piece.clone().all(u8::is_ascii_lowercase);
-            if word {
-                return None;
-            }
-        }
         _ => {}
     }
     let mut next = blank(text, at + 1, end);
-    const OPERATORS: [&[u8]; 16] = [
-        b".concat(", b").append(", b"}${", b"}{", b"++", b"..", b"||", b"<>", b"<<", b"+=", b"+", b".", b"*", b"&",
-        b"~", b"^",
-    ];
     let listed = text[next..end].starts_with(b",");
-    let operator = OPERATORS.iter().find(|operator| text[next..end].starts_with(operator)).map_or(0, |o| o.len());
-    let operator = if operator == 0 { appended(&text[next..end]) } else { operator };
-    let operated = operator + usize::from(listed);
+    let operated = if listed { 1 } else { operator(&text[next..end]) };
     if operated > 0 {
         next = blank(text, next + operated, end);
     }
@@ -233,9 +260,29 @@ fn joint(text: &[u8], at: usize) -> Option<Joint> {
         .take_while(|b| matches!(b, b'f' | b'F' | b'r' | b'R' | b'b' | b'B' | b'u' | b'U' | b'L' | b'$' | b'@'))
         .count();
     next += prefix;
-    let escape = usize::from(escaped && text[next..end].starts_with(b"\\"));
+    let escape = usize::from(start < at && text[next..end].starts_with(b"\\"));
     let opens = *text[next + escape..end].first().filter(|b| matches!(b, b'"' | b'\'' | b'`'))?;
+    // Most items are words.
+    let piece = text[..start].iter().rev().take_while(|&&b| is_piece(b));
+    if text[at + 1] == b',' && piece.clone().count() >= SHORTEST_WORD && piece.clone().all(u8::is_ascii_lowercase) {
+        return None;
+    }
     Some(Joint { span: start..next + escape + 1, quotes: Some([quote, opens]), listed })
+}
+
+/// How long the sign is that puts two literals together, or what adds another one to the same variable.
+fn operator(rest: &[u8]) -> usize {
+    const OPERATORS: [&[u8]; 16] = [
+        b".concat(", b").append(", b"}${", b"}{", b"++", b"..", b"||", b"<>", b"<<", b"+=", b"+", b".", b"*", b"&",
+        b"~", b"^",
+    ];
+    let sign = match rest.first() {
+        Some(b'.' | b')' | b'}' | b'+' | b'|' | b'<' | b'*' | b'&' | b'~' | b'^') => {
+            OPERATORS.iter().find(|operator| rest.starts_with(operator)).map_or(0, |operator| operator.len())
+        }
+        _ => 0,
+    };
+    if sign == 0 { appended(rest) } else { sign }
 }
 
 /// Where tags end that follow one another: a word processor and a highlighter cut a word in several.
@@ -320,7 +367,7 @@ mod tests {
     use crate::rule::example::legacy_key;
 
     fn read(text: &str, key: &str) -> String {
-        let view = view(text.as_bytes(), &[])
+        let view = view(text.as_bytes(), &probe::cuts(text.as_bytes()), &[])
             .map_or_else(|| text.to_owned(), |view| String::from_utf8(view.bytes).expect("text"));
         view.replace(key, "KEY")
     }
@@ -350,7 +397,7 @@ mod tests {
         let key = legacy_key("pieces");
         let text =
             format!("ids = [\"{}\", \"{}\", \"{}\", \"{}\"]", &key[..10], &key[10..20], &key[20..30], &key[30..]);
-        assert!(view(text.as_bytes(), &[]).is_none());
-        assert!(view(b"print('a' 'b', \"c\" + \"d\")", &[]).is_none());
+        assert!(view(text.as_bytes(), &[], &[]).is_none());
+        assert!(view(b"print('a' 'b', \"c\" + \"d\")", &[], &[]).is_none());
     }
 }

@@ -124,7 +124,7 @@ mod tests {
     }
 
     fn read(text: &[u8]) -> Option<View> {
-        view(text, &probe::dense(text).zeros)
+        view(text, &probe::survey(text).zeros)
     }
 
     #[test]

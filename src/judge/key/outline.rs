@@ -185,6 +185,12 @@ impl Reader<'_> {
         let mut escaped = false;
         // Offsets in the white space before the line stand nowhere in particular.
         while at < end {
+            if at > start && comment.is_none() && !escaped {
+                at += self.plain(at, end, string.map(|(_, quote)| quote));
+                if at == end {
+                    return;
+                }
+            }
             while self.spots.len() < self.offsets.len() && self.offsets[self.spots.len()] <= at {
                 self.spots.push(Spot {
                     line: number,
@@ -232,6 +238,16 @@ impl Reader<'_> {
         }
     }
 
+    /// How many bytes from `at` on, up to the next offset that matters, open, close and end nothing.
+    fn plain(&self, at: usize, end: usize, string: Option<u8>) -> usize {
+        let stop = self.offsets.get(self.spots.len()).map_or(end, |&next| next.clamp(at, end));
+        let bytes = self.text[at..stop].iter();
+        match string {
+            Some(quote) => bytes.take_while(|&&b| b != quote && b != b'\\').count(),
+            None => bytes.take_while(|&&b| !SIGNS[usize::from(b)]).count(),
+        }
+    }
+
     fn push(&mut self, at: usize, line: usize) {
         if self.open.len() >= MAX_DEPTH {
             return;
@@ -262,6 +278,18 @@ impl Reader<'_> {
         }
     }
 }
+
+/// What means something anywhere in a line outside of strings; more does where the line begins.
+static SIGNS: [bool; 256] = {
+    let signs = b"\\\"'`()[]{},;#/<";
+    let mut table = [false; 256];
+    let mut nth = 0;
+    while nth < signs.len() {
+        table[signs[nth] as usize] = true;
+        nth += 1;
+    }
+    table
+};
 
 /// Whether a line ends in the three quotes that open the value of a name: `key = """`.
 fn opens_text(line: &[u8]) -> bool {
