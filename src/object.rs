@@ -1,11 +1,13 @@
 //! A git object, and where in its repository it lies. In: object ids, what a repository says of an object. Out: nouns for
 //! everyone above. Field meanings are those of git's own documentation (gitglossary, gitformat-pack).
 
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The id of an object: 20 bytes in a repository of object format `sha1`, 32 in one of `sha256`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectId {
     bytes: [u8; 32],
     length: u8,
@@ -40,6 +42,16 @@ impl ObjectId {
         data_encoding::HEXLOWER.encode(&self.bytes[..5])
     }
 }
+
+impl Hash for ObjectId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.as_bytes());
+    }
+}
+
+/// A table by object id. Ids are looked up by the million, and a seed that nobody outside knows keeps scanned ones from
+/// colliding on purpose.
+pub type ObjectMap<V> = HashMap<ObjectId, V, foldhash::fast::RandomState>;
 
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

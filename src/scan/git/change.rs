@@ -2,7 +2,7 @@
 //! content and messages that were not there before.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -13,7 +13,7 @@ use super::{Found, skip, unread, whole};
 use crate::blob::{Kind, Origin};
 use crate::finding::{Outcome, Skip};
 use crate::judge::Judge;
-use crate::object::{Held, ObjectId, ObjectKind};
+use crate::object::{Held, ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::Worker;
 use crate::source::MAX_WHOLE;
@@ -236,7 +236,7 @@ impl Changed<'_, '_> {
             }
             folder.unwrap_or_else(|| Folder::from([]))
         };
-        let mut by_blob: HashMap<ObjectId, Vec<Place>> = HashMap::new();
+        let mut by_blob: ObjectMap<Vec<Place>> = ObjectMap::default();
         let mut budget = MOST_ENTRIES;
         let mut too_many = false;
         for (place, node) in (0u32..).zip(&graph.commits) {
@@ -249,7 +249,7 @@ impl Changed<'_, '_> {
             });
             too_many |= result.is_err();
         }
-        let mut pinned: HashMap<ObjectId, Vec<u8>> = HashMap::new();
+        let mut pinned: ObjectMap<Vec<u8>> = ObjectMap::default();
         for tree in tips.trees {
             let result = history::introduced(tree, &[], &folder, &mut budget, &mut |path, id| {
                 pinned.insert(id, path.to_vec());
@@ -281,7 +281,7 @@ impl Changed<'_, '_> {
             exclude: self.exclude,
             store: self.store,
             places: &places,
-            staged: &HashMap::new(),
+            staged: &ObjectMap::default(),
             reachable: true,
         }
         .tell(&facts, worker);

@@ -2,7 +2,7 @@
 //! with all its places. Content is looked at first, without a path; what holds anything of a key's shape is then placed in
 //! history, all of it in one pass, and judged for good where it lies.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use super::{Found, skip, unread, whole};
 use crate::blob::{Before, Kind, Origin, Text};
 use crate::finding::Outcome;
 use crate::judge::Judge;
-use crate::object::{Held, ObjectId};
+use crate::object::{Held, ObjectId, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::Worker;
 use crate::source::MAX_WHOLE;
@@ -164,8 +164,8 @@ impl Scan<'_> {
     }
 
     /// What the indexes of all worktrees hold, with a path for each blob.
-    fn indexes(&self, found: &Found, outcome: &Mutex<Outcome>) -> HashMap<ObjectId, Vec<u8>> {
-        let mut staged = HashMap::new();
+    fn indexes(&self, found: &Found, outcome: &Mutex<Outcome>) -> ObjectMap<Vec<u8>> {
+        let mut staged = ObjectMap::default();
         let own = found.folder.common.join("index");
         let linked = found.folder.linked().into_iter().map(|git| git.join("index"));
         for path in std::iter::once(own).chain(linked).filter(|path| path.exists()) {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::sweep::Facts;
-use crate::object::{ObjectId, ObjectKind};
+use crate::object::{ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::source::git::history::{self, Folder, Graph, TooMany};
 use crate::source::git::refs::Reference;
@@ -28,11 +28,11 @@ type Pinned = (Vec<Vec<u8>>, Vec<u8>);
 pub(super) struct Places {
     pub(super) graph: Graph,
     /// Of each blob, in order: introduced by a commit that is held, then by place in the order, then by path.
-    by_blob: HashMap<ObjectId, Vec<Place>>,
+    by_blob: ObjectMap<Vec<Place>>,
     /// The references, by name, and the commit that each comes to.
     tips: Vec<Tip>,
     /// What references name without a commit: annotated tags, blobs, and the blobs of trees, with their paths in those.
-    pinned: HashMap<ObjectId, Pinned>,
+    pinned: ObjectMap<Pinned>,
     /// Whether there were more places than are named.
     pub(super) too_many: bool,
 }
@@ -47,7 +47,7 @@ impl Places {
         references: &[Reference],
     ) -> Places {
         let graph = Graph::new(std::mem::take(&mut facts.commits));
-        let mut pinned = HashMap::new();
+        let mut pinned = ObjectMap::default();
         let (tips, others) = tips(&graph, references, &facts.tags, &mut pinned);
         let held = graph.below(tips.iter().map(|(_, place)| *place));
         let hot = hot(facts);
@@ -60,7 +60,7 @@ impl Places {
                 folders.insert(*id, history::folder(bytes, id_length, is_hot));
             }
         });
-        let folders: HashMap<ObjectId, Folder> = parts.into_iter().flat_map(|(_, folders)| folders).collect();
+        let folders: ObjectMap<Folder> = parts.into_iter().flat_map(|(_, folders)| folders).collect();
         let none: Folder = Folder::from([]);
         let read = |id: &ObjectId| folders.get(id).unwrap_or(&none).clone();
 
@@ -95,7 +95,7 @@ impl Places {
             });
             too_many |= result.is_err();
         }
-        let mut by_blob: HashMap<ObjectId, Vec<Place>> = HashMap::new();
+        let mut by_blob: ObjectMap<Vec<Place>> = ObjectMap::default();
         for (id, place) in parts.into_iter().flat_map(|part| part.places) {
             by_blob.entry(id).or_default().push(place);
         }
@@ -108,13 +108,12 @@ impl Places {
     /// Those that are known already: of blobs that commits of `graph` introduced, and of blobs in trees without a commit.
     pub(super) fn known(
         graph: Graph,
-        by_blob: HashMap<ObjectId, Vec<Place>>,
-        loose: HashMap<ObjectId, Vec<u8>>,
+        by_blob: ObjectMap<Vec<Place>>,
+        loose: ObjectMap<Vec<u8>>,
         references: &[Reference],
-        tags: &HashMap<ObjectId, ObjectId>,
+        tags: &ObjectMap<ObjectId>,
     ) -> Places {
-        let mut pinned: HashMap<ObjectId, Pinned> =
-            loose.into_iter().map(|(id, path)| (id, (Vec::new(), path))).collect();
+        let mut pinned: ObjectMap<Pinned> = loose.into_iter().map(|(id, path)| (id, (Vec::new(), path))).collect();
         let (tips, _) = tips(&graph, references, tags, &mut pinned);
         Places { graph, by_blob, tips, pinned, too_many: false }
     }
@@ -158,8 +157,8 @@ impl Places {
 fn tips<'r>(
     graph: &Graph,
     references: &'r [Reference],
-    tags: &HashMap<ObjectId, ObjectId>,
-    pinned: &mut HashMap<ObjectId, Pinned>,
+    tags: &ObjectMap<ObjectId>,
+    pinned: &mut ObjectMap<Pinned>,
 ) -> (Vec<Tip>, Vec<(&'r Vec<u8>, ObjectId)>) {
     let (mut tips, mut ends) = (Vec::new(), Vec::new());
     for Reference { name, target, .. } in references.iter().filter(|reference| reference.holds()) {
@@ -176,7 +175,7 @@ fn tips<'r>(
 }
 
 /// An object, what it points at if it is a tag, and so on to the end.
-fn peeled(id: ObjectId, tags: &HashMap<ObjectId, ObjectId>) -> impl Iterator<Item = ObjectId> {
+fn peeled(id: ObjectId, tags: &ObjectMap<ObjectId>) -> impl Iterator<Item = ObjectId> {
     const MOST: usize = 64;
     std::iter::successors(Some(id), |id| tags.get(id).copied()).take(MOST)
 }

@@ -1,10 +1,10 @@
 //! Reads every object of a repository once. In: its object database. Out: what history is made of, and which objects hold
 //! anything of a key's shape. Where they lie is not known yet, so nothing is said of them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::blob::{Before, Kind, Origin, Text};
-use crate::object::{ObjectId, ObjectKind};
+use crate::object::{ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::{Glance, Worker};
 use crate::source::git::object::{self, EntryKind, RawCommit};
@@ -16,11 +16,11 @@ pub(super) struct Facts {
     /// Every object, as listed.
     pub(super) entries: Vec<Entry>,
     /// The place of each in the listing.
-    pub(super) ids: HashMap<ObjectId, u32>,
+    pub(super) ids: ObjectMap<u32>,
     /// The commits, in no order.
     pub(super) commits: Vec<(ObjectId, RawCommit)>,
     /// What the annotated tags point at.
-    pub(super) tags: HashMap<ObjectId, ObjectId>,
+    pub(super) tags: ObjectMap<ObjectId>,
     /// What each tree names, by places in the listing.
     pub(super) trees: Vec<(u32, Box<[u32]>)>,
     /// The objects that hold anything of a key's shape.
@@ -39,7 +39,7 @@ pub(super) fn sweep<'w, 'a: 'w>(
     entries: Vec<Entry>,
     worker: impl Fn() -> Worker<'w, 'a> + Sync,
 ) -> Facts {
-    let ids: HashMap<ObjectId, u32> = (0u32..).zip(&entries).map(|(nth, entry)| (entry.id, nth)).collect();
+    let ids: ObjectMap<u32> = (0u32..).zip(&entries).map(|(nth, entry)| (entry.id, nth)).collect();
     // Git knows the empty tree without holding it.
     let empty = object::empty_tree(id_length);
     let start = || (worker(), store.reader(), Facts::default());

@@ -1,14 +1,14 @@
 //! Judges for good what holds something, where it lies. In: the objects, their bytes, their places. Out: findings, each with
 //! the first place of its object and all the others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::places::{Place, Places};
 use super::sweep::{self, Facts};
 use crate::blob::{Kind, Origin};
 use crate::judge::{self, PathClass};
-use crate::object::{Commit, Held, ObjectId, ObjectKind};
+use crate::object::{Commit, Held, ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::{Glance, Told, Worker};
 use crate::source::git::store::Store;
@@ -23,7 +23,7 @@ pub(super) struct Teller<'t, 'a> {
     pub(super) store: &'t Store,
     pub(super) places: &'t Places,
     /// What indexes hold, and where.
-    pub(super) staged: &'t HashMap<ObjectId, Vec<u8>>,
+    pub(super) staged: &'t ObjectMap<Vec<u8>>,
     /// Whether all of it is known to be held by something.
     pub(super) reachable: bool,
 }

@@ -11,11 +11,11 @@
 //! deleted file are introductions.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::object::{EntryKind, RawCommit};
-use crate::object::ObjectId;
+use crate::object::{ObjectId, ObjectMap};
 
 /// How many folders may lie in one another; git itself reads no more.
 const MAX_DEPTH: usize = 2048;
@@ -24,7 +24,7 @@ const MAX_DEPTH: usize = 2048;
 pub struct Graph {
     /// Every commit, in the order of this module.
     pub commits: Vec<Node>,
-    places: HashMap<ObjectId, u32>,
+    places: ObjectMap<u32>,
 }
 
 /// A commit, and its parents by their places in the order.
@@ -40,7 +40,7 @@ pub struct Node {
 impl Graph {
     /// Orders the commits.
     pub fn new(commits: Vec<(ObjectId, RawCommit)>) -> Graph {
-        let at: HashMap<ObjectId, usize> = commits.iter().enumerate().map(|(nth, (id, _))| (*id, nth)).collect();
+        let at: ObjectMap<usize> = commits.iter().enumerate().map(|(nth, (id, _))| (*id, nth)).collect();
         let mut children: Vec<Vec<usize>> = vec![Vec::new(); commits.len()];
         let mut waits: Vec<usize> = vec![0; commits.len()];
         for (nth, (_, raw)) in commits.iter().enumerate() {
@@ -63,8 +63,7 @@ impl Graph {
         }
         // Commits that are one another's ancestors cannot be made; if somebody did, they come last.
         order.extend((0..commits.len()).filter(|&nth| waits[nth] > 0));
-        let places: HashMap<ObjectId, u32> =
-            (0u32..).zip(&order).map(|(place, &nth)| (commits[nth].0, place)).collect();
+        let places: ObjectMap<u32> = (0u32..).zip(&order).map(|(place, &nth)| (commits[nth].0, place)).collect();
         let mut commits: Vec<Option<(ObjectId, RawCommit)>> = commits.into_iter().map(Some).collect();
         let nodes = order.into_iter().filter_map(|nth| commits[nth].take());
         let nodes = nodes.map(|(id, raw)| {

@@ -1,10 +1,10 @@
 //! Which commits lie between two sets of them. In: where to look from, what to leave out with all that it leads to, a way to
 //! read a commit. Out: the commits, and those that are not there.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use super::object::RawCommit;
-use crate::object::ObjectId;
+use crate::object::{ObjectId, ObjectMap};
 
 /// What was found between two sets of commits.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub fn between(
     tips: &[ObjectId],
     without: &[ObjectId],
 ) -> Between {
-    let mut seen: HashMap<ObjectId, Seen> = HashMap::new();
+    let mut seen: ObjectMap<Seen> = ObjectMap::default();
     let mut queue: BinaryHeap<(i64, ObjectId)> = BinaryHeap::new();
     let (mut awaited, mut oldest) = (0usize, i64::MAX);
     let mut next: Vec<(ObjectId, bool)> = Vec::new();
