@@ -5,7 +5,9 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use support::git::Repo;
 
 #[test]
 fn the_commands_print_what_their_transcripts_say() {
@@ -17,7 +19,7 @@ fn the_commands_print_what_their_transcripts_say() {
         let wanted = fs::read_to_string(&expect).unwrap_or_else(|e| panic!("{}: {e}", expect.display()));
         let (tree, _) = support::filled_tree(&format!("transcripts/{name}"), "legacy");
         fs::remove_file(tree.path().join("expect.txt")).unwrap();
-        let said = transcript(&wanted, tree.path());
+        let said = transcript(&wanted, &Repo::around(tree));
         if std::env::var_os("UPDATE").is_some() {
             fs::write(&expect, &said).unwrap();
         } else if said != wanted {
@@ -27,13 +29,18 @@ fn the_commands_print_what_their_transcripts_say() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// Runs every `$ wandward …` of a transcript again.
-fn transcript(wanted: &str, folder: &Path) -> String {
+/// Runs every `$ wandward …` of a transcript again, and on the way every `$ git …`, of which nothing is shown.
+fn transcript(wanted: &str, folder: &Repo) -> String {
     let seconds = regex::Regex::new(r"in \d+\.\d\d s").unwrap();
     let mut said = String::new();
-    for line in wanted.lines().filter(|line| line.starts_with("$ wandward ")) {
+    for line in wanted.lines().filter(|line| line.starts_with("$ ")) {
+        if let Some(arguments) = line.strip_prefix("$ git ") {
+            folder.git(&arguments.split(' ').collect::<Vec<_>>());
+            said.push_str(&format!("{line}\n"));
+            continue;
+        }
         let arguments = line["$ wandward ".len()..].split(' ').filter(|word| !word.is_empty());
-        let output = support::run(support::wandward(&PathBuf::from(folder)).args(arguments));
+        let output = support::run(support::wandward(&folder.path).args(arguments));
         let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
         let text = seconds.replace_all(&text, "in 0.00 s");
         said.push_str(&format!("{line}\n{text}exit {}\n\n", output.status.code().unwrap()));

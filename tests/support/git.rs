@@ -71,12 +71,17 @@ impl Repo {
 
     /// Likewise, with options of `git init`.
     pub fn of(options: &[&str]) -> Repo {
-        let place = Rc::new(tempfile::tempdir().unwrap());
-        let path = place.path().join("repo");
-        fs::create_dir(&path).unwrap();
-        let repo = Repo { place, path, clock: Rc::new(Cell::new(EPOCH)), tick: Rc::new(Cell::new(60)) };
+        let mut repo = Repo::around(tempfile::tempdir().unwrap());
+        repo.path.push("repo");
+        fs::create_dir(&repo.path).unwrap();
         repo.git(&[&["init", "-q"], options].concat());
         repo
+    }
+
+    /// A folder that may become one.
+    pub fn around(place: tempfile::TempDir) -> Repo {
+        let path = place.path().to_owned();
+        Repo { place: Rc::new(place), path, clock: Rc::new(Cell::new(EPOCH)), tick: Rc::new(Cell::new(60)) }
     }
 
     /// Another one beside it, made empty.
