@@ -1,13 +1,12 @@
 //! Whether an object id is one of an object in the git repository that holds a path. In: a path and an id. Out: yes or no.
-//! Only object folders are opened: no configuration is read, nothing of the repository decides or runs, and what is said to
-//! be an object is read and hashed before it counts.
+//! Nothing of the repository runs or decides, and what is said to be an object is read and hashed before it counts.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::object::ObjectId;
+use crate::source::git::folder::GitFolder;
 use crate::source::git::store::Store;
 
 /// Larger objects are not read to be hashed; an id of one does not count.
@@ -40,32 +39,6 @@ impl Objects {
 
 /// Opens the nearest repository at or above `folder`. Key shapes are ids of 20 bytes, so no other object format is asked.
 fn open(folder: &Path) -> Option<Store> {
-    let folder = fs::canonicalize(folder).ok()?;
-    let git = folder.ancestors().map(|folder| folder.join(".git")).find(|git| git.exists())?;
-    Some(Store::open(&object_folder(&git)?, &[], 20))
-}
-
-/// Where a repository keeps its objects; `.git` may be a file that names the git directory, which may name a common one.
-fn object_folder(git: &Path) -> Option<PathBuf> {
-    let git = if git.is_file() {
-        let named = small_file(git)?;
-        git.parent()?.join(named.strip_prefix("gitdir:")?.trim())
-    } else {
-        git.to_owned()
-    };
-    let common = match small_file(&git.join("commondir")) {
-        Some(common) => git.join(common.trim()),
-        None => git,
-    };
-    Some(common.join("objects")).filter(|objects| objects.is_dir())
-}
-
-/// The text of a file of a few lines.
-fn small_file(path: &Path) -> Option<String> {
-    let length = fs::metadata(path).ok().filter(|meta| meta.is_file())?.len();
-    if length > 4096 {
-        return None;
-    }
-    #[expect(clippy::disallowed_methods, reason = "source is the door to what is scanned")]
-    fs::read_to_string(path).ok()
+    let folder = GitFolder::above(folder).ok()??;
+    (folder.shape.id_length == 20).then(|| Store::open(&folder.objects(), &[], 20))
 }

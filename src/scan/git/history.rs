@@ -66,6 +66,14 @@ impl Scan<'_> {
                 continue;
             }
             self.repository(found, tree, &exclude, outcome);
+            for linked in found.folder.linked() {
+                // Its commits and its index belong to this repository; its files lie where nobody asked.
+                let worktree = GitFolder::at(&linked).ok().flatten().and_then(|linked| linked.worktree);
+                if let Some(path) = worktree.filter(|path| path.exists() && !covered(&whole, path)) {
+                    let reason = "a linked worktree of this repository; its files are scanned by its own path";
+                    skip(outcome, tree::skip(&path, reason, false));
+                }
+            }
             let modules = found.folder.modules();
             let modules: Vec<Found> = modules
                 .into_iter()
@@ -208,4 +216,9 @@ impl Scan<'_> {
             gap("it has more paths than are followed, so some that decide what a file is may be missed".to_owned());
         }
     }
+}
+
+/// Whether a path lies in what is walked.
+fn covered(tree: &Tree, path: &Path) -> bool {
+    tree.roots.iter().filter_map(|root| std::fs::canonicalize(root).ok()).any(|root| path.starts_with(root))
 }
