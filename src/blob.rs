@@ -81,9 +81,14 @@ impl Origin {
 
     /// The path as text: bytes that are not UTF-8 as `\xNN`.
     pub fn display_path(&self) -> Cow<'_, str> {
+        self.display(&self.path)
+    }
+
+    /// A path of that kind of source as text.
+    pub fn display<'p>(&self, path: &'p [u8]) -> Cow<'p, str> {
         match self.kind {
-            Kind::Ref | Kind::Reflog => display_word(&self.path),
-            _ => display(&self.path),
+            Kind::Ref | Kind::Reflog => display_word(path),
+            _ => display(path),
         }
     }
 

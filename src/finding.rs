@@ -1,6 +1,7 @@
 //! What a scan says: findings, what was kept back and why, and what was looked at.
 //! A finding owns its data and never holds a key.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -104,6 +105,24 @@ impl Finding {
     /// bytes, in two of their forms.
     pub fn ends(&self) -> [(String, u64); 2] {
         [self.span.start, self.span.end].map(|end| (self.about().to_owned(), end))
+    }
+
+    /// A path as text, without the key that this finding is about: files are named for keys, too.
+    pub fn display_path<'p>(&self, path: &'p [u8]) -> Cow<'p, str> {
+        let shown = self.origin.display(path);
+        let Some(key) = self.key.as_ref().filter(|key| key.format == Format::Legacy) else { return shown };
+        let is_key = |word: &str| {
+            let whole = match &key.prefix {
+                Some(prefix) => Cow::Owned(format!("{prefix}-{word}")),
+                None => Cow::Borrowed(word),
+            };
+            word.len() == Format::Legacy.length() && Fingerprint::of(whole.as_bytes()) == key.fingerprint
+        };
+        let named = shown.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| is_key(word)).map(str::to_owned);
+        match named {
+            Some(word) => Cow::Owned(shown.replace(&word, key.id.as_str())),
+            None => shown,
+        }
     }
 
     /// How bad it is.

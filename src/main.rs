@@ -201,6 +201,7 @@ fn exit_code(outcome: &Outcome, options: &cli::Scan, input: &Input) -> u8 {
     } else if outcome.coverage.complete() && !nothing {
         0
     } else {
+        let nothing = nothing && outcome.coverage.complete();
         let what = if nothing { "the paths hold no file at all" } else { "not everything asked for could be read" };
         if options.allow_partial {
             complain(&format!("warning: {what}; `--allow-partial` lets it pass"));

@@ -118,10 +118,14 @@ pub struct Held {
     pub commit: Option<Arc<Commit>>,
     /// The reference that names the text, or whose log it is.
     pub reference: Option<Vec<u8>>,
-    /// The references that still hold it, in order of their names.
+    /// The references that still hold it, in order of their names; of very many the first.
     pub refs: Vec<Vec<u8>>,
+    /// How many more references hold it.
+    pub more_refs: usize,
     /// Whether a reference or the index holds it.
     pub reachable: bool,
-    /// The other places at which the same blob was introduced: commit and path.
+    /// The other places at which the same blob was introduced: commit and path; of very many the first.
     pub also: Vec<(Arc<Commit>, Vec<u8>)>,
+    /// How many more places there are.
+    pub more_places: usize,
 }

@@ -102,9 +102,23 @@ impl Scan<'_> {
         self.progress.stop.load(Ordering::Relaxed)
     }
 
-    /// Shares out items over the threads; each begins with a state of its own, which is given back. Neighbours in the list
-    /// tend to go to the same thread.
+    /// Shares out items over the threads until the scan is to stop; each thread begins with a state of its own, which is given
+    /// back. Neighbours in the list tend to go to the same thread.
     fn share<T: Sync, S: Send>(
+        &self,
+        items: &[T],
+        start: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &T) + Sync,
+    ) -> Vec<S> {
+        self.share_all(items, start, |state, item| {
+            if !self.stopped() {
+                each(state, item);
+            }
+        })
+    }
+
+    /// Likewise, to the end.
+    fn share_all<T: Sync, S: Send>(
         &self,
         items: &[T],
         start: impl Fn() -> S + Sync,
@@ -114,7 +128,7 @@ impl Scan<'_> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut state = start();
-            while !self.stopped() {
+            loop {
                 let threads = rayon::current_num_threads();
                 let size = (items.len() / threads / 8).clamp(1, CHUNK);
                 let from = next.fetch_add(size, Ordering::Relaxed);

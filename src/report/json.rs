@@ -76,6 +76,15 @@ struct HeldView<'o> {
     refs: Option<Vec<Cow<'o, str>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reachable: Option<bool>,
+    /// How many more references and places there are than are named.
+    #[serde(skip_serializing_if = "is_none")]
+    more_refs: usize,
+    #[serde(skip_serializing_if = "is_none")]
+    more_places: usize,
+}
+
+fn is_none(number: &usize) -> bool {
+    *number == 0
 }
 
 /// What introduced a text; all null if nothing did.
@@ -201,7 +210,7 @@ fn location(finding: &Finding) -> Location<'_> {
     let Finding { origin, place, cell, .. } = finding;
     Location {
         kind: origin.kind.name(),
-        path: origin.display_path(),
+        path: finding.display_path(&origin.path),
         path_raw: path_raw(origin),
         line: place.map(|place| place.line),
         column: place.map(|place| place.column),
@@ -228,6 +237,8 @@ fn held(kind: Kind, held: &Held) -> HeldView<'_> {
         reference: held.reference.as_ref().map(|name| blob::display_word(name)),
         refs: object.then(|| held.refs.iter().map(|name| blob::display_word(name)).collect()),
         reachable: object.then_some(held.reachable),
+        more_refs: held.more_refs,
+        more_places: held.more_places,
     }
 }
 
@@ -236,7 +247,7 @@ fn also<'o>(finding: &'o Finding) -> Vec<AlsoView<'o>> {
     let view = |(commit, path): &'o (Arc<Commit>, Vec<u8>)| AlsoView {
         kind: finding.origin.kind.name(),
         commit: commit.id.to_string(),
-        path: blob::display(path),
+        path: finding.display_path(path),
         line: finding.place.map(|place| place.line),
     };
     also.map(view).collect()

@@ -1,5 +1,6 @@
 //! For people: one key, all its places, one remedy; then what was looked at, and what was not.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
@@ -8,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, rendere
 use super::{Style, date};
 use crate::blob::{self, Kind, Origin};
 use crate::finding::{Finding, Outcome, visible};
-use crate::object::Held;
+use crate::object::{Held, ObjectId};
 use crate::rule::Severity;
 
 /// The most places of one key that are shown with their lines; the others are named.
@@ -126,23 +127,22 @@ fn with_places(rendered: &str, places: &[&Finding]) -> String {
 
 /// `path:line:column`, with the way into a container behind the path and the cell of a notebook behind the column.
 fn at(finding: &Finding) -> String {
-    let path = path(&finding.origin);
+    let path = path(&finding.origin, |path| finding.display_path(path));
     let place = finding.place.map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
     let cell = finding.cell.map(|cell| format!(" (cell {}, line {})", cell.number, cell.line)).unwrap_or_default();
     path + &place + &cell + &history(&finding.origin)
 }
 
 /// `path!member`, or what has no path by what it is.
-fn path(origin: &Origin) -> String {
-    let held = origin.held.as_deref();
-    let path = match (origin.kind, held) {
-        (Kind::Ref | Kind::Reflog, _) => origin.display_path().into_owned(),
-        (Kind::Commit, Some(Held { commit: Some(commit), .. })) => format!("commit {}", commit.id.short()),
-        (kind, Some(Held { object: Some(id), .. })) if origin.path.is_empty() => {
-            let inner: String = origin.display_inner().map(|name| format!("!{name}")).collect();
-            format!("{} {}{inner}", kind.name(), id.short())
-        }
-        _ => blob::display(&origin.full_path()).into_owned(),
+fn path(origin: &Origin, display: impl for<'p> Fn(&'p [u8]) -> Cow<'p, str>) -> String {
+    let named = |what: &str, id: &ObjectId| {
+        let inner: String = origin.display_inner().map(|name| format!("!{name}")).collect();
+        format!("{what} {}{inner}", id.short())
+    };
+    let path = match (origin.kind, origin.held.as_deref()) {
+        (Kind::Commit, Some(Held { commit: Some(commit), .. })) => named("commit", &commit.id),
+        (kind, Some(Held { object: Some(id), .. })) if origin.path.is_empty() => named(kind.name(), id),
+        _ => display(&origin.full_path()).into_owned(),
     };
     visible(&path).into_owned()
 }
@@ -157,7 +157,7 @@ fn history(origin: &Origin) -> String {
         let by = format!("by {} on {day}", visible(&blob::display_word(&commit.author)));
         said.push(if origin.kind == Kind::Commit { by } else { format!("{} {by}", commit.id.short()) });
     }
-    match held.refs.len() {
+    match held.refs.len() + held.more_refs {
         0 if origin.kind == Kind::Staged => said.push("in the index".to_owned()),
         0 if !held.reachable => said.push("unreachable, but still in this object database".to_owned()),
         0 => {}
@@ -168,7 +168,7 @@ fn history(origin: &Origin) -> String {
         }
     }
     if !held.also.is_empty() {
-        said.push(format!("and in {}", count(held.also.len(), "more place")));
+        said.push(format!("and in {}", count(held.also.len() + held.more_places, "more place")));
     }
     format!(" ({})", said.join("; "))
 }
@@ -181,7 +181,9 @@ fn short(name: &[u8]) -> String {
 
 fn not_read(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let (gaps, passed): (Vec<_>, Vec<_>) = outcome.coverage.skipped.iter().partition(|skip| skip.gap);
-    let line = |skip: &crate::finding::Skip| format!("{}: {}", path(&skip.origin), visible(&skip.reason));
+    let line = |skip: &crate::finding::Skip| {
+        format!("{}: {}", path(&skip.origin, |path| skip.origin.display(path)), visible(&skip.reason))
+    };
     for skip in &gaps {
         writeln!(out, "not read: {}", line(skip))?;
     }

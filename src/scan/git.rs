@@ -66,15 +66,24 @@ impl Found {
     }
 }
 
-/// Says which objects could not be read.
+/// Says which objects could not be read, or were not to be.
 fn unread(found: &Found, facts: &Facts, outcome: &Mutex<Outcome>) {
     const NAMED: usize = 20;
-    for (id, error) in facts.unread.iter().take(NAMED) {
-        skip(outcome, tree::skip(&found.git, format!("object {id} {error}"), true));
+    let unread = facts.unread.iter().map(|(id, error)| format!("object {id} {error}"));
+    let large = facts.too_large.iter();
+    let large = large.map(|(id, bytes)| format!("object {id} is larger than --max-file-size ({bytes} bytes)"));
+    let mut all = unread.chain(large);
+    let mut gap = |reason| skip(outcome, tree::skip(&found.git, reason, true));
+    all.by_ref().take(NAMED).for_each(&mut gap);
+    match all.count() {
+        0 => {}
+        more => gap(format!("{} could not be read either", number(more, "more object"))),
     }
-    if let Some(more) = facts.unread.len().checked_sub(NAMED).filter(|&more| more > 0) {
-        skip(outcome, tree::skip(&found.git, format!("{more} more objects cannot be read"), true));
-    }
+}
+
+/// `1 object`, `2 objects`.
+fn number(many: usize, what: &str) -> String {
+    format!("{many} {what}{}", if many == 1 { "" } else { "s" })
 }
 
 /// The folder to walk and the name of the repository, given a path in it: all of its working tree, unless that lies elsewhere.

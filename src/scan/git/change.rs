@@ -6,13 +6,13 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::places::{Place, Places};
+use super::places::{Place, Places, Spent};
 use super::sweep;
 use super::tell::Teller;
-use super::{Found, skip, unread, whole};
+use super::{Found, number, skip, unread, whole};
 use crate::blob::{Kind, Origin};
 use crate::finding::{Outcome, Skip};
-use crate::judge::Judge;
+use crate::judge::{self, Judge};
 use crate::object::{Held, ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::Worker;
@@ -27,9 +27,6 @@ use crate::source::git::revision::{self, Lookup, Range, RevisionError};
 use crate::source::git::store::{Reader, Store};
 use crate::source::git::walk;
 use crate::source::tree::{self, BadGlob, Exclude, Tree, Visit};
-
-/// How many entries of trees are looked at.
-const MOST_ENTRIES: usize = 100_000_000;
 
 /// A change to scan.
 pub struct Change {
@@ -86,11 +83,18 @@ impl Scan<'_> {
                     continue;
                 }
             };
+            // The index that git names is that of the repository it works in.
+            let here = match &change.git {
+                Some(git) => GitFolder::at(git),
+                None => GitFolder::above(Path::new(".")),
+            };
+            let here = matches!(here, Ok(Some(here)) if here.git == folder.git);
             if seen.insert(folder.git.clone()) {
                 let (_, shown) = whole(root, &folder);
                 let found = Found::new(folder, shown);
                 let store = found.store();
-                Changed { scan: self, found: &found, store: &store, change, exclude: &exclude, outcome }.scan()?;
+                Changed { scan: self, found: &found, store: &store, change, here, exclude: &exclude, outcome }
+                    .scan()?;
             }
         }
         Ok(())
@@ -103,6 +107,8 @@ struct Changed<'c, 'a> {
     found: &'c Found,
     store: &'c Store,
     change: &'c Change,
+    /// Whether it is the one that the program was started in.
+    here: bool,
     exclude: &'c Exclude,
     outcome: &'c Mutex<Outcome>,
 }
@@ -114,6 +120,8 @@ struct Asked {
     without: Vec<ObjectId>,
     /// Names that references get.
     names: Vec<Vec<u8>>,
+    /// Whether what lies before is what the commits began with, rather than what `without` has by now.
+    since_fork: bool,
 }
 
 impl Changed<'_, '_> {
@@ -129,14 +137,18 @@ impl Changed<'_, '_> {
         match &self.change.what {
             What::Staged(index) => {
                 let own = self.found.folder.index();
-                self.staged(index.as_ref().unwrap_or(&own), &references, &worker);
+                self.staged(index.as_ref().filter(|_| self.here).unwrap_or(&own), &references, &worker);
             }
             What::Range(range) => {
                 let range = Range::parse(range)?;
                 let looked = Looked(RefCell::new(store.reader()), store);
                 let resolve = |side: &[u8]| revision::resolve(side, &self.found.folder, &references, &looked);
-                let asked =
-                    Asked { tips: vec![resolve(&range.to)?], without: vec![resolve(&range.from)?], names: Vec::new() };
+                let asked = Asked {
+                    tips: vec![resolve(&range.to)?],
+                    without: vec![resolve(&range.from)?],
+                    since_fork: range.symmetric,
+                    ..Asked::default()
+                };
                 self.commits(asked, &references, &worker);
             }
             What::Push(pushed) => {
@@ -194,14 +206,20 @@ impl Changed<'_, '_> {
         // What is only said to be added has no content yet, and the common ancestor of a conflict is not new.
         let staged = |entry: &IndexEntry| !entry.is_submodule() && !entry.intent_to_add && entry.stage != 1;
         let new = entries.into_iter().filter(staged).map(|entry| (entry.path, entry.id));
-        let new = new.filter(|new| !before.contains(&new.1) && !self.exclude.matches_in_git(&new.0));
+        let new = new.filter(|(path, id)| !before.contains(id) || speaks(path));
+        let new = new.filter(|(path, _)| !self.exclude.matches_in_git(path));
         // The two sides of a conflict may be the same.
         let new: Vec<(Vec<u8>, ObjectId)> = new.collect::<BTreeSet<_>>().into_iter().collect();
         let start = || (worker(), self.store.reader());
         self.scan.share(&new, start, |(worker, reader), (path, id)| {
             let held = Held { object: Some(*id), reachable: true, ..self.found.held() };
             let origin = Origin::new(Kind::Staged, path.clone()).held(held);
+            let most = self.change.tree.max_file_size;
             match reader.read(id) {
+                Ok((_, bytes)) if most.is_some_and(|most| bytes.len() as u64 > most) => {
+                    let reason = format!("larger than --max-file-size ({} bytes)", bytes.len());
+                    worker.skip(Skip { origin, reason, gap: true });
+                }
                 Ok((_, bytes)) => worker.bytes(&origin, bytes),
                 Err(error) => worker.skip(Skip { origin, reason: format!("object {id} {error}"), gap: true }),
             }
@@ -230,49 +248,50 @@ impl Changed<'_, '_> {
         let graph = Graph::new(between.commits);
         let unread_trees = RefCell::new(BTreeSet::new());
         let folder = |id: &ObjectId| {
-            let folder = read_folder(&mut reader.borrow_mut(), id, id_length);
-            if folder.is_none() && *id != object::empty_tree(id_length) {
+            let (folder, whole) = read_folder(&mut reader.borrow_mut(), id, id_length);
+            if !whole && *id != object::empty_tree(id_length) {
                 unread_trees.borrow_mut().insert(*id);
             }
-            folder.unwrap_or_else(|| Folder::from([]))
+            folder
         };
         let mut by_blob: ObjectMap<Vec<Place>> = ObjectMap::default();
-        let mut budget = MOST_ENTRIES;
+        let spent = Spent::default();
         let mut too_many = false;
         for (place, node) in (0u32..).zip(&graph.commits) {
             let parents =
                 node.raw.parents.iter().filter_map(|id| Some(read_commit(&mut reader.borrow_mut(), id)?.tree));
             let parents: Vec<ObjectId> = parents.collect();
-            let result = history::introduced(node.raw.tree, &parents, &folder, &mut budget, &mut |path, id| {
+            let result = spent.introduced(node.raw.tree, &parents, &folder, &mut |path, id| {
                 by_blob.entry(id).or_default().push((place, path.to_vec()));
-                Ok(())
             });
             too_many |= result.is_err();
         }
         let mut pinned: ObjectMap<Vec<u8>> = ObjectMap::default();
         for tree in tips.trees {
-            let result = history::introduced(tree, &[], &folder, &mut budget, &mut |path, id| {
+            let result = spent.introduced(tree, &[], &folder, &mut |path, id| {
                 pinned.insert(id, path.to_vec());
-                Ok(())
             });
             too_many |= result.is_err();
         }
         if let Some(first) = unread_trees.borrow().first() {
             let many = unread_trees.borrow().len();
-            self.gap(&self.found.folder.git, format!("{many} trees cannot be read, {first} among them"));
+            self.gap(&self.found.folder.git, format!("cannot be read: {}, {first} among them", number(many, "tree")));
         }
         if too_many {
             self.gap(&self.found.folder.git, "it has more paths than are followed");
         }
-        let trees =
-            left_out.commits.iter().filter_map(|id| Some(read_commit(&mut reader.borrow_mut(), id)?.tree)).collect();
+        let before = match asked.since_fork {
+            true => graph.missing_parents().map(|(_, parent)| parent).collect(),
+            false => left_out.commits,
+        };
+        let trees = before.iter().filter_map(|id| Some(read_commit(&mut reader.borrow_mut(), id)?.tree)).collect();
         let before = blobs_in(&mut reader.borrow_mut(), trees, id_length);
-        by_blob.retain(|id, _| !before.contains(id));
+        by_blob.retain(|id, places| !before.contains(id) || places.iter().any(|(_, path)| speaks(path)));
         by_blob.values_mut().for_each(|places| places.sort());
         let blobs = by_blob.keys().chain(pinned.keys()).copied();
         let asked: BTreeSet<ObjectId> = blobs.chain(tips.others).chain(ids).collect();
         let asked: Vec<ObjectId> = asked.into_iter().collect();
-        let facts = sweep::some(self.scan, self.store, &asked, worker);
+        let facts = sweep::some(self.scan, self.store, &asked, self.change.tree.max_file_size, worker);
         unread(self.found, &facts, self.outcome);
         let places = Places::known(graph, by_blob, pinned, references, &facts.tags);
         Teller {
@@ -296,7 +315,7 @@ impl Changed<'_, '_> {
             let many = parents.len();
             self.gap(
                 &self.found.folder.git,
-                format!("{shallow}{many} commits of the range are not here, {first} among them"),
+                format!("{shallow}missing: {}, {first} among them", number(many, "commit")),
             );
         }
     }
@@ -313,13 +332,13 @@ struct Tips {
 
 impl Tips {
     fn take(&mut self, reader: &mut Reader<'_>, mut id: ObjectId) {
-        const MOST: usize = 64;
-        for _ in 0..MOST {
+        loop {
             match reader.read(&id) {
                 Ok((ObjectKind::Commit, _)) => return self.commits.push(id),
                 Ok((ObjectKind::Tag, bytes)) => {
+                    let target = object::tagged(bytes).filter(|_| !self.others.contains(&id));
                     self.others.push(id);
-                    let Some(target) = object::tagged(bytes) else { return };
+                    let Some(target) = target else { return };
                     id = target;
                 }
                 Ok((ObjectKind::Blob, _)) => return self.others.push(id),
@@ -328,6 +347,11 @@ impl Tips {
             }
         }
     }
+}
+
+/// Whether a file's name can make a key of its content, so that one that moved there may be new.
+fn speaks(path: &[u8]) -> bool {
+    judge::path_class(&Origin::new(Kind::Blob, path), b"").speaks()
 }
 
 fn read_commit(reader: &mut Reader<'_>, id: &ObjectId) -> Option<object::RawCommit> {
@@ -345,7 +369,7 @@ fn blobs_in(reader: &mut Reader<'_>, mut trees: Vec<ObjectId>, id_length: usize)
         if !seen.insert(tree) {
             continue;
         }
-        for entry in read_folder(reader, &tree, id_length).iter().flat_map(|folder| folder.iter()) {
+        for entry in read_folder(reader, &tree, id_length).0.iter() {
             if entry.folder {
                 trees.push(entry.id);
             } else {
@@ -356,10 +380,13 @@ fn blobs_in(reader: &mut Reader<'_>, mut trees: Vec<ObjectId>, id_length: usize)
     blobs
 }
 
-fn read_folder(reader: &mut Reader<'_>, id: &ObjectId, id_length: usize) -> Option<Folder> {
+/// What a folder holds, and whether that is all of it.
+fn read_folder(reader: &mut Reader<'_>, id: &ObjectId, id_length: usize) -> (Folder, bool) {
     match reader.read(id) {
-        Ok((ObjectKind::Tree, bytes)) => Some(history::folder(bytes, id_length, |_| true)),
-        _ => None,
+        Ok((ObjectKind::Tree, bytes)) => {
+            (history::folder(bytes, id_length, |_| true), object::is_whole_tree(bytes, id_length))
+        }
+        _ => (Folder::from([]), false),
     }
 }
 

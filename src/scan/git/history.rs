@@ -3,15 +3,15 @@
 //! history, all of it in one pass, and judged for good where it lies.
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::places::Places;
 use super::sweep::{self, Facts};
 use super::tell::Teller;
-use super::{Found, skip, unread, whole};
+use super::{Found, number, skip, unread, whole};
 use crate::blob::{Before, Kind, Origin, Text};
-use crate::finding::Outcome;
+use crate::finding::{Outcome, Skip};
 use crate::judge::Judge;
 use crate::object::{Held, ObjectId, ObjectMap};
 use crate::scan::Scan;
@@ -75,11 +75,8 @@ impl Scan<'_> {
                 }
             }
             let modules = found.folder.modules();
-            let modules: Vec<Found> = modules
-                .into_iter()
-                .filter_map(|module| Some(Found::new(GitFolder::at(&module).ok()??, found.show(&module))))
-                .collect();
-            queue.extend(modules);
+            let modules: Vec<PathBuf> = modules.iter().map(|module| found.show(module)).collect();
+            modules.iter().for_each(|module| self.meet(module, &mut queue, outcome));
         }
         for root in lonely.into_iter().filter(|root| root.exists()) {
             if !queue.iter().any(|found| found.shown.starts_with(root)) {
@@ -128,11 +125,13 @@ impl Scan<'_> {
         for (path, reason) in listing.gaps {
             skip(outcome, tree::skip(&found.show(&path), reason, true));
         }
-        let mut facts = sweep::sweep(self, &store, folder.shape.id_length, listing.entries, worker);
+        let mut facts = sweep::sweep(self, &store, folder.shape.id_length, listing.entries, tree.max_file_size, worker);
         let places = Places::find(self, &store, folder.shape.id_length, &mut facts, &references);
         self.gaps(found, &facts, &places, outcome);
+        // Where not all was followed, nothing is known to be held by nobody.
+        let reachable = self.stopped() || places.too_many;
         let (held, places, staged) = (found.held(), &places, &staged);
-        Teller { scan: self, held, exclude, store: &store, places, staged, reachable: false }.tell(&facts, &worker);
+        Teller { scan: self, held, exclude, store: &store, places, staged, reachable }.tell(&facts, &worker);
     }
 
     /// Reads the files of a git directory that are plain text: configuration, hooks, messages in the making, LFS objects.
@@ -167,7 +166,11 @@ impl Scan<'_> {
             let before = Before { bytes: 0, lines: line.line.saturating_sub(1), columns: line.column as u64 };
             worker.text(&origin, Text::plain(&line.text, before), !line.table);
         }
-        gaps.into_iter().for_each(|(path, reason)| worker.skip(tree::skip(&found.show(&path), reason, true)));
+        for (path, reason) in gaps {
+            // It may be called as a key is, and is shown as references are.
+            let origin = Origin { kind: Kind::Ref, ..tree::origin(&found.show(&path)) };
+            worker.skip(Skip { origin, reason, gap: true });
+        }
         references
     }
 
@@ -204,13 +207,14 @@ impl Scan<'_> {
                 "a shallow clone: history ends at {parents} commits that are not here; `git fetch --unshallow` brings it"
             ));
         } else if parents > 0 {
-            gap(format!("{parents} commits that others name as parents are missing{}", among(parent)));
+            gap(format!("missing: {} that others name as a parent{}", number(parents, "commit"), among(parent)));
         }
         if missing > 0 && shape.partial {
-            gap(format!("a partial clone: {missing} objects were never fetched, and nothing is fetched for a scan"));
+            let missing = number(missing, "object");
+            gap(format!("a partial clone: it lacks {missing}, and nothing is fetched for a scan"));
         } else if missing > 0 {
             let first = among(facts.missing.iter().min());
-            gap(format!("{missing} objects that its trees and commits name are missing{first}"));
+            gap(format!("missing: {} that its trees and commits name{first}", number(missing, "object")));
         }
         if places.too_many {
             gap("it has more paths than are followed, so some that decide what a file is may be missed".to_owned());

@@ -1,7 +1,8 @@
 //! Where the blobs lie that hold something: which commits introduced them, at which paths, and who still holds them. In: the
 //! facts of a repository, its references and indexes. Out: the places of each blob, all in one pass over the trees.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::sweep::Facts;
 use crate::object::{ObjectId, ObjectKind, ObjectMap};
@@ -10,10 +11,11 @@ use crate::source::git::history::{self, Folder, Graph, TooMany};
 use crate::source::git::refs::Reference;
 use crate::source::git::store::Store;
 
-/// How many entries of trees one thread looks at, and how many places it names. A repository of a few objects can have
-/// billions of both.
-const MOST_ENTRIES: usize = 50_000_000;
-const MOST_PLACES: usize = 1_000_000;
+/// How many looks at entries of trees one commit may cost, how many all may, and how many places are named. A repository of a
+/// few objects can have billions of each.
+pub(super) const MOST_OF_ONE: usize = 5_000_000;
+pub(super) const MOST_LOOKS: usize = 500_000_000;
+pub(super) const MOST_PLACES: usize = 2_000_000;
 
 /// Where one blob was introduced: the commit, by its place in the order, and the path.
 pub(super) type Place = (u32, Vec<u8>);
@@ -37,6 +39,36 @@ pub(super) struct Places {
     pub(super) too_many: bool,
 }
 
+/// What finding places has cost so far, on all threads.
+#[derive(Default)]
+pub(super) struct Spent {
+    looks: AtomicUsize,
+    places: AtomicUsize,
+}
+
+impl Spent {
+    /// As [`history::introduced`], within the bounds of this module.
+    pub(super) fn introduced(
+        &self,
+        tree: ObjectId,
+        parents: &[ObjectId],
+        read: &dyn Fn(&ObjectId) -> Folder,
+        each: &mut dyn FnMut(&[u8], ObjectId),
+    ) -> Result<(), TooMany> {
+        let most = MOST_LOOKS.saturating_sub(self.looks.load(Ordering::Relaxed)).min(MOST_OF_ONE);
+        let mut left = most;
+        let result = history::introduced(tree, parents, read, &mut left, &mut |path, id| {
+            if self.places.fetch_add(1, Ordering::Relaxed) >= MOST_PLACES {
+                return Err(TooMany);
+            }
+            each(path, id);
+            Ok(())
+        });
+        self.looks.fetch_add(most - left, Ordering::Relaxed);
+        result
+    }
+}
+
 impl Places {
     /// Finds the places of the blobs that hold something.
     pub(super) fn find(
@@ -54,49 +86,44 @@ impl Places {
         let is_hot = |id: &ObjectId| facts.ids.get(id).is_some_and(|&nth| hot[nth as usize]);
         let trees = facts.trees.iter().map(|(nth, _)| *nth).filter(|&nth| hot[nth as usize]);
         let trees: Vec<ObjectId> = trees.map(|nth| facts.entries[nth as usize].id).collect();
-        let start = || (store.reader(), HashMap::<ObjectId, Folder>::new());
-        let parts = scan.share(&trees, start, |(reader, folders), id| {
-            if let Ok((ObjectKind::Tree, bytes)) = reader.read(id) {
-                folders.insert(*id, history::folder(bytes, id_length, is_hot));
-            }
+        let start = || (store.reader(), Vec::<(ObjectId, Folder)>::new(), Vec::new());
+        let parts = scan.share(&trees, start, |(reader, folders, unread), id| match reader.read(id) {
+            Ok((_, bytes)) => folders.push((*id, history::folder(bytes, id_length, is_hot))),
+            // It could be read a moment ago.
+            Err(error) => unread.push((*id, error)),
         });
-        let folders: ObjectMap<Folder> = parts.into_iter().flat_map(|(_, folders)| folders).collect();
+        let mut folders: ObjectMap<Folder> = ObjectMap::default();
+        for (_, read, unread) in parts {
+            folders.extend(read);
+            facts.unread.extend(unread);
+        }
         let none: Folder = Folder::from([]);
         let read = |id: &ObjectId| folders.get(id).unwrap_or(&none).clone();
 
-        struct Found {
-            places: Vec<(ObjectId, Place)>,
-            budget: usize,
-            too_many: bool,
-        }
-        let start = || Found { places: Vec::new(), budget: MOST_ENTRIES, too_many: false };
         let order: Vec<u32> = (0u32..).take(graph.commits.len()).collect();
-        let parts = scan.share(&order, start, |found, &place| {
-            let Found { places, budget, too_many } = found;
+        let spent = Spent::default();
+        let start = || (Vec::<(ObjectId, Place)>::new(), false);
+        let parts = scan.share(&order, start, |(places, too_many), &place| {
             let node = &graph.commits[place as usize];
-            let parents: Vec<ObjectId> = node.parents.iter().map(|&p| graph.commits[p as usize].raw.tree).collect();
-            let result = history::introduced(node.raw.tree, &parents, &read, budget, &mut |path, id| {
-                if places.len() < MOST_PLACES {
-                    places.push((id, (place, path.to_vec())));
-                    return Ok(());
-                }
-                Err(TooMany)
+            let parents: BTreeSet<ObjectId> =
+                node.parents.iter().map(|&parent| graph.commits[parent as usize].raw.tree).collect();
+            let parents: Vec<ObjectId> = parents.into_iter().collect();
+            let result = spent.introduced(node.raw.tree, &parents, &read, &mut |path, id| {
+                places.push((id, (place, path.to_vec())));
             });
             *too_many |= result.is_err();
         });
-        let mut too_many = parts.iter().any(|part| part.too_many);
+        let mut too_many = parts.iter().any(|(_, too_many)| *too_many);
         for (name, id) in others.into_iter().filter(|(_, id)| folders.contains_key(id)) {
-            let mut budget = MOST_PLACES;
-            let result = history::introduced(id, &[], &read, &mut budget, &mut |path, id| {
+            let result = spent.introduced(id, &[], &read, &mut |path, id| {
                 let (names, first) = pinned.entry(id).or_default();
                 names.push(name.clone());
                 *first = path.to_vec();
-                Ok(())
             });
             too_many |= result.is_err();
         }
         let mut by_blob: ObjectMap<Vec<Place>> = ObjectMap::default();
-        for (id, place) in parts.into_iter().flat_map(|part| part.places) {
+        for (id, place) in parts.into_iter().flat_map(|(places, _)| places) {
             by_blob.entry(id).or_default().push(place);
         }
         for places in by_blob.values_mut() {
@@ -176,26 +203,35 @@ fn tips<'r>(
 
 /// An object, what it points at if it is a tag, and so on to the end.
 fn peeled(id: ObjectId, tags: &ObjectMap<ObjectId>) -> impl Iterator<Item = ObjectId> {
-    const MOST: usize = 64;
-    std::iter::successors(Some(id), |id| tags.get(id).copied()).take(MOST)
+    // Tags cannot name each other in a circle unless somebody breaks SHA-1.
+    std::iter::successors(Some(id), |id| tags.get(id).copied()).take(tags.len() + 1)
 }
 
 /// Which objects, by their places in the listing, are touched blobs or trees above one.
 fn hot(facts: &Facts) -> Vec<bool> {
-    let mut hot = vec![false; facts.ids.len()];
-    for (id, _, _) in facts.touched.iter().filter(|(_, kind, _)| *kind == ObjectKind::Blob) {
-        hot[facts.ids[id] as usize] = true;
+    // Who names an object: the places in `above` from its own start to the next one's.
+    let mut starts = vec![0usize; facts.entries.len() + 1];
+    for nth in facts.trees.iter().flat_map(|(_, named)| named.iter()) {
+        starts[*nth as usize + 1] += 1;
     }
-    loop {
-        let mut changed = false;
-        for (tree, named) in &facts.trees {
-            if !hot[*tree as usize] && named.iter().any(|&nth| hot[nth as usize]) {
-                hot[*tree as usize] = true;
-                changed = true;
-            }
-        }
-        if !changed {
-            return hot;
+    for nth in 1..starts.len() {
+        starts[nth] += starts[nth - 1];
+    }
+    let mut above = vec![0u32; *starts.last().unwrap_or(&0)];
+    let mut ends = starts.clone();
+    for (tree, named) in &facts.trees {
+        for &nth in named.iter() {
+            above[ends[nth as usize]] = *tree;
+            ends[nth as usize] += 1;
         }
     }
+    let mut hot = vec![false; facts.entries.len()];
+    let touched = facts.touched.iter().filter(|(_, kind, _)| *kind == ObjectKind::Blob);
+    let mut next: Vec<u32> = touched.map(|(id, _, _)| facts.ids[id]).collect();
+    while let Some(nth) = next.pop() {
+        if !std::mem::replace(&mut hot[nth as usize], true) {
+            next.extend(&above[starts[nth as usize]..starts[nth as usize + 1]]);
+        }
+    }
+    hot
 }

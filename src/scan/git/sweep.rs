@@ -1,7 +1,7 @@
 //! Reads every object of a repository once. In: its object database. Out: what history is made of, and which objects hold
 //! anything of a key's shape. Where they lie is not known yet, so nothing is said of them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::blob::{Before, Kind, Origin, Text};
 use crate::object::{ObjectId, ObjectKind, ObjectMap};
@@ -9,6 +9,9 @@ use crate::scan::Scan;
 use crate::scan::worker::{Glance, Worker};
 use crate::source::git::object::{self, EntryKind, RawCommit};
 use crate::source::git::store::{Entry, ReadError, Store};
+
+/// From how many entries on a tree is worth a look for equal ones: some are made of nothing else, to exhaust who reads them.
+const MANY: usize = 10_000;
 
 /// What a repository's objects are.
 #[derive(Default)]
@@ -27,6 +30,10 @@ pub(super) struct Facts {
     pub(super) touched: Vec<(ObjectId, ObjectKind, Glance)>,
     /// What trees name and nobody holds.
     pub(super) missing: HashSet<ObjectId>,
+    /// What the user wants passed over, and how many bytes it has.
+    pub(super) too_large: Vec<(ObjectId, usize)>,
+    /// What LFS pointers point at.
+    pub(super) pointers: BTreeSet<String>,
     /// What could not be read.
     pub(super) unread: Vec<(ObjectId, ReadError)>,
 }
@@ -37,6 +44,7 @@ pub(super) fn sweep<'w, 'a: 'w>(
     store: &Store,
     id_length: usize,
     entries: Vec<Entry>,
+    most: Option<u64>,
     worker: impl Fn() -> Worker<'w, 'a> + Sync,
 ) -> Facts {
     let ids: ObjectMap<u32> = (0u32..).zip(&entries).map(|(nth, entry)| (entry.id, nth)).collect();
@@ -54,9 +62,16 @@ pub(super) fn sweep<'w, 'a: 'w>(
                     None => _ = facts.missing.insert(entry.id),
                 }
             }
+            if !object::is_whole_tree(bytes, id_length) {
+                facts.unread.push((entry.id, ReadError::Damaged("it is no tree to its end".to_owned())));
+            }
+            if named.len() > MANY {
+                named.sort_unstable();
+                named.dedup();
+            }
             facts.trees.push((ids[&entry.id], named.into()));
         }
-        Ok((kind, bytes)) => facts.take(worker, entry.id, kind, bytes),
+        Ok((kind, bytes)) => facts.take(worker, entry.id, kind, bytes, most),
         Err(error) => facts.unread.push((entry.id, error)),
     });
     let mut all = Facts::default();
@@ -73,11 +88,12 @@ pub(super) fn some<'w, 'a: 'w>(
     scan: &Scan<'_>,
     store: &Store,
     ids: &[ObjectId],
+    most: Option<u64>,
     worker: impl Fn() -> Worker<'w, 'a> + Sync,
 ) -> Facts {
     let start = || (worker(), store.reader(), Facts::default());
     let parts = scan.share(ids, start, |(worker, reader, facts), id| match reader.read(id) {
-        Ok((kind, bytes)) => facts.take(worker, *id, kind, bytes),
+        Ok((kind, bytes)) => facts.take(worker, *id, kind, bytes, most),
         Err(error) => facts.unread.push((*id, error)),
     });
     let mut all = Facts::default();
@@ -86,8 +102,14 @@ pub(super) fn some<'w, 'a: 'w>(
 }
 
 impl Facts {
-    /// Takes in a blob, a commit or a tag.
-    fn take(&mut self, worker: &mut Worker<'_, '_>, id: ObjectId, kind: ObjectKind, bytes: &[u8]) {
+    /// Takes in a commit, a tag, or a blob of at most `most` bytes.
+    fn take(&mut self, worker: &mut Worker<'_, '_>, id: ObjectId, kind: ObjectKind, bytes: &[u8], most: Option<u64>) {
+        if kind == ObjectKind::Blob && most.is_some_and(|most| bytes.len() as u64 > most) {
+            return self.too_large.push((id, bytes.len()));
+        }
+        if kind == ObjectKind::Blob {
+            self.pointers.extend(object::lfs_pointer(bytes));
+        }
         let glance = match kind {
             ObjectKind::Blob => glance_at_blob(worker, bytes),
             ObjectKind::Commit => {
@@ -100,7 +122,7 @@ impl Facts {
                 self.tags.extend(object::tagged(bytes).map(|target| (id, target)));
                 worker.glance(|worker| look_at_message(worker, &Origin::new(Kind::Tag, ""), bytes))
             }
-            ObjectKind::Tree => return,
+            ObjectKind::Tree => return self.unread.push((id, ReadError::Damaged("it is a tree".to_owned()))),
         };
         if glance != Glance::default() {
             self.touched.push((id, kind, glance));
@@ -113,12 +135,15 @@ impl Facts {
         self.trees.extend(part.trees);
         self.touched.extend(part.touched);
         self.missing.extend(part.missing);
+        self.too_large.extend(part.too_large);
+        self.pointers.extend(part.pointers);
         self.unread.extend(part.unread);
     }
 
     fn sorted(mut self) -> Facts {
         self.touched.sort_by_key(|touched| touched.0);
         self.unread.sort_by_key(|(id, _)| *id);
+        self.too_large.sort();
         self
     }
 }

@@ -7,12 +7,16 @@ use std::sync::Arc;
 use super::places::{Place, Places};
 use super::sweep::{self, Facts};
 use crate::blob::{Kind, Origin};
+use crate::finding::Skip;
 use crate::judge::{self, PathClass};
 use crate::object::{Commit, Held, ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::{Glance, Told, Worker};
 use crate::source::git::store::Store;
-use crate::source::tree::Exclude;
+use crate::source::tree::{Exclude, Visit};
+
+/// How many references and how many other places are named of one object. Every key in it names them all again.
+const MOST: usize = 1000;
 
 /// What is known of a repository when its objects have all been looked at.
 pub(super) struct Teller<'t, 'a> {
@@ -36,11 +40,19 @@ impl Teller<'_, '_> {
         let holders = self.places.holders(&hits);
         let hits: Vec<_> = hits.into_iter().zip(holders).collect();
         let start = || (worker(), self.store.reader());
-        self.scan.share(&hits, start, |(worker, reader), (id, refs)| {
-            // What could be read a moment ago and cannot now was changed while it was read.
-            let Ok((kind, bytes)) = reader.read(id) else { return };
+        // What was found is told even if the scan is to stop.
+        self.scan.share_all(&hits, start, |(worker, reader), (id, refs)| {
+            let (kind, bytes) = match reader.read(id) {
+                Ok(read) => read,
+                // It could be read a moment ago.
+                Err(error) => {
+                    let origin = Origin::new(Kind::Blob, "").held(Held { object: Some(*id), ..self.held.clone() });
+                    return worker.skip(Skip { origin, reason: format!("object {id} {error}"), gap: true });
+                }
+            };
             let reachable = self.reachable || !refs.is_empty() || self.staged.contains_key(id);
-            let held = Held { object: Some(*id), refs: refs.clone(), reachable, ..self.held.clone() };
+            let (refs, more_refs) = (refs.iter().take(MOST).cloned().collect(), refs.len().saturating_sub(MOST));
+            let held = Held { object: Some(*id), refs, more_refs, reachable, ..self.held.clone() };
             match kind {
                 ObjectKind::Blob => self.blob(worker, held, bytes),
                 ObjectKind::Commit => {
@@ -98,9 +110,11 @@ impl Teller<'_, '_> {
             if !paths.insert(path) || !classes.insert(judge::path_class(&origin, bytes)) {
                 continue;
             }
-            let others = places.iter().filter(|&&other| other != place);
+            let others = places.iter().filter(|&&other| other != place).take(MOST);
             let also = others.map(|(commit, path)| (self.commit(*commit), path.clone())).collect();
-            let origin = origin.held(Held { commit: Some(self.commit(*commit)), also, ..held.clone() });
+            let more_places = (places.len() - 1).saturating_sub(MOST);
+            let commit = Some(self.commit(*commit));
+            let origin = origin.held(Held { commit, also, more_places, ..held.clone() });
             told = worker.again(told, |worker| worker.bytes(&origin, bytes));
         }
     }

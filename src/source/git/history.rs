@@ -19,6 +19,8 @@ use crate::object::{ObjectId, ObjectMap};
 
 /// How many folders may lie in one another; git itself reads no more.
 const MAX_DEPTH: usize = 2048;
+/// The longest path that is followed, in bytes; systems open none that is longer.
+const MAX_PATH: usize = 4096;
 
 /// The commits of a repository, in order.
 pub struct Graph {
@@ -159,8 +161,8 @@ pub struct TooMany;
 pub type Take<'t> = dyn FnMut(&[u8], ObjectId) -> Result<(), TooMany> + 't;
 
 /// Tells `each` the path and the id of every blob that a tree has and none of `parents` has at the same path. `read` gives
-/// the entries of a tree, or those that matter; of a tree that is not at hand it gives none. `budget` is how many entries may
-/// be looked at, and what is left of that.
+/// the entries of a tree, or those that matter; of a tree that is not at hand it gives none. `budget` is how many looks at an
+/// entry, there or in a parent, may be taken, and what is left of that.
 pub fn introduced(
     tree: ObjectId,
     parents: &[ObjectId],
@@ -192,7 +194,7 @@ pub fn introduced(
             continue;
         };
         at.next += 1;
-        *budget = budget.checked_sub(1).ok_or(TooMany)?;
+        *budget = budget.checked_sub(1 + at.parents.len()).ok_or(TooMany)?;
         let there = |parent: &Folder| {
             let nth = parent.binary_search_by(|other| other.name.cmp(&entry.name)).ok()?;
             Some(parent[nth].clone())
@@ -203,6 +205,9 @@ pub fn introduced(
         }
         path.truncate(at.path);
         path.extend_from_slice(&entry.name);
+        if path.len() > MAX_PATH {
+            return Err(TooMany);
+        }
         if !entry.folder {
             each(&path, entry.id)?;
             continue;
@@ -212,7 +217,9 @@ pub fn introduced(
         if levels.len() == MAX_DEPTH {
             return Err(TooMany);
         }
-        let before: Vec<ObjectId> = before.iter().filter(|other| other.folder).map(|other| other.id).collect();
+        let mut before: Vec<ObjectId> = before.iter().filter(|other| other.folder).map(|other| other.id).collect();
+        before.sort_unstable();
+        before.dedup();
         levels.push(level(&id, &before, length));
     }
     Ok(())

@@ -1,6 +1,8 @@
 //! Reads the raw text of commits, tags and trees. In: an object's bytes. Out: what it says, and where in the bytes stands
 //! what a person wrote. The ids in the headers are no text: whoever looks for key shapes gets them blanked out.
 
+use std::collections::HashSet;
+
 use sha2::Digest as _;
 
 use crate::object::ObjectId;
@@ -20,17 +22,21 @@ pub struct RawCommit {
     pub committed: i64,
 }
 
-/// Reads a commit; `None` if it names no tree.
+/// The longest name of an author that is kept, in bytes.
+const LONGEST_NAME: usize = 256;
+
+/// Reads a commit; `None` if it names no tree. A parent that is named twice counts once.
 pub fn commit(bytes: &[u8]) -> Option<RawCommit> {
     let mut tree = None;
     let mut parents = Vec::new();
+    let mut named = HashSet::new();
     let mut author = (Vec::new(), (0, 0));
     let mut committed = 0;
     for line in headers(bytes) {
         if let Some(id) = line.strip_prefix(b"tree ") {
             tree = tree.or_else(|| ObjectId::from_hex(id));
         } else if let Some(id) = line.strip_prefix(b"parent ") {
-            parents.extend(ObjectId::from_hex(id));
+            parents.extend(ObjectId::from_hex(id).filter(|id| named.insert(*id)));
         } else if let Some(who) = line.strip_prefix(b"author ") {
             author = signature(who);
         } else if let Some(who) = line.strip_prefix(b"committer ") {
@@ -76,13 +82,26 @@ pub fn header_text(bytes: &[u8]) -> Vec<u8> {
 
 /// Name and date of `Name <address> seconds ±hhmm`.
 fn signature(who: &[u8]) -> (Vec<u8>, (i64, i32)) {
-    let name = who.split(|&b| b == b'<').next().unwrap_or_default().trim_ascii().to_vec();
+    let name = who.split(|&b| b == b'<').next().unwrap_or_default().trim_ascii();
+    let name = name[..name.len().min(LONGEST_NAME)].to_vec();
     let behind = who.rsplit(|&b| b == b'>').next().unwrap_or_default();
     let mut words = behind.split(|&b| b == b' ').filter(|word| !word.is_empty());
     let number = |word: &[u8]| str::from_utf8(word).ok()?.parse::<i64>().ok();
     let seconds = words.next().and_then(number).unwrap_or_default();
-    let zone = words.next().and_then(number).filter(|zone| zone.abs() < 10_000).unwrap_or_default() as i32;
+    let zone = words.next().and_then(number).filter(|zone| zone.unsigned_abs() < 10_000).unwrap_or_default() as i32;
     (name, (seconds, zone / 100 * 60 + zone % 100))
+}
+
+/// The id in a pointer of Git LFS (its specification, version 1): the content lies elsewhere, under the SHA-256 of it.
+pub fn lfs_pointer(blob: &[u8]) -> Option<String> {
+    let text = str::from_utf8(blob.get(..blob.len().min(1024))?).ok()?;
+    let id = text
+        .strip_prefix("version https://git-lfs.github.com/spec/v1\n")?
+        .split("oid sha256:")
+        .nth(1)?
+        .lines()
+        .next()?;
+    (id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id.to_owned())
 }
 
 /// The id of the tree without entries, which every repository knows and few hold.
@@ -124,15 +143,31 @@ pub fn tree(bytes: &[u8], length: usize) -> impl Iterator<Item = TreeEntry<'_>> 
         let space = memchr::memchr(b' ', rest)?;
         let end = space + memchr::memchr(0, &rest[space..])?;
         let id = ObjectId::from_bytes(rest.get(end + 1..end + 1 + length)?)?;
-        let kind = match &rest[..space] {
-            b"40000" | b"040000" => EntryKind::Folder,
-            b"160000" => EntryKind::Submodule,
+        let kind = match mode(&rest[..space]) & 0o170_000 {
+            0o040_000 => EntryKind::Folder,
+            0o160_000 => EntryKind::Submodule,
             _ => EntryKind::File,
         };
         let entry = TreeEntry { name: &rest[space + 1..end], id, kind };
         rest = &rest[end + 1 + length..];
         Some(entry)
     })
+}
+
+/// A mode, in octal digits; git looks at nothing but its kind.
+fn mode(digits: &[u8]) -> u32 {
+    digits.iter().fold(0, |mode: u32, digit| mode.wrapping_shl(3) | u32::from(digit & 7))
+}
+
+/// Whether a tree can be read to its end.
+pub fn is_whole_tree(bytes: &[u8], length: usize) -> bool {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let end = memchr::memchr(0, rest).filter(|&end| rest[..end].contains(&b' '));
+        let Some(behind) = end.and_then(|end| rest.get(end + 1 + length..)) else { return false };
+        rest = behind;
+    }
+    true
 }
 
 #[cfg(test)]
@@ -161,6 +196,15 @@ mod tests {
     }
 
     #[test]
+    fn modes_are_numbers() {
+        for (mode, kind) in [("40000", EntryKind::Folder), ("040755", EntryKind::Folder), ("42000", EntryKind::Folder)]
+        {
+            let bytes = [format!("{mode} a\0").as_bytes(), &[1; 20]].concat();
+            assert_eq!(tree(&bytes, 20).map(|entry| entry.kind).collect::<Vec<_>>(), [kind], "{mode}");
+        }
+    }
+
+    #[test]
     fn a_tree_that_is_cut_off_gives_what_it_holds() {
         let mut bytes = b"40000 src\0".to_vec();
         bytes.extend([1; 20]);
@@ -175,5 +219,6 @@ mod tests {
                 TreeEntry { name: b"a b", id: id(2), kind: EntryKind::File }
             ]
         );
+        assert!(!is_whole_tree(&bytes, 20) && is_whole_tree(&bytes[..30], 20) && is_whole_tree(b"", 20));
     }
 }

@@ -85,7 +85,7 @@ pub fn resolve(
 }
 
 fn shown(text: &[u8]) -> String {
-    blob::display(text).into_owned()
+    blob::display_word(text).into_owned()
 }
 
 struct Resolver<'r> {
