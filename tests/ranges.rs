@@ -381,7 +381,7 @@ fn a_revision_that_is_unknown_is_named() {
         ("nowhere..HEAD".to_owned(), "nowhere"),
         ("HEAD..nowhere".to_owned(), "nowhere"),
         ("HEAD...nowhere".to_owned(), "nowhere"),
-        (format!("{unknown}..HEAD"), &unknown[..7]),
+        (format!("{unknown}..HEAD"), &unknown[..4]),
         ("--output=x..HEAD".to_owned(), "--output=x"),
     ] {
         let report = world.hook(&[&format!("--range={range}")]);

@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::places::Places;
 use super::sweep::{self, Facts};
-use super::tell::Teller;
+use super::tell::{Staged, Teller};
 use super::{Found, number, skip, unread, whole};
-use crate::blob::{Before, Kind, Origin, Text};
+use crate::blob::{self, Before, Kind, Origin, Text};
 use crate::finding::{Outcome, Skip};
 use crate::judge::Judge;
 use crate::object::{Held, ObjectId, ObjectMap};
@@ -128,6 +128,12 @@ impl Scan<'_> {
         let mut facts = sweep::sweep(self, &store, folder.shape.id_length, listing.entries, tree.max_file_size, worker);
         let places = Places::find(self, &store, folder.shape.id_length, &mut facts, &references);
         self.gaps(found, &facts, &places, outcome);
+        for reference in references.iter().filter(|reference| reference.holds()) {
+            if let Some(id) = reference.target.filter(|id| !facts.ids.contains_key(id)) {
+                let name = blob::display_word(&reference.name);
+                skip(outcome, tree::skip(&found.git, format!("missing: object {id}, at which {name} points"), true));
+            }
+        }
         // Where not all was followed, nothing is known to be held by nobody.
         let reachable = self.stopped() || places.too_many;
         let (held, places, staged) = (found.held(), &places, &staged);
@@ -175,15 +181,20 @@ impl Scan<'_> {
     }
 
     /// What the indexes of all worktrees hold, with a path for each blob.
-    fn indexes(&self, found: &Found, outcome: &Mutex<Outcome>) -> ObjectMap<Vec<u8>> {
+    fn indexes(&self, found: &Found, outcome: &Mutex<Outcome>) -> ObjectMap<Staged> {
         let mut staged = ObjectMap::default();
-        let own = found.folder.common.join("index");
-        let linked = found.folder.linked().into_iter().map(|git| git.join("index"));
-        for path in std::iter::once(own).chain(linked).filter(|path| path.exists()) {
+        let own = (found.folder.common.join("index"), found.shown.clone());
+        let linked = found.folder.linked().into_iter().map(|git| {
+            let worktree = GitFolder::at(&git).ok().flatten().and_then(|linked| linked.worktree);
+            (git.join("index"), worktree.unwrap_or_else(|| found.shown.clone()))
+        });
+        for (path, worktree) in std::iter::once(own).chain(linked).filter(|(path, _)| path.exists()) {
             match index::read(&path, &found.folder) {
                 Ok(entries) => {
+                    let repository = tree::origin(&worktree).path;
                     for entry in entries.into_iter().filter(|entry| !entry.is_folder() && !entry.is_submodule()) {
-                        staged.entry(entry.id).or_insert(entry.path);
+                        let at = || Staged { path: entry.path, repository: repository.clone() };
+                        staged.entry(entry.id).or_insert_with(at);
                     }
                 }
                 Err(error) => skip(outcome, tree::skip(&found.show(&path), error.reason, true)),
@@ -215,6 +226,13 @@ impl Scan<'_> {
         } else if missing > 0 {
             let first = among(facts.missing.iter().min());
             gap(format!("missing: {} that its trees and commits name{first}", number(missing, "object")));
+        }
+        let objects = found.folder.common.join("lfs/objects");
+        let fetched = |id: &&String| objects.join(&id[..2]).join(&id[2..4]).join(id).exists();
+        let absent = facts.pointers.len() - facts.pointers.iter().filter(fetched).count();
+        if absent > 0 {
+            let reason = format!("{} of Git LFS not here; only pointers to them are", number(absent, "object"));
+            skip(outcome, tree::skip(&objects, reason, false));
         }
         if places.too_many {
             gap("it has more paths than are followed, so some that decide what a file is may be missed".to_owned());

@@ -1,7 +1,7 @@
 //! Where the blobs lie that hold something: which commits introduced them, at which paths, and who still holds them. In: the
 //! facts of a repository, its references and indexes. Out: the places of each blob, all in one pass over the trees.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::sweep::Facts;
@@ -114,6 +114,21 @@ impl Places {
             *too_many |= result.is_err();
         });
         let mut too_many = parts.iter().any(|(_, too_many)| *too_many);
+        // What a `write-tree` left behind without a commit still says how its files were called.
+        let mut named = vec![false; facts.entries.len()];
+        facts.trees.iter().flat_map(|(_, names)| names.iter()).for_each(|&nth| named[nth as usize] = true);
+        let of_commits: HashSet<ObjectId> = graph.commits.iter().map(|node| node.raw.tree).collect();
+        let hot_trees =
+            facts.trees.iter().map(|(nth, _)| *nth).filter(|&nth| hot[nth as usize] && !named[nth as usize]);
+        for id in hot_trees.map(|nth| facts.entries[nth as usize].id).filter(|id| !of_commits.contains(id)) {
+            let result = spent.introduced(id, &[], &read, &mut |path, id| {
+                let (_, first) = pinned.entry(id).or_default();
+                if first.is_empty() {
+                    *first = path.to_vec();
+                }
+            });
+            too_many |= result.is_err();
+        }
         for (name, id) in others.into_iter().filter(|(_, id)| folders.contains_key(id)) {
             let result = spent.introduced(id, &[], &read, &mut |path, id| {
                 let (names, first) = pinned.entry(id).or_default();

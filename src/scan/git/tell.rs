@@ -18,6 +18,13 @@ use crate::source::tree::{Exclude, Visit};
 /// How many references and how many other places are named of one object. Every key in it names them all again.
 const MOST: usize = 1000;
 
+/// What an index holds.
+pub(super) struct Staged {
+    pub(super) path: Vec<u8>,
+    /// The worktree whose index it is.
+    pub(super) repository: Vec<u8>,
+}
+
 /// What is known of a repository when its objects have all been looked at.
 pub(super) struct Teller<'t, 'a> {
     pub(super) scan: &'t Scan<'a>,
@@ -27,7 +34,7 @@ pub(super) struct Teller<'t, 'a> {
     pub(super) store: &'t Store,
     pub(super) places: &'t Places,
     /// What indexes hold, and where.
-    pub(super) staged: &'t ObjectMap<Vec<u8>>,
+    pub(super) staged: &'t ObjectMap<Staged>,
     /// Whether all of it is known to be held by something.
     pub(super) reachable: bool,
 }
@@ -82,7 +89,7 @@ impl Teller<'_, '_> {
     /// The paths of a blob: those at which commits introduced it, else the one that an index or a reference to a tree has.
     fn paths<'p>(&'p self, blob: &ObjectId) -> impl Iterator<Item = &'p [u8]> {
         let places = self.places.of(blob);
-        let other = self.staged.get(blob).map(Vec::as_slice).or_else(|| self.places.pinned(blob));
+        let other = self.staged.get(blob).map(|staged| staged.path.as_slice()).or_else(|| self.places.pinned(blob));
         let other = other.filter(|_| places.is_empty());
         places.iter().map(|(_, path)| path.as_slice()).chain(other)
     }
@@ -94,8 +101,11 @@ impl Teller<'_, '_> {
         let places: Vec<&Place> = places.iter().filter(|(_, path)| !self.exclude.matches_in_git(path)).collect();
         if places.is_empty() {
             let path = self.paths(&id).next().unwrap_or_default();
-            let staged = self.staged.contains_key(&id);
-            let kind = if staged { Kind::Staged } else { Kind::Blob };
+            let staged = self.staged.get(&id);
+            let (kind, held) = match staged {
+                Some(staged) => (Kind::Staged, Held { repository: staged.repository.clone(), ..held }),
+                None => (Kind::Blob, held),
+            };
             worker.again(Told::new(), |worker| worker.bytes(&Origin::new(kind, path).held(held), bytes));
             return;
         }
