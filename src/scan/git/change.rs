@@ -202,11 +202,12 @@ impl Changed<'_, '_> {
         let heads = references.iter().filter(|head| head.name == b"HEAD").filter_map(|head| head.target);
         let heads: Vec<ObjectId> = heads.chain(refs::merge_heads(&self.found.folder)).collect();
         let trees: Vec<ObjectId> = heads.iter().filter_map(|head| Some(read_commit(&mut reader, head)?.tree)).collect();
-        let before = blobs_in(&mut reader, trees, id_length);
+        let before = blobs_in(&mut reader, trees.clone(), id_length);
+        let mut at = |path: &[u8]| at_path(&mut reader, &trees, path, id_length);
         // What is only said to be added has no content yet, and the common ancestor of a conflict is not new.
         let staged = |entry: &IndexEntry| !entry.is_submodule() && !entry.intent_to_add && entry.stage != 1;
         let new = entries.into_iter().filter(staged).map(|entry| (entry.path, entry.id));
-        let new = new.filter(|(path, id)| !before.contains(id) || speaks(path));
+        let new = new.filter(|(path, id)| !before.contains(id) || speaks(path) && !at(path).contains(id));
         let new = new.filter(|(path, _)| !self.exclude.matches_in_git(path));
         // The two sides of a conflict may be the same.
         let new: Vec<(Vec<u8>, ObjectId)> = new.collect::<BTreeSet<_>>().into_iter().collect();
@@ -284,9 +285,13 @@ impl Changed<'_, '_> {
             true => graph.missing_parents().map(|(_, parent)| parent).collect(),
             false => left_out.commits,
         };
-        let trees = before.iter().filter_map(|id| Some(read_commit(&mut reader.borrow_mut(), id)?.tree)).collect();
-        let before = blobs_in(&mut reader.borrow_mut(), trees, id_length);
-        by_blob.retain(|id, places| !before.contains(id) || places.iter().any(|(_, path)| speaks(path)));
+        let trees = before.iter().filter_map(|id| Some(read_commit(&mut reader.borrow_mut(), id)?.tree));
+        let trees: Vec<ObjectId> = trees.collect();
+        let at = |path: &[u8]| at_path(&mut reader.borrow_mut(), &trees, path, id_length);
+        let before = blobs_in(&mut reader.borrow_mut(), trees.clone(), id_length);
+        by_blob.retain(|id, places| {
+            !before.contains(id) || places.iter().any(|(_, path)| speaks(path) && !at(path).contains(id))
+        });
         by_blob.values_mut().for_each(|places| places.sort());
         let blobs = by_blob.keys().chain(pinned.keys()).copied();
         let asked: BTreeSet<ObjectId> = blobs.chain(tips.others).chain(ids).collect();
@@ -378,6 +383,19 @@ fn blobs_in(reader: &mut Reader<'_>, mut trees: Vec<ObjectId>, id_length: usize)
         }
     }
     blobs
+}
+
+/// What some trees have at a path.
+fn at_path(reader: &mut Reader<'_>, trees: &[ObjectId], path: &[u8], id_length: usize) -> Vec<ObjectId> {
+    let mut ids = trees.to_vec();
+    for part in path.split(|&b| b == b'/') {
+        let named = |id: &ObjectId| {
+            let (folder, _) = read_folder(reader, id, id_length);
+            folder.iter().find(|entry| *entry.name == *part).map(|entry| entry.id)
+        };
+        ids = ids.iter().filter_map(named).collect();
+    }
+    ids
 }
 
 /// What a folder holds, and whether that is all of it.

@@ -13,9 +13,9 @@ use crate::source::git::store::Store;
 
 /// How many looks at entries of trees one commit may cost, how many all may, and how many places are named. A repository of a
 /// few objects can have billions of each.
-pub(super) const MOST_OF_ONE: usize = 5_000_000;
+pub(super) const MOST_OF_ONE: usize = 4_000_000;
 pub(super) const MOST_LOOKS: usize = 500_000_000;
-pub(super) const MOST_PLACES: usize = 2_000_000;
+pub(super) const MOST_PLACES: usize = 500_000;
 
 /// Where one blob was introduced: the commit, by its place in the order, and the path.
 pub(super) type Place = (u32, Vec<u8>);
