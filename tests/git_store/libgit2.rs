@@ -9,7 +9,7 @@ use wandward::object::{ObjectId, ObjectKind};
 
 use super::generate::{self, Size};
 use super::support::git::Repo;
-use super::{Objects, assert_reads, files, objects, packed, repository};
+use super::{Objects, assert_reads, files, objects, packed, repository, text};
 
 /// What libgit2 says a repository holds; it hashes what it reads. No configuration has a say in it.
 fn by_libgit2(repo: &Repo) -> Objects {
@@ -43,7 +43,13 @@ fn kinds(objects: &Objects) -> BTreeSet<ObjectKind> {
 
 #[test]
 fn a_packed_repository_with_loose_objects_and_alternates_holds_what_libgit2_reads() {
-    let repo = packed(repository("sha1"));
+    let repo = repository("sha1");
+    // A file whose next version copies more of it than one instruction of a delta can say.
+    let large: String = (0..40).map(|nth| text(nth * 12)).collect();
+    assert!(large.len() > 0x1_0000);
+    repo.save("large", &large);
+    repo.save("large", format!("a line before it\n{large}"));
+    let repo = packed(repo);
     let listed = repo.git(&["verify-pack", "-v", files(&repo, "idx")[0].to_str().unwrap()]);
     assert!(listed.contains("chain length = 3"), "no chain");
     // More in a second pack, which stay loose too, then some that are only loose: each kind, and the empty ones.
@@ -53,6 +59,10 @@ fn a_packed_repository_with_loose_objects_and_alternates_holds_what_libgit2_read
     repo.git(&["tag", "-a", "-m", "a tag of a file", "v3", "HEAD:src/later.py"]);
     repo.save("src/later.py", [b"\0\r\n".repeat(300_000), b"no end of line".to_vec()].concat());
     repo.git(&["mktree"]);
+    let many: String = (0..3000).map(|nth| format!("blob\ndata 5\n{nth:05}\n")).collect();
+    repo.fed(&["-c", "fastimport.unpackLimit=10000", "fast-import", "--quiet"], many.as_bytes());
+    let folders = (0..=0xff).filter(|first| objects(&repo).join(format!("{first:02x}")).is_dir());
+    assert_eq!(folders.count(), 256);
     let other = repo.beside("other", &[]);
     other.save("src/other.py", "held by another repository\n");
     fs::write(repo.at(".git/objects/info/alternates"), format!("{}\n", objects(&other).display())).unwrap();
