@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use support::git::{Repo, Report, binary, fed, git_in, leak};
+use support::git::{Repo, Report, binary, fed, leak, trusting_git_in};
 use support::key;
 
 /// Every hook that git knows.
@@ -253,13 +253,8 @@ impl Trap {
 #[test]
 fn git_itself_would_leave_marks() {
     let trap = Trap::new(Shape::Plain);
-    // Without settings of ours, which would stand over those of the repository.
     let run = |arguments: &[&str]| {
-        let mut command = std::process::Command::new("git");
-        let clean = git_in(&trap.repo.path);
-        command.current_dir(&trap.repo.path).env_clear().args(arguments);
-        command.envs(clean.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        fed(&mut command, b"");
+        fed(trusting_git_in(&trap.repo.path).args(arguments), b"");
         trap.marks().iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let seen = |marks: &[String], name: &str| assert!(marks.iter().any(|mark| mark == name), "{name}: {marks:?}");
@@ -271,10 +266,7 @@ fn git_itself_would_leave_marks() {
     seen(&run(&[&quiet[..], &["diff", "HEAD~2", "HEAD"]].concat()), "diff-command");
     seen(&run(&["update-ref", "refs/heads/x", "HEAD"]), "committed");
     let partial = Trap::new(Shape::Partial);
-    let mut command = std::process::Command::new("git");
-    let clean = git_in(&partial.repo.path);
-    command.current_dir(&partial.repo.path).env_clear().args(["cat-file", "-p", "HEAD:large.bin"]);
-    fed(command.envs(clean.get_envs().filter_map(|(name, value)| Some((name, value?)))), b"");
+    fed(trusting_git_in(&partial.repo.path).args(["cat-file", "-p", "HEAD:large.bin"]), b"");
     assert!(!partial.marks().is_empty(), "a missing object is fetched by a program");
 }
 

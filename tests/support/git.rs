@@ -36,6 +36,15 @@ pub fn git_in(folder: &Path) -> Command {
         "safe.directory=*",
         "advice.graftFileDeprecated=false",
     ];
+    let mut command = trusting_git_in(folder);
+    for setting in SETTINGS {
+        command.args(["-c", setting]);
+    }
+    command
+}
+
+/// Likewise, but without settings of ours, which would stand over those of the repository.
+pub fn trusting_git_in(folder: &Path) -> Command {
     let mut command = Command::new("git");
     command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
     for (name, value) in [
@@ -47,9 +56,6 @@ pub fn git_in(folder: &Path) -> Command {
         ("HOME", "/nonexistent"),
     ] {
         command.env(name, value);
-    }
-    for setting in SETTINGS {
-        command.args(["-c", setting]);
     }
     command
 }
@@ -144,6 +150,17 @@ impl Repo {
         printed(&mut self.command(arguments), input)
     }
 
+    /// Likewise, to the last byte.
+    pub fn raw(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+        taken(&mut self.command(arguments), input)
+    }
+
+    /// A git command that must fail.
+    pub fn fails(&self, arguments: &[&str]) {
+        let output = fed(&mut self.command(arguments), b"");
+        assert!(!output.status.success(), "git {arguments:?} should fail");
+    }
+
     /// Writes a file of the working tree.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.at(name);
@@ -234,14 +251,19 @@ impl Repo {
     }
 }
 
-/// What a command prints; it must succeed.
+/// The text that a command prints, without the end of its last line; it must succeed.
 pub fn printed(command: &mut Command, input: &[u8]) -> String {
-    let output = fed(command, input);
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned()
+    String::from_utf8_lossy(&taken(command, input)).trim_end_matches('\n').to_owned()
 }
 
-/// Runs a command with something on its standard input.
+/// The bytes that a command prints; it must succeed.
+pub fn taken(command: &mut Command, input: &[u8]) -> Vec<u8> {
+    let output = fed(command, input);
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// Runs a command with something on its standard input, which it must read before it prints much.
 pub fn fed(command: &mut Command, input: &[u8]) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A command that does not read what it is given is no failure of the test.

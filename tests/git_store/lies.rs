@@ -1,0 +1,159 @@
+//! Packs made by hand, which git would not write: deltas that go round in circles, sizes that are not so, ids of something
+//! else. In: such a pack. Out: an error each, in bounded memory, and every sound object beside it.
+
+use std::fs;
+use std::io::Write;
+
+use sha1::{Digest, Sha1};
+use wandward::object::ObjectId;
+use wandward::source::git::store::{ReadError, Store};
+
+use super::support::git::Repo;
+use super::{id, objects, read};
+
+/// Entries of a pack: the id that its index gives them, and their bytes.
+type Entries = Vec<(ObjectId, Vec<u8>)>;
+
+/// An entry of a pack: its header, and the content as a zlib stream.
+fn entry(kind: u8, size: u64, base: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![kind << 4 | (size & 15) as u8];
+    let mut rest = size >> 4;
+    while rest > 0 {
+        *bytes.last_mut().unwrap() |= 0x80;
+        bytes.push((rest & 0x7f) as u8);
+        rest >>= 7;
+    }
+    bytes.extend(base);
+    let mut stream = flate2::write::ZlibEncoder::new(bytes, flate2::Compression::default());
+    stream.write_all(content).unwrap();
+    stream.finish().unwrap()
+}
+
+fn blob_id(content: &[u8]) -> ObjectId {
+    let mut sha = Sha1::new();
+    sha.update(format!("blob {}\0", content.len()));
+    sha.update(content);
+    ObjectId::from_bytes(&sha.finalize()).unwrap()
+}
+
+/// Writes a pack and an index that vouches for it, whatever the entries say.
+fn write_pack(repo: &Repo, name: &str, entries: &[(ObjectId, Vec<u8>)]) {
+    let mut pack = [b"PACK\0\0\0\x02".as_slice(), &(entries.len() as u32).to_be_bytes()].concat();
+    let mut rows: Vec<(ObjectId, u32, u32)> = Vec::new();
+    for (id, entry) in entries {
+        let mut crc = flate2::Crc::new();
+        crc.update(entry);
+        rows.push((*id, crc.sum(), pack.len() as u32));
+        pack.extend(entry);
+    }
+    let hash = Sha1::digest(&pack);
+    pack.extend(&hash[..]);
+    rows.sort();
+    let mut index = vec![0xff, b't', b'O', b'c', 0, 0, 0, 2];
+    for first in 0..=255u8 {
+        let up_to = rows.iter().filter(|(id, ..)| id.as_bytes()[0] <= first).count() as u32;
+        index.extend(up_to.to_be_bytes());
+    }
+    rows.iter().for_each(|(id, ..)| index.extend(id.as_bytes()));
+    rows.iter().for_each(|(_, crc, _)| index.extend(crc.to_be_bytes()));
+    rows.iter().for_each(|(.., offset)| index.extend(offset.to_be_bytes()));
+    index.extend(&hash[..]);
+    let hash = Sha1::digest(&index);
+    index.extend(&hash[..]);
+    let folder = objects(repo).join("pack");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(format!("{name}.pack")), pack).unwrap();
+    fs::write(folder.join(format!("{name}.idx")), index).unwrap();
+}
+
+#[test]
+fn packs_that_lie_end_in_an_error_each() {
+    let one = id(&format!("{:040x}", 0x11));
+    let nth = |n: usize| id(&format!("{:040x}", n + 1000));
+    let sound = b"a sound object\n";
+    let cases: Vec<(&str, Entries)> = vec![
+        ("a delta to itself", vec![(one, entry(7, 3, one.as_bytes(), b"\x01\x01\x01"))]),
+        (
+            "deltas to each other",
+            vec![(one, entry(7, 3, nth(1).as_bytes(), b"abc")), (nth(1), entry(7, 3, one.as_bytes(), b"abc"))],
+        ),
+        ("a delta to nothing", vec![(one, entry(7, 3, nth(9).as_bytes(), b"abc"))]),
+        ("a delta to before the pack", vec![(one, entry(6, 3, &[0xff, 0xff, 0x7f], b"abc"))]),
+        ("a delta to between entries", vec![(one, entry(6, 3, &[1], b"abc"))]),
+        ("a kind that is none", vec![(one, entry(5, 3, b"", b"abc"))]),
+        ("a size without an end", vec![(one, vec![0xbf; 40])]),
+        ("noise", vec![(one, [&[0x33][..], &[0xee; 60]].concat())]),
+        ("more than it declares", vec![(one, entry(3, 2, b"", b"abc"))]),
+        ("less than it declares", vec![(one, entry(3, 4, b"", b"abc"))]),
+        ("far less than it declares", vec![(one, entry(3, 900 << 20, b"", b"abc"))]),
+        ("another object", vec![(one, entry(3, 3, b"", b"abc"))]),
+        (
+            "a bomb of a delta",
+            vec![
+                (nth(0), entry(3, 3, b"", b"abc")),
+                (one, entry(7, 8, nth(0).as_bytes(), b"\x03\xff\xff\xff\xff\x01\x90\x03")),
+            ],
+        ),
+    ];
+    for (case, mut entries) in cases {
+        let repo = Repo::of(&["--bare"]);
+        entries.push((blob_id(sound), entry(3, sound.len() as u64, b"", sound)));
+        write_pack(&repo, "pack-1", &entries);
+        // Where the index vouches for every byte and there is no other copy, the id is taken at its word.
+        let is_believed = case == "another object";
+        let read = read(&repo, 20);
+        assert_eq!(read.found[&blob_id(sound)].1, sound, "{case}");
+        assert_eq!(read.found.contains_key(&one), is_believed, "{case}");
+        assert_eq!(read.complaints() > 0, !is_believed, "{case}");
+        let store = Store::open(&objects(&repo), &[], 20);
+        assert!(matches!(store.reader().read(&one), Err(ReadError::Damaged(_))), "{case}");
+        assert!(!store.holds(&one, u64::MAX) && store.holds(&blob_id(sound), 1 << 20), "{case}");
+    }
+}
+
+#[test]
+fn what_is_too_large_or_too_deep_is_not_read() {
+    let repo = Repo::of(&["--bare"]);
+    let (large, small) = (id(&format!("{:040x}", 1)), id(&format!("{:040x}", 2)));
+    let delta = [&b"\x03"[..], &[0xff, 0xff, 0xff, 0xff, 0x7f], b"\x90\x03"].concat();
+    write_pack(
+        &repo,
+        "pack-1",
+        &[
+            (large, entry(3, 3 << 30, b"", b"abc")),
+            (blob_id(b"abc"), entry(3, 3, b"", b"abc")),
+            (small, entry(7, delta.len() as u64, blob_id(b"abc").as_bytes(), &delta)),
+        ],
+    );
+    let read_large = read(&repo, 20);
+    assert_eq!(read_large.failed[&large], ReadError::TooLarge(3 << 30));
+    assert_eq!(read_large.failed[&small], ReadError::TooLarge((1 << 35) - 1));
+    let loose = objects(&repo).join("aa");
+    fs::create_dir(&loose).unwrap();
+    let mut stream = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    stream.write_all(b"blob 4294967296\0abc").unwrap();
+    fs::write(loose.join("0".repeat(38)), stream.finish().unwrap()).unwrap();
+    let store = Store::open(&objects(&repo), &[], 20);
+    let loose = id(&format!("aa{}", "0".repeat(38)));
+    assert_eq!(store.reader().read(&loose).unwrap_err(), ReadError::TooLarge(1 << 32));
+
+    let repo = Repo::of(&["--bare"]);
+    let nth = |n: usize| id(&format!("{:040x}", n + 1));
+    let mut chain = vec![(nth(0), entry(3, 3, b"", b"abc"))];
+    chain.extend((1..12_000).map(|n| (nth(n), entry(7, 4, nth(n - 1).as_bytes(), b"\x03\x03\x90\x03"))));
+    write_pack(&repo, "pack-1", &chain);
+    let read = read(&repo, 20);
+    assert_eq!((read.found.len(), read.failed.len(), read.listing.gaps.len()), (10_001, 0, 1));
+    assert!(read.listing.gaps[0].1.starts_with("1999 of its 12000 objects"), "{:?}", read.listing.gaps);
+}
+
+#[test]
+fn an_index_that_gives_an_id_to_another_object_does_not_hide_it() {
+    let repo = Repo::of(&["--bare"]);
+    let (real, decoy) = (b"what it is\n", b"what it is said to be\n");
+    let lie = entry(3, decoy.len() as u64, b"", decoy);
+    write_pack(&repo, "pack-0", &[(blob_id(real), lie)]);
+    write_pack(&repo, "pack-1", &[(blob_id(real), entry(3, real.len() as u64, b"", real))]);
+    let read = read(&repo, 20);
+    assert_eq!((read.found[&blob_id(real)].1.as_slice(), read.complaints()), (&real[..], 0));
+}
