@@ -12,6 +12,7 @@ mod reader;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
@@ -34,7 +35,20 @@ pub struct Store {
     folders: Vec<PathBuf>,
     packs: Vec<Pack>,
     gaps: Vec<Gap>,
+    /// Set by the first listing.
+    listed: OnceLock<Listed>,
 }
+
+/// Which packed objects are listed, and by which copy.
+struct Listed {
+    /// Sorted.
+    spots: Vec<Spot>,
+    /// By pack, and by number in its index.
+    copies: Vec<Vec<Copies>>,
+}
+
+/// A packed object: the first eight bytes of its id, its pack, its number in that pack's index.
+type Spot = (u64, u32, u32);
 
 /// What a repository holds.
 #[derive(Debug, Default)]
@@ -88,7 +102,7 @@ impl Store {
         for folder in &folders {
             folders::packs(&folder.join("pack"), length, &mut packs, &mut gaps);
         }
-        Store { length, folders, packs, gaps }
+        Store { length, folders, packs, gaps, listed: OnceLock::new() }
     }
 
     /// A reader of its objects; one a thread.
@@ -106,22 +120,22 @@ impl Store {
     pub fn list(&self) -> Listing {
         let mut listing = Listing { entries: Vec::new(), gaps: self.gaps.clone() };
         let mut surveys: Vec<Survey> = self.packs.iter().map(|pack| pack.survey(&mut listing.gaps)).collect();
-        self.mark_copies(&mut surveys);
+        let spots = self.mark_copies(&mut surveys);
         let loose = folders::loose(&self.folders, self.length, &mut listing.gaps);
         let mut packed = HashSet::new();
         listing.entries.reserve(surveys.iter().map(|survey| survey.order.len()).sum());
-        for (number, (pack, survey)) in self.packs.iter().zip(&surveys).enumerate() {
+        for (number, (pack, survey)) in self.packs.iter().zip(&mut surveys).enumerate() {
             for found in &survey.order {
-                let copies = survey.copies[found.nth as usize];
-                if copies == Copies::Elsewhere {
+                let copies = &mut survey.copies[found.nth as usize];
+                if *copies == Copies::Elsewhere {
                     continue;
                 }
                 let Some(id) = pack.index.id(found.nth as usize) else { continue };
-                let is_loose = loose.contains_key(&id);
-                if is_loose {
+                if loose.contains_key(&id) {
                     packed.insert(id);
+                    *copies = Copies::First;
                 }
-                let sole = copies == Copies::Sole && !is_loose;
+                let sole = *copies == Copies::Sole;
                 let place = Place::Packed { pack: number as u32, offset: found.offset, sole };
                 listing.entries.push(Entry { id, kind: found.kind, place });
             }
@@ -134,13 +148,27 @@ impl Store {
             });
             listing.gaps.extend(pack.gap(lost));
         }
+        self.listed.get_or_init(|| Listed::new(spots, surveys));
         listing
     }
 
-    /// Says of each packed object whether it lies in other packs too, and which copy is the one to list.
-    fn mark_copies(&self, surveys: &mut [Survey]) {
+    /// The packed copy of an object that the listing has.
+    fn listed(&self, id: &ObjectId) -> Option<Place> {
+        let listed = self.listed.get()?;
+        let prefix = index::prefix(id.as_bytes());
+        let start = listed.spots.partition_point(|spot| spot.0 < prefix);
+        let same = listed.spots[start..].iter().take_while(|spot| spot.0 == prefix);
+        let is_it = |spot: &&Spot| self.packs[spot.1 as usize].index.id(spot.2 as usize).as_ref() == Some(id);
+        let &(_, pack, nth) = same.into_iter().find(is_it)?;
+        let offset = self.packs[pack as usize].index.offset(nth as usize)?;
+        Some(Place::Packed { pack, offset, sole: listed.copies[pack as usize][nth as usize] == Copies::Sole })
+    }
+
+    /// Says of each packed object whether it lies in other packs too, and which copy is the one to list. Returns all packed
+    /// objects, sorted.
+    fn mark_copies(&self, surveys: &mut [Survey]) -> Vec<Spot> {
         let total = self.packs.iter().map(|pack| pack.index.count()).sum();
-        let mut all: Vec<(u64, u32, u32)> = Vec::with_capacity(total);
+        let mut all: Vec<Spot> = Vec::with_capacity(total);
         for (number, pack) in self.packs.iter().enumerate() {
             all.extend((0..pack.index.count()).map(|nth| (pack.index.prefix(nth), number as u32, nth as u32)));
         }
@@ -160,6 +188,7 @@ impl Store {
                 }
             }
         }
+        all
     }
 
     /// Lists the loose objects that are not packed.
@@ -182,7 +211,18 @@ impl Store {
     }
 }
 
-/// How many copies of a packed object there are in packs.
+impl Listed {
+    fn new(mut spots: Vec<Spot>, surveys: Vec<Survey>) -> Listed {
+        spots.retain(|&(_, pack, nth)| {
+            let survey = &surveys[pack as usize];
+            survey.listed[nth as usize] && survey.copies[nth as usize] != Copies::Elsewhere
+        });
+        spots.shrink_to_fit();
+        Listed { spots, copies: surveys.into_iter().map(|survey| survey.copies).collect() }
+    }
+}
+
+/// How many copies of a packed object there are, loose ones included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Copies {
     /// This one.

@@ -1,6 +1,6 @@
 //! Reads objects. In: an id, or an entry of a listing. Out: kind and bytes, or why there are none. What is handed out has the
-//! hash that its id is, or lies in a pack whose index vouches for every byte of it; a copy that is damaged is passed over for
-//! one that is not.
+//! hash that its id is. One hash is spared: that of a listed object of which there is no other copy, and for whose every byte
+//! the CRCs in its pack's index stand. A copy that is damaged or a lie is passed over for one that is not.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -54,24 +54,19 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Reads the object of an id. The bytes are the reader's until it reads the next one.
+    /// Reads the object of an id: what is listed as [`Reader::read_entry`], anything else by its hash. The bytes are the
+    /// reader's until it reads the next one.
     pub fn read(&mut self, id: &ObjectId) -> Result<(ObjectKind, &[u8]), ReadError> {
-        let kind = self.kind_of(id)?;
+        let kind = match self.store.listed(id) {
+            Some(place) => self.placed(place, id)?,
+            None => self.hashed(id)?,
+        };
         Ok((kind, &self.current))
     }
 
-    /// Reads an object of a listing: as [`Reader::read`], without looking for it.
+    /// Reads an object of a listing, without looking for it.
     pub fn read_entry(&mut self, entry: &Entry) -> Result<(ObjectKind, &[u8]), ReadError> {
-        let found = match entry.place {
-            Place::Packed { pack, offset, sole } => {
-                self.vouched(pack, offset, if sole { None } else { Some(&entry.id) })
-            }
-            Place::Loose { folder } => self.loose(folder, &entry.id),
-        };
-        let kind = match found {
-            Ok(kind) => kind,
-            Err(_) => self.hashed(&entry.id)?,
-        };
+        let kind = self.placed(entry.place, &entry.id)?;
         Ok((kind, &self.current))
     }
 
@@ -81,17 +76,13 @@ impl<'s> Reader<'s> {
         Ok((kind, &self.current))
     }
 
-    fn kind_of(&mut self, id: &ObjectId) -> Result<ObjectKind, ReadError> {
-        let packs = self.store.packs.iter().enumerate();
-        let found = packs
-            .filter(|(_, pack)| pack.is_mapped())
-            .find_map(|(number, pack)| Some((number as u32, pack.index.offset(pack.index.find(id)?)?)));
-        if let Some((pack, offset)) = found
-            && let Ok(kind) = self.vouched(pack, offset, None)
-        {
-            return Ok(kind);
-        }
-        self.hashed(id)
+    /// Reads an object where it was listed, or else any copy of it that has its hash.
+    fn placed(&mut self, place: Place, id: &ObjectId) -> Result<ObjectKind, ReadError> {
+        let found = match place {
+            Place::Packed { pack, offset, sole } => self.vouched(pack, offset, if sole { None } else { Some(id) }),
+            Place::Loose { folder } => self.loose(folder, id),
+        };
+        found.or_else(|_| self.hashed(id))
     }
 
     /// Reads a packed object that the index of the pack vouches for; its hash is checked too if an id is given.
