@@ -27,7 +27,6 @@ fn ordinary_repositories_are_read_as_git_reads_them() {
             |name: &[u8]| references.iter().find(|r| r.name == name).unwrap_or_else(|| panic!("{}", text(name)));
         assert_eq!(named(b"HEAD").symbolic.as_deref(), Some(&b"refs/heads/main"[..]));
         assert_eq!(hex(named(b"HEAD").target), repo.id("HEAD"));
-        assert_eq!(hex(named(b"refs/tags/v1").peeled), repo.id("v1^{commit}"));
         assert_eq!(named(b"refs/heads/nowhere").target, None);
         for path in ["dir0", "dir0/file0", ".git/objects", ".git/HEAD"] {
             let above = GitFolder::above(&repo.at(path)).unwrap().unwrap();
@@ -86,7 +85,7 @@ fn linked_worktrees_know_each_other_and_keep_their_own_references() {
         ] {
             assert_eq!(&find(folder, name), id, "{name}, {format}");
         }
-        assert!(refs::reflogs(&main).0.iter().any(|line| line.reference == b"worktrees/tree/HEAD"), "{format}");
+        assert!(refs::reflogs(&main).0.iter().any(|line| *line.reference == *b"worktrees/tree/HEAD"), "{format}");
     }
 }
 

@@ -60,7 +60,7 @@ fn same_logs(folder: &GitFolder, repo: &Repo) {
     // Of thousands every so manieth will do.
     for name in names.lines().step_by(names.lines().count() / 40 + 1) {
         let theirs = repo.git(&["reflog", "show", "--date=raw", "--format=%H|%gn <%ge>|%gd|%gs", name, "--"]);
-        let mut own: Vec<_> = lines.iter().filter(|line| line.reference == name.as_bytes()).collect();
+        let mut own: Vec<_> = lines.iter().filter(|line| *line.reference == *name.as_bytes()).collect();
         own.sort_by_key(|line| line.line);
         let ours: Vec<String> = own
             .iter()
@@ -68,8 +68,8 @@ fn same_logs(folder: &GitFolder, repo: &Repo) {
             .map(|line| {
                 let said = text(&line.text);
                 let (who, message) = said.split_once('\t').unwrap_or((&said, ""));
-                let [zone, _, who] = who.rsplitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
-                format!("{}|{who}|{} {zone}}}|{message}", hex(line.new), line.time)
+                let [zone, time, who] = who.rsplitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
+                format!("{}|{who}|{time} {zone}}}|{message}", hex(line.new))
             })
             .collect();
         // git shortens the names of references in its own way.

@@ -10,18 +10,23 @@ mod loose;
 mod pack;
 mod reader;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
 use self::pack::{Pack, Survey};
+use self::reader::Hand;
 pub use self::reader::Reader;
 use crate::object::{ObjectId, ObjectKind};
 
 /// The largest object that is read, in bytes.
 pub const MAX_OBJECT: u64 = 1 << 30;
+/// The most bytes that are made to say of ids whether they are held; none is said to be beyond that.
+const MAX_ASKED: u64 = 4 << 30;
 
 /// What cannot be read: where, and why.
 pub type Gap = (PathBuf, String);
@@ -34,7 +39,30 @@ pub struct Store {
     folders: Vec<PathBuf>,
     packs: Vec<Pack>,
     gaps: Vec<Gap>,
+    /// Set by the first listing.
+    listed: OnceLock<Listed>,
+    asked: Mutex<Asked>,
 }
+
+/// Which ids it was asked about, and what was found.
+struct Asked {
+    /// By id and limit. What nobody holds is found to be so as quickly again.
+    answers: HashMap<(ObjectId, u64), bool>,
+    /// How many more bytes may be made.
+    budget: u64,
+    hand: Hand,
+}
+
+/// Which packed objects are listed, and by which copy.
+struct Listed {
+    /// Sorted.
+    spots: Vec<Spot>,
+    /// By pack, and by number in its index.
+    copies: Vec<Vec<Copies>>,
+}
+
+/// A packed object: the first eight bytes of its id, its pack, its number in that pack's index.
+type Spot = (u64, u32, u32);
 
 /// What a repository holds.
 #[derive(Debug, Default)]
@@ -88,7 +116,7 @@ impl Store {
         for folder in &folders {
             folders::packs(&folder.join("pack"), length, &mut packs, &mut gaps);
         }
-        Store { length, folders, packs, gaps }
+        Store { length, folders, packs, gaps, listed: OnceLock::new(), asked: Mutex::default() }
     }
 
     /// A reader of its objects; one a thread.
@@ -97,31 +125,46 @@ impl Store {
     }
 
     /// Whether `id` is that of an object of at most `limit` bytes, made from none that has more: it is read and hashed before
-    /// it counts.
+    /// it counts. After some gigabytes nothing counts any more that did not before.
     pub fn holds(&self, id: &ObjectId, limit: u64) -> bool {
-        Reader::new(self, limit).read_hashed(id).is_ok()
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&known) = asked.answers.get(&(*id, limit)) {
+            return known;
+        }
+        let mut reader = Reader::going_on(self, limit, asked.budget, mem::take(&mut asked.hand));
+        let read = reader.read_hashed(id).map(|_| ());
+        (asked.budget, asked.hand) = reader.left();
+        if read != Err(ReadError::Missing) {
+            asked.answers.insert((*id, limit), read.is_ok());
+        }
+        read.is_ok()
+    }
+
+    /// Gives back the memory that the next question could use.
+    pub fn rest(&self) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).hand = Hand::default();
     }
 
     /// Lists all objects. No packed object is inflated for it, and of loose ones only the header.
     pub fn list(&self) -> Listing {
         let mut listing = Listing { entries: Vec::new(), gaps: self.gaps.clone() };
         let mut surveys: Vec<Survey> = self.packs.iter().map(|pack| pack.survey(&mut listing.gaps)).collect();
-        self.mark_copies(&mut surveys);
+        let spots = self.mark_copies(&mut surveys);
         let loose = folders::loose(&self.folders, self.length, &mut listing.gaps);
         let mut packed = HashSet::new();
         listing.entries.reserve(surveys.iter().map(|survey| survey.order.len()).sum());
-        for (number, (pack, survey)) in self.packs.iter().zip(&surveys).enumerate() {
+        for (number, (pack, survey)) in self.packs.iter().zip(&mut surveys).enumerate() {
             for found in &survey.order {
-                let copies = survey.copies[found.nth as usize];
-                if copies == Copies::Elsewhere {
+                let copies = &mut survey.copies[found.nth as usize];
+                if *copies == Copies::Elsewhere {
                     continue;
                 }
                 let Some(id) = pack.index.id(found.nth as usize) else { continue };
-                let is_loose = loose.contains_key(&id);
-                if is_loose {
+                if loose.contains_key(&id) {
                     packed.insert(id);
+                    *copies = Copies::First;
                 }
-                let sole = copies == Copies::Sole && !is_loose;
+                let sole = *copies == Copies::Sole;
                 let place = Place::Packed { pack: number as u32, offset: found.offset, sole };
                 listing.entries.push(Entry { id, kind: found.kind, place });
             }
@@ -134,13 +177,27 @@ impl Store {
             });
             listing.gaps.extend(pack.gap(lost));
         }
+        self.listed.get_or_init(|| Listed::new(spots, surveys));
         listing
     }
 
-    /// Says of each packed object whether it lies in other packs too, and which copy is the one to list.
-    fn mark_copies(&self, surveys: &mut [Survey]) {
+    /// The packed copy of an object that the listing has.
+    fn listed(&self, id: &ObjectId) -> Option<Place> {
+        let listed = self.listed.get()?;
+        let prefix = index::prefix(id.as_bytes());
+        let start = listed.spots.partition_point(|spot| spot.0 < prefix);
+        let same = listed.spots[start..].iter().take_while(|spot| spot.0 == prefix);
+        let is_it = |spot: &&Spot| self.packs[spot.1 as usize].index.id(spot.2 as usize).as_ref() == Some(id);
+        let &(_, pack, nth) = same.into_iter().find(is_it)?;
+        let offset = self.packs[pack as usize].index.offset(nth as usize)?;
+        Some(Place::Packed { pack, offset, sole: listed.copies[pack as usize][nth as usize] == Copies::Sole })
+    }
+
+    /// Says of each packed object whether it lies in other packs too, and which copy is the one to list. Returns all packed
+    /// objects, sorted.
+    fn mark_copies(&self, surveys: &mut [Survey]) -> Vec<Spot> {
         let total = self.packs.iter().map(|pack| pack.index.count()).sum();
-        let mut all: Vec<(u64, u32, u32)> = Vec::with_capacity(total);
+        let mut all: Vec<Spot> = Vec::with_capacity(total);
         for (number, pack) in self.packs.iter().enumerate() {
             all.extend((0..pack.index.count()).map(|nth| (pack.index.prefix(nth), number as u32, nth as u32)));
         }
@@ -160,6 +217,7 @@ impl Store {
                 }
             }
         }
+        all
     }
 
     /// Lists the loose objects that are not packed.
@@ -182,7 +240,24 @@ impl Store {
     }
 }
 
-/// How many copies of a packed object there are in packs.
+impl Default for Asked {
+    fn default() -> Asked {
+        Asked { answers: HashMap::new(), budget: MAX_ASKED, hand: Hand::default() }
+    }
+}
+
+impl Listed {
+    fn new(mut spots: Vec<Spot>, surveys: Vec<Survey>) -> Listed {
+        spots.retain(|&(_, pack, nth)| {
+            let survey = &surveys[pack as usize];
+            survey.listed[nth as usize] && survey.copies[nth as usize] != Copies::Elsewhere
+        });
+        spots.shrink_to_fit();
+        Listed { spots, copies: surveys.into_iter().map(|survey| survey.copies).collect() }
+    }
+}
+
+/// How many copies of a packed object there are, loose ones included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Copies {
     /// This one.
@@ -209,5 +284,47 @@ fn is_hash(hash: &[u8], parts: &[&[u8]]) -> bool {
         let mut sha = Sha256::new();
         parts.iter().for_each(|part| sha.update(part));
         sha.finalize()[..] == *hash
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+
+    use super::*;
+
+    /// Writes a loose blob.
+    #[expect(clippy::disallowed_methods, reason = "tests build their own world")]
+    fn blob(objects: &Path, content: &[u8]) -> ObjectId {
+        let text = [format!("blob {}\0", content.len()).as_bytes(), content].concat();
+        let id = ObjectId::from_bytes(&Sha1::digest(&text)).expect("20 bytes");
+        let path = loose::path(objects, &id);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+        let mut stream = ZlibEncoder::new(Vec::new(), Compression::fast());
+        stream.write_all(&text).expect("memory");
+        fs::write(path, stream.finish().expect("memory")).expect("writable");
+        id
+    }
+
+    #[test]
+    fn a_question_is_answered_once_and_all_of_them_have_a_price() {
+        let place = tempfile::tempdir().expect("a folder");
+        let objects = place.path();
+        let [first, second, third] = [1, 2, 3].map(|nth| blob(objects, &[nth; 1000]));
+        let store = Store::open(objects, &[], 20);
+        let left = || store.asked.lock().expect("sound").budget;
+        for _ in 0..3 {
+            assert!(store.holds(&first, 1000) && !store.holds(&second, 999));
+            assert_eq!(left(), MAX_ASKED - 1000);
+        }
+        fs::remove_file(loose::path(objects, &first)).expect("writable");
+        assert!(store.holds(&first, 1000), "it was known");
+        store.asked.lock().expect("sound").budget = 1999;
+        assert!(store.holds(&second, 1000) && !store.holds(&third, 1000));
+        assert!(store.holds(&first, 1000) && store.reader().read(&third).is_ok());
     }
 }

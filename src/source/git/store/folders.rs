@@ -139,16 +139,24 @@ pub(super) fn packs(folder: &Path, length: usize, packs: &mut Vec<Pack>, gaps: &
 pub(super) fn loose(folders: &[PathBuf], length: usize, gaps: &mut Vec<Gap>) -> BTreeMap<ObjectId, Vec<u32>> {
     let mut found: BTreeMap<ObjectId, Vec<u32>> = BTreeMap::new();
     for (number, folder) in folders.iter().enumerate() {
+        let mut others = 0;
         for first in 0..=0xff_u8 {
             let first = format!("{first:02x}");
             for path in names(&folder.join(&first), gaps) {
                 let name = path.file_name().unwrap_or_default().as_encoded_bytes();
                 let id = ObjectId::from_hex(&[first.as_bytes(), name].concat());
                 // Anything else is what a killed git leaves behind, and no object to anyone.
-                if let Some(id) = id.filter(|id| id.as_bytes().len() == length && loose::path(folder, id) == path) {
+                let Some(id) = id.filter(|id| loose::path(folder, id) == path) else { continue };
+                if id.as_bytes().len() == length {
                     found.entry(id).or_default().push(number as u32);
+                } else {
+                    others += 1;
                 }
             }
+        }
+        if others > 0 {
+            let reason = format!("holds {others} objects of another object format, which are not read");
+            gaps.push((folder.clone(), reason));
         }
     }
     found

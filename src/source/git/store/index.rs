@@ -88,7 +88,7 @@ impl Index {
 
     /// The first eight bytes of the nth id.
     pub(super) fn prefix(&self, nth: usize) -> u64 {
-        self.id_bytes(nth).first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+        prefix(self.id_bytes(nth))
     }
 
     /// Where in the pack the nth object begins, in bytes.
@@ -131,6 +131,11 @@ impl Index {
         }
         None
     }
+}
+
+/// The first eight bytes of an id, as a number.
+pub(super) fn prefix(id: &[u8]) -> u64 {
+    id.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 /// The number of 32 bits at a place.

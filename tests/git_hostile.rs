@@ -1,0 +1,177 @@
+//! Repositories made by hand to hide what they hold, to waste time, or to have something else read. In: packs, links and
+//! configurations that no git would write. Out: everything is found or named, and nothing outside is touched.
+#![cfg(unix)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use sha1::{Digest, Sha1};
+use support::git::{Repo, leak};
+use support::key;
+use wandward::object::ObjectId;
+use wandward::source::git::folder::GitFolder;
+use wandward::source::git::refs;
+use wandward::source::git::store::Store;
+
+/// An entry of a pack: the id that the index gives it, and its bytes.
+type Packed = (ObjectId, Vec<u8>);
+
+fn id_of(kind: &str, content: &[u8]) -> ObjectId {
+    let mut sha = Sha1::new();
+    sha.update(format!("{kind} {}\0", content.len()));
+    sha.update(content);
+    ObjectId::from_bytes(&sha.finalize()).unwrap()
+}
+
+/// An entry of a kind (3 is a blob, 7 a delta to the object whose id is `base`) that holds `content`.
+fn entry(kind: u8, base: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut size = content.len();
+    let mut bytes = vec![kind << 4 | (size & 15) as u8];
+    size >>= 4;
+    while size > 0 {
+        *bytes.last_mut().unwrap() |= 0x80;
+        bytes.push((size & 0x7f) as u8);
+        size >>= 7;
+    }
+    bytes.extend(base);
+    let mut stream = flate2::write::ZlibEncoder::new(bytes, flate2::Compression::fast());
+    stream.write_all(content).unwrap();
+    stream.finish().unwrap()
+}
+
+fn blob(content: &[u8]) -> Packed {
+    (id_of("blob", content), entry(3, b"", content))
+}
+
+/// Writes a pack below a git directory, and an index with sound checksums in which the objects stand in the order of `rank`.
+fn write_pack<R: Ord>(git: &Path, name: &str, entries: &[Packed], rank: impl Fn(&ObjectId) -> R) {
+    let mut pack = [b"PACK\0\0\0\x02".as_slice(), &(entries.len() as u32).to_be_bytes()].concat();
+    let mut rows: Vec<(ObjectId, u32, u32)> = Vec::new();
+    for (id, entry) in entries {
+        let mut crc = flate2::Crc::new();
+        crc.update(entry);
+        rows.push((*id, crc.sum(), pack.len() as u32));
+        pack.extend(entry);
+    }
+    let hash = Sha1::digest(&pack);
+    pack.extend(&hash[..]);
+    rows.sort_by_key(|(id, ..)| rank(id));
+    let mut index = vec![0xff, b't', b'O', b'c', 0, 0, 0, 2];
+    for first in 0..=255u8 {
+        let up_to = rows.iter().filter(|(id, ..)| id.as_bytes()[0] <= first).count() as u32;
+        index.extend(up_to.to_be_bytes());
+    }
+    rows.iter().for_each(|(id, ..)| index.extend(id.as_bytes()));
+    rows.iter().for_each(|(_, crc, _)| index.extend(crc.to_be_bytes()));
+    rows.iter().for_each(|(.., offset)| index.extend(offset.to_be_bytes()));
+    index.extend(&hash[..]);
+    let hash = Sha1::digest(&index);
+    index.extend(&hash[..]);
+    let folder = git.join("objects/pack");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(format!("pack-{name}.pack")), pack).unwrap();
+    fs::write(folder.join(format!("pack-{name}.idx")), index).unwrap();
+}
+
+fn hex(id: &str) -> ObjectId {
+    ObjectId::from_hex(id.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_harmless_copy_under_the_id_of_a_leak_hides_nothing() {
+    let key = key("v1", "hidden by a copy");
+    for name in ["0", "zzz"] {
+        let repo = Repo::new();
+        let commit = repo.save(".env", leak(&key));
+        fs::remove_file(repo.at(".env")).unwrap();
+        repo.git(&["repack", "-q", "-a", "-d"]);
+        let id = hex(&repo.id("HEAD:.env"));
+        write_pack(&repo.at(".git"), name, &[(id, entry(3, b"", b"nothing here\n"))], |id| *id);
+        let store = Store::open(&repo.at(".git/objects"), &[], 20);
+        let listing = store.list();
+        let listed = listing.entries.iter().find(|entry| entry.id == id).unwrap();
+        let mut reader = store.reader();
+        assert_eq!(reader.read(&id).unwrap().1, leak(&key).as_bytes());
+        assert_eq!(reader.read_entry(listed).unwrap().1, leak(&key).as_bytes());
+        let wanted = repo.introduced(&commit, ".env", 2, &["refs/heads/main"]);
+        repo.scan(&["--history", "repo"], &[&key]).expect(&[wanted]);
+    }
+}
+
+#[test]
+fn an_index_in_no_order_hides_nothing() {
+    let key = key("v1", "hidden by disorder");
+    let repo = Repo::new();
+    let hidden = blob(leak(&key).as_bytes());
+    let is_near = |entry: &Packed| entry.0.as_bytes()[0] == hidden.0.as_bytes()[0];
+    let near = (0..).map(|nth: u32| blob(format!("near {nth}\n").as_bytes())).filter(is_near).take(6);
+    let entries: Vec<Packed> = near.chain([hidden.clone()]).collect();
+    let last = entries.iter().map(|entry| entry.0).max().unwrap();
+    // Where a search by halves would not look for it.
+    let rank = |id: &ObjectId| (*id != hidden.0, *id);
+    let rank = |id: &ObjectId| if last == hidden.0 { rank(id) } else { (*id == hidden.0, *id) };
+    write_pack(&repo.at(".git"), "mixed", &entries, rank);
+    let store = Store::open(&repo.at(".git/objects"), &[], 20);
+    assert!(store.reader().read(&hidden.0).is_err(), "it is in order");
+    assert_eq!(store.list().gaps, []);
+    assert_eq!(store.reader().read(&hidden.0).unwrap().1, leak(&key).as_bytes());
+    assert!(repo.scan(&["--history", "repo"], &[&key]).found(&key));
+}
+
+#[test]
+fn a_chain_that_grows_without_end_is_no_object() {
+    const SIZE: usize = 60_000_000;
+    /// As many bytes in all as nobody waits for.
+    const LINKS: usize = 80;
+    let place = tempfile::tempdir().unwrap();
+    // 60,000,000 as a delta has it, and four times 15,000,000 from the beginning.
+    let size = [0x80, 0x8e, 0xce, 0x1c];
+    let delta = [&size[..], &size, &[0xf0, 0xc0, 0xe1, 0xe4].repeat(4)].concat();
+    let mut entries = vec![blob(&vec![0; SIZE])];
+    for nth in 0..LINKS {
+        let base = entries[nth].0;
+        let id = if nth + 1 == LINKS { entries[0].0 } else { id_of("link", &nth.to_be_bytes()) };
+        entries.push((id, entry(7, base.as_bytes(), &delta)));
+    }
+    let zeros = entries.remove(0);
+    let last = entries.last().unwrap().0;
+    assert_eq!(zeros.0, last);
+    let first = id_of("link", b"first");
+    entries[0].1 = entry(7, first.as_bytes(), &delta);
+    entries.push((first, zeros.1));
+    write_pack(place.path(), "chain", &entries, |id| *id);
+    let store = Store::open(&place.path().join("objects"), &[], 20);
+    assert!(!store.holds(&last, 64 << 20), "all of the chain was made");
+    assert!(store.reader().read(&last).is_ok(), "it is no chain");
+}
+
+#[test]
+fn loose_objects_of_another_format_are_named() {
+    let key = key("v1", "another format");
+    let repo = Repo::new();
+    repo.save(".env", leak(&key));
+    fs::remove_file(repo.at(".env")).unwrap();
+    fs::remove_dir_all(repo.at(".git/logs")).unwrap();
+    fs::remove_file(repo.at(".git/index")).unwrap();
+    fs::remove_file(repo.at(".git/refs/heads/main")).unwrap();
+    let config = "[core]\nrepositoryformatversion = 1\n[extensions]\nobjectformat = sha256\n";
+    fs::write(repo.at(".git/config"), config).unwrap();
+    let report = repo.scan(&["--history", "repo"], &[&key]);
+    report.gap(&["objects", "3 objects of another object format"]);
+}
+
+#[test]
+fn a_table_that_is_named_often_is_read_once() {
+    let repo = Repo::of(&["--ref-format=reftable"]);
+    repo.save("file", "text\n");
+    let lines = || refs::reflogs(&GitFolder::at(&repo.path).unwrap().unwrap()).0.len();
+    let before = lines();
+    let list = repo.at(".git/reftable/tables.list");
+    let names = fs::read_to_string(&list).unwrap();
+    fs::write(&list, names.repeat(1000)).unwrap();
+    assert_eq!((before > 0, lines()), (true, before));
+}
