@@ -132,12 +132,14 @@ impl Store {
             return known;
         }
         let mut reader = Reader::going_on(self, limit, asked.budget, mem::take(&mut asked.hand));
-        let read = reader.read_hashed(id).map(|_| ());
+        // What another question left at hand may be larger than this one allows.
+        let read = reader.read_hashed(id).map(|(_, bytes)| bytes.len() as u64 <= limit);
         (asked.budget, asked.hand) = reader.left();
+        let holds = *read.as_ref().unwrap_or(&false);
         if read != Err(ReadError::Missing) {
-            asked.answers.insert((*id, limit), read.is_ok());
+            asked.answers.insert((*id, limit), holds);
         }
-        read.is_ok()
+        holds
     }
 
     /// Gives back the memory that the next question could use.
