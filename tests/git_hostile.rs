@@ -119,3 +119,45 @@ fn an_index_in_no_order_hides_nothing() {
     assert_eq!(store.reader().read(&hidden.0).unwrap().1, leak(&key).as_bytes());
     assert!(repo.scan(&["--history", "repo"], &[&key]).found(&key));
 }
+
+#[test]
+fn a_chain_that_grows_without_end_is_no_object() {
+    const SIZE: usize = 60_000_000;
+    /// As many bytes in all as nobody waits for.
+    const LINKS: usize = 80;
+    let place = tempfile::tempdir().unwrap();
+    // 60,000,000 as a delta has it, and four times 15,000,000 from the beginning.
+    let size = [0x80, 0x8e, 0xce, 0x1c];
+    let delta = [&size[..], &size, &[0xf0, 0xc0, 0xe1, 0xe4].repeat(4)].concat();
+    let mut entries = vec![blob(&vec![0; SIZE])];
+    for nth in 0..LINKS {
+        let base = entries[nth].0;
+        let id = if nth + 1 == LINKS { entries[0].0 } else { id_of("link", &nth.to_be_bytes()) };
+        entries.push((id, entry(7, base.as_bytes(), &delta)));
+    }
+    let zeros = entries.remove(0);
+    let last = entries.last().unwrap().0;
+    assert_eq!(zeros.0, last);
+    let first = id_of("link", b"first");
+    entries[0].1 = entry(7, first.as_bytes(), &delta);
+    entries.push((first, zeros.1));
+    write_pack(place.path(), "chain", &entries, |id| *id);
+    let store = Store::open(&place.path().join("objects"), &[], 20);
+    assert!(!store.holds(&last, 64 << 20), "all of the chain was made");
+    assert!(store.reader().read(&last).is_ok(), "it is no chain");
+}
+
+#[test]
+fn loose_objects_of_another_format_are_named() {
+    let key = key("v1", "another format");
+    let repo = Repo::new();
+    repo.save(".env", leak(&key));
+    fs::remove_file(repo.at(".env")).unwrap();
+    fs::remove_dir_all(repo.at(".git/logs")).unwrap();
+    fs::remove_file(repo.at(".git/index")).unwrap();
+    fs::remove_file(repo.at(".git/refs/heads/main")).unwrap();
+    let config = "[core]\nrepositoryformatversion = 1\n[extensions]\nobjectformat = sha256\n";
+    fs::write(repo.at(".git/config"), config).unwrap();
+    let report = repo.scan(&["--history", "repo"], &[&key]);
+    report.gap(&["objects", "3 objects of another object format"]);
+}

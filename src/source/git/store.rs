@@ -10,19 +10,23 @@ mod loose;
 mod pack;
 mod reader;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
 use self::pack::{Pack, Survey};
+use self::reader::Hand;
 pub use self::reader::Reader;
 use crate::object::{ObjectId, ObjectKind};
 
 /// The largest object that is read, in bytes.
 pub const MAX_OBJECT: u64 = 1 << 30;
+/// The most bytes that are made to say of ids whether they are held; none is said to be beyond that.
+const MAX_ASKED: u64 = 4 << 30;
 
 /// What cannot be read: where, and why.
 pub type Gap = (PathBuf, String);
@@ -37,6 +41,16 @@ pub struct Store {
     gaps: Vec<Gap>,
     /// Set by the first listing.
     listed: OnceLock<Listed>,
+    asked: Mutex<Asked>,
+}
+
+/// Which ids it was asked about, and what was found.
+struct Asked {
+    /// By id and limit. What nobody holds is found to be so as quickly again.
+    answers: HashMap<(ObjectId, u64), bool>,
+    /// How many more bytes may be made.
+    budget: u64,
+    hand: Hand,
 }
 
 /// Which packed objects are listed, and by which copy.
@@ -102,7 +116,7 @@ impl Store {
         for folder in &folders {
             folders::packs(&folder.join("pack"), length, &mut packs, &mut gaps);
         }
-        Store { length, folders, packs, gaps, listed: OnceLock::new() }
+        Store { length, folders, packs, gaps, listed: OnceLock::new(), asked: Mutex::default() }
     }
 
     /// A reader of its objects; one a thread.
@@ -111,9 +125,24 @@ impl Store {
     }
 
     /// Whether `id` is that of an object of at most `limit` bytes, made from none that has more: it is read and hashed before
-    /// it counts.
+    /// it counts. After some gigabytes nothing counts any more that did not before.
     pub fn holds(&self, id: &ObjectId, limit: u64) -> bool {
-        Reader::new(self, limit).read_hashed(id).is_ok()
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&known) = asked.answers.get(&(*id, limit)) {
+            return known;
+        }
+        let mut reader = Reader::going_on(self, limit, asked.budget, mem::take(&mut asked.hand));
+        let read = reader.read_hashed(id).map(|_| ());
+        (asked.budget, asked.hand) = reader.left();
+        if read != Err(ReadError::Missing) {
+            asked.answers.insert((*id, limit), read.is_ok());
+        }
+        read.is_ok()
+    }
+
+    /// Gives back the memory that the next question could use.
+    pub fn rest(&self) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).hand = Hand::default();
     }
 
     /// Lists all objects. No packed object is inflated for it, and of loose ones only the header.
@@ -211,6 +240,12 @@ impl Store {
     }
 }
 
+impl Default for Asked {
+    fn default() -> Asked {
+        Asked { answers: HashMap::new(), budget: MAX_ASKED, hand: Hand::default() }
+    }
+}
+
 impl Listed {
     fn new(mut spots: Vec<Spot>, surveys: Vec<Survey>) -> Listed {
         spots.retain(|&(_, pack, nth)| {
@@ -249,5 +284,47 @@ fn is_hash(hash: &[u8], parts: &[&[u8]]) -> bool {
         let mut sha = Sha256::new();
         parts.iter().for_each(|part| sha.update(part));
         sha.finalize()[..] == *hash
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+
+    use super::*;
+
+    /// Writes a loose blob.
+    #[expect(clippy::disallowed_methods, reason = "tests build their own world")]
+    fn blob(objects: &Path, content: &[u8]) -> ObjectId {
+        let text = [format!("blob {}\0", content.len()).as_bytes(), content].concat();
+        let id = ObjectId::from_bytes(&Sha1::digest(&text)).expect("20 bytes");
+        let path = loose::path(objects, &id);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+        let mut stream = ZlibEncoder::new(Vec::new(), Compression::fast());
+        stream.write_all(&text).expect("memory");
+        fs::write(path, stream.finish().expect("memory")).expect("writable");
+        id
+    }
+
+    #[test]
+    fn a_question_is_answered_once_and_all_of_them_have_a_price() {
+        let place = tempfile::tempdir().expect("a folder");
+        let objects = place.path();
+        let [first, second, third] = [1, 2, 3].map(|nth| blob(objects, &[nth; 1000]));
+        let store = Store::open(objects, &[], 20);
+        let left = || store.asked.lock().expect("sound").budget;
+        for _ in 0..3 {
+            assert!(store.holds(&first, 1000) && !store.holds(&second, 999));
+            assert_eq!(left(), MAX_ASKED - 1000);
+        }
+        fs::remove_file(loose::path(objects, &first)).expect("writable");
+        assert!(store.holds(&first, 1000), "it was known");
+        store.asked.lock().expect("sound").budget = 1999;
+        assert!(store.holds(&second, 1000) && !store.holds(&third, 1000));
+        assert!(store.holds(&first, 1000) && store.reader().read(&third).is_ok());
     }
 }

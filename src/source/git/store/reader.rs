@@ -28,6 +28,14 @@ pub struct Reader<'s> {
     store: &'s Store,
     /// The largest object that it reads, in bytes.
     limit: u64,
+    /// How many more bytes it makes, of objects and of what they are made from.
+    budget: u64,
+    hand: Hand,
+}
+
+/// What a reader keeps from one object to the next.
+#[derive(Default)]
+pub(super) struct Hand {
     /// The pack at hand.
     file: Option<(u32, File)>,
     cache: Cache,
@@ -42,16 +50,17 @@ pub struct Reader<'s> {
 
 impl<'s> Reader<'s> {
     pub(super) fn new(store: &'s Store, limit: u64) -> Reader<'s> {
-        Reader {
-            store,
-            limit,
-            file: None,
-            cache: Cache::default(),
-            inflater: Inflater { stream: Decompress::new(true), input: Vec::new(), loaded: None },
-            delta: Vec::new(),
-            chain: Vec::new(),
-            current: Arc::default(),
-        }
+        Reader { store, limit, budget: u64::MAX, hand: Hand::default() }
+    }
+
+    /// One that goes on with what another one has at hand, and makes no more than so many bytes.
+    pub(super) fn going_on(store: &'s Store, limit: u64, budget: u64, hand: Hand) -> Reader<'s> {
+        Reader { store, limit, budget, hand }
+    }
+
+    /// What it leaves: the rest of its budget, and what it has at hand.
+    pub(super) fn left(self) -> (u64, Hand) {
+        (self.budget, self.hand)
     }
 
     /// Reads the object of an id: what is listed as [`Reader::read_entry`], anything else by its hash. The bytes are the
@@ -61,19 +70,19 @@ impl<'s> Reader<'s> {
             Some(place) => self.placed(place, id)?,
             None => self.hashed(id)?,
         };
-        Ok((kind, &self.current))
+        Ok((kind, &self.hand.current))
     }
 
     /// Reads an object of a listing, without looking for it.
     pub fn read_entry(&mut self, entry: &Entry) -> Result<(ObjectKind, &[u8]), ReadError> {
         let kind = self.placed(entry.place, &entry.id)?;
-        Ok((kind, &self.current))
+        Ok((kind, &self.hand.current))
     }
 
     /// Reads the object of an id and checks its hash, whatever vouches for it.
     pub(super) fn read_hashed(&mut self, id: &ObjectId) -> Result<(ObjectKind, &[u8]), ReadError> {
         let kind = self.hashed(id)?;
-        Ok((kind, &self.current))
+        Ok((kind, &self.hand.current))
     }
 
     /// Reads an object where it was listed, or else any copy of it that has its hash.
@@ -92,7 +101,7 @@ impl<'s> Reader<'s> {
         }
         let kind = self.packed(pack, offset, true)?;
         match id {
-            Some(id) if !has_id(id, kind, &self.current) => Err(damaged("has another hash")),
+            Some(id) if !has_id(id, kind, &self.hand.current) => Err(damaged("has another hash")),
             _ => Ok(kind),
         }
     }
@@ -105,7 +114,7 @@ impl<'s> Reader<'s> {
             let Some(nth) = pack.index.find(id) else { continue };
             let offset = pack.index.offset(nth).ok_or_else(|| damaged("its index names no place for it"));
             match offset.and_then(|offset| self.packed(number as u32, offset, false)) {
-                Ok(kind) if has_id(id, kind, &self.current) => return Ok(kind),
+                Ok(kind) if has_id(id, kind, &self.hand.current) => return Ok(kind),
                 Ok(_) => failed = failed.or(Some(damaged("has another hash"))),
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -122,9 +131,11 @@ impl<'s> Reader<'s> {
 
     fn loose(&mut self, folder: u32, id: &ObjectId) -> Result<ObjectKind, ReadError> {
         let mut bytes = self.spare();
-        let kind = loose::read(&self.store.folders[folder as usize], id, self.limit, &mut bytes)?;
-        self.current = Arc::new(bytes);
-        Ok(kind)
+        let limit = self.limit.min(self.budget);
+        let read = loose::read(&self.store.folders[folder as usize], id, limit, &mut bytes);
+        spend(&mut self.budget, bytes.len() as u64)?;
+        self.hand.current = Arc::new(bytes);
+        read
     }
 
     /// Reads a packed object; if `vouched`, by the CRC of each entry that it takes, else as the pack comes.
@@ -132,57 +143,66 @@ impl<'s> Reader<'s> {
         let pack = &self.store.packs[number as usize];
         let mut spare = self.spare();
         self.open(number, pack)?;
-        let Some((_, file)) = &self.file else { return Err(ReadError::Missing) };
+        let Some((_, file)) = &self.hand.file else { return Err(ReadError::Missing) };
         let place = |offset| cache::Place { pack: number, offset, vouched };
-        self.chain.clear();
+        self.hand.chain.clear();
         let mut at = offset;
         let (kind, mut bytes) = loop {
-            if let Some(base) = self.cache.get(place(at)) {
+            if let Some(base) = self.hand.cache.get(place(at)) {
+                // Who used the cache before may have had a higher limit.
+                if base.1.len() as u64 > self.limit {
+                    return Err(ReadError::TooLarge(base.1.len() as u64));
+                }
                 break base;
             }
             let extent = extent(pack, at, vouched)?;
-            let head = self.inflater.load((number, at), file, extent)?;
+            let head = self.hand.inflater.load((number, at), file, extent)?;
             let header = pack.header(head).ok_or_else(|| damaged("its pack has no object there"))?;
             if header.size > self.limit {
                 return Err(ReadError::TooLarge(header.size));
             }
+            spend(&mut self.budget, header.size)?;
             if let What::Whole(kind) = header.what {
-                self.inflater.inflate((number, at), file, &header, extent, &mut spare)?;
-                let is_base = extent.map_or(!self.chain.is_empty(), |extent| extent.is_base);
-                break (kind, self.cache.keep(place(at), kind, std::mem::take(&mut spare), is_base));
+                self.hand.inflater.inflate((number, at), file, &header, extent, &mut spare)?;
+                let is_base = extent.map_or(!self.hand.chain.is_empty(), |extent| extent.is_base);
+                break (kind, self.hand.cache.keep(place(at), kind, std::mem::take(&mut spare), is_base));
             }
-            if self.chain.len() == MAX_DEPTH {
+            if self.hand.chain.len() == MAX_DEPTH {
                 return Err(damaged("its chain of deltas is too long"));
             }
-            self.chain.push((at, header));
+            self.hand.chain.push((at, header));
             at = pack.base(at, header.what).ok_or_else(|| damaged("its delta has no base"))?;
         };
-        while let Some((at, header)) = self.chain.pop() {
+        while let Some((at, header)) = self.hand.chain.pop() {
             let extent = extent(pack, at, vouched)?;
-            self.inflater.inflate((number, at), file, &header, extent, &mut self.delta)?;
-            delta::apply(&bytes, &self.delta, self.limit, &mut spare)?;
-            let is_base = extent.map_or(!self.chain.is_empty(), |extent| extent.is_base);
-            let made = self.cache.keep(place(at), kind, std::mem::take(&mut spare), is_base);
+            self.hand.inflater.inflate((number, at), file, &header, extent, &mut self.hand.delta)?;
+            spare.clear();
+            let applied = delta::apply(&bytes, &self.hand.delta, self.limit.min(self.budget), &mut spare);
+            spend(&mut self.budget, spare.len() as u64)?;
+            applied?;
+            let is_base = extent.map_or(!self.hand.chain.is_empty(), |extent| extent.is_base);
+            let made = self.hand.cache.keep(place(at), kind, std::mem::take(&mut spare), is_base);
             spare = Arc::try_unwrap(std::mem::replace(&mut bytes, made)).unwrap_or_default();
         }
-        self.current = bytes;
+        self.hand.current = bytes;
         Ok(kind)
     }
 
     /// Makes a pack the one at hand.
     fn open(&mut self, number: u32, pack: &Pack) -> Result<(), ReadError> {
-        if self.file.as_ref().is_none_or(|(open, _)| *open != number) {
+        if self.hand.file.as_ref().is_none_or(|(open, _)| *open != number) {
             let file = pack.open().map_err(|reason| ReadError::Damaged(format!("its pack {reason}")))?;
-            self.file = Some((number, file));
+            self.hand.file = Some((number, file));
         }
         Ok(())
     }
 
     /// The memory of the object that was read last, if nobody else holds it and it is not much.
     fn spare(&mut self) -> Vec<u8> {
-        let spare = Arc::try_unwrap(std::mem::take(&mut self.current)).unwrap_or_default();
-        if self.delta.capacity() > MAX_SPARE {
-            self.delta = Vec::new();
+        let mut spare = Arc::try_unwrap(std::mem::take(&mut self.hand.current)).unwrap_or_default();
+        spare.clear();
+        if self.hand.delta.capacity() > MAX_SPARE {
+            self.hand.delta = Vec::new();
         }
         if spare.capacity() > MAX_SPARE { Vec::new() } else { spare }
     }
@@ -192,6 +212,13 @@ impl<'s> Reader<'s> {
 fn extent(pack: &Pack, offset: u64, vouched: bool) -> Result<Option<Extent>, ReadError> {
     let extent = pack.extent(offset).filter(|_| vouched);
     if vouched && extent.is_none() { Err(damaged("its pack has no object there")) } else { Ok(extent) }
+}
+
+/// Takes bytes that are made from what may still be made.
+fn spend(budget: &mut u64, bytes: u64) -> Result<(), ReadError> {
+    let rest = budget.checked_sub(bytes);
+    *budget = rest.unwrap_or_default();
+    rest.map(|_| ()).ok_or(ReadError::TooLarge(bytes))
 }
 
 fn damaged(reason: &str) -> ReadError {
@@ -205,6 +232,12 @@ struct Inflater {
     input: Vec<u8>,
     /// Pack and offset of the entry that they begin, if any, and whether its extent was known.
     loaded: Option<(u32, u64, bool)>,
+}
+
+impl Default for Inflater {
+    fn default() -> Inflater {
+        Inflater { stream: Decompress::new(true), input: Vec::new(), loaded: None }
+    }
 }
 
 impl Inflater {
