@@ -13,6 +13,8 @@ use sha1::{Digest, Sha1};
 use support::git::{Repo, leak};
 use support::key;
 use wandward::object::ObjectId;
+use wandward::source::git::folder::GitFolder;
+use wandward::source::git::refs;
 use wandward::source::git::store::Store;
 
 /// An entry of a pack: the id that the index gives it, and its bytes.
@@ -160,4 +162,16 @@ fn loose_objects_of_another_format_are_named() {
     fs::write(repo.at(".git/config"), config).unwrap();
     let report = repo.scan(&["--history", "repo"], &[&key]);
     report.gap(&["objects", "3 objects of another object format"]);
+}
+
+#[test]
+fn a_table_that_is_named_often_is_read_once() {
+    let repo = Repo::of(&["--ref-format=reftable"]);
+    repo.save("file", "text\n");
+    let lines = || refs::reflogs(&GitFolder::at(&repo.path).unwrap().unwrap()).0.len();
+    let before = lines();
+    let list = repo.at(".git/reftable/tables.list");
+    let names = fs::read_to_string(&list).unwrap();
+    fs::write(&list, names.repeat(1000)).unwrap();
+    assert_eq!((before > 0, lines()), (true, before));
 }

@@ -15,4 +15,5 @@ pub mod refs;
 mod reftable;
 pub mod revision;
 pub mod store;
+mod varint;
 pub mod walk;

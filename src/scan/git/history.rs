@@ -162,7 +162,7 @@ impl Scan<'_> {
         let (lines, more) = refs::reflogs(&found.folder);
         gaps.extend(more);
         for line in lines {
-            let held = Held { reference: Some(line.reference), ..found.held() };
+            let held = Held { reference: Some(line.reference.to_vec()), ..found.held() };
             let origin = Origin { kind: Kind::Reflog, ..tree::origin(&found.show(&line.file)) }.held(held);
             let before = Before { bytes: 0, lines: line.line.saturating_sub(1), columns: line.column as u64 };
             worker.text(&origin, Text::plain(&line.text, before), !line.table);

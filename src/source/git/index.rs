@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::file;
 use super::folder::GitFolder;
 use super::object;
+use super::varint;
 use crate::blob;
 use crate::object::ObjectId;
 use crate::source::tree::plain;
@@ -233,7 +234,7 @@ impl<'b> Rest<'b> {
         let flags = self.flags()?;
         let more = if flags & 0x4000 != 0 && version >= 3 { self.flags()? } else { 0 };
         let path = if version == 4 {
-            let kept = last.len().checked_sub(usize::try_from(self.varint()?).ok()?)?;
+            let kept = last.len().checked_sub(usize::try_from(varint::read(&mut self.0)?).ok()?)?;
             [&last[..kept], self.until_zero()?].concat()
         } else {
             let path = self.until_zero()?.to_vec();
@@ -250,17 +251,6 @@ impl<'b> Rest<'b> {
         let taken = self.take(end)?;
         self.take(1)?;
         Some(taken)
-    }
-
-    /// As the offsets of a pack are written.
-    fn varint(&mut self) -> Option<u64> {
-        let mut byte = self.take(1)?[0];
-        let mut value = u64::from(byte & 0x7f);
-        while byte & 0x80 != 0 {
-            byte = self.take(1)?[0];
-            value = value.checked_add(1)?.checked_mul(128)? | u64::from(byte & 0x7f);
-        }
-        Some(value)
     }
 
     /// A bitmap in EWAH (gitformat-bitmap, appendix A): runs of words that are all the same, then words as they are.

@@ -184,7 +184,7 @@ mod tests {
 
     fn reference(name: &str, byte: u8) -> Reference {
         let (name, target) = (name.as_bytes().to_vec(), Some(id(byte)));
-        Reference { name, target, peeled: None, symbolic: None, file: "packed-refs".into(), place: None }
+        Reference { name, target, symbolic: None }
     }
 
     fn references() -> Vec<Reference> {

@@ -1,8 +1,8 @@
 //! Reads every reference of a repository, of all its worktrees, from files and from reftables. In: a git folder. Out: names,
-//! what they point at, where each is kept, and what could not be read. git's own placeholders are no references, and no
+//! what they point at, and what could not be read. git's own placeholders are no references, and no
 //! folder is entered by a link.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::file;
@@ -29,15 +29,8 @@ pub struct Reference {
     pub name: Vec<u8>,
     /// The object it points at, through other references too; none of an unborn branch.
     pub target: Option<ObjectId>,
-    /// What the tag points at that it points at, where its storage says so.
-    pub peeled: Option<ObjectId>,
     /// The reference it names, if it is a symbolic one.
     pub symbolic: Option<Vec<u8>>,
-    /// The file that holds it. The path of a loose one ends with its name.
-    pub file: PathBuf,
-    /// The line of `packed-refs` and the byte in it at which the name begins, from 1 and from 0; none of a loose one and of
-    /// one in a table.
-    pub place: Option<(u64, usize)>,
 }
 
 impl Reference {
@@ -124,7 +117,12 @@ pub(super) fn tables(store: &Store, folder: &GitFolder, gaps: &mut Vec<Gap>) -> 
         }
     };
     let mut found = Vec::new();
+    let mut room = reftable::Room::default();
+    let mut known = HashSet::new();
     for name in names.split(|&b| b == b'\n').filter(|name| !name.is_empty()) {
+        if !known.insert(name) {
+            continue;
+        }
         let path = base.join(file::path_of(name));
         if name.contains(&b'/') {
             gaps.push((list.clone(), "names a table elsewhere".to_owned()));
@@ -132,7 +130,7 @@ pub(super) fn tables(store: &Store, folder: &GitFolder, gaps: &mut Vec<Gap>) -> 
         }
         match file::read(&path, MAX_FILE) {
             Ok(bytes) => {
-                let table = reftable::read(&bytes, folder.shape.id_length);
+                let table = reftable::read(&bytes, folder.shape.id_length, &mut room);
                 gaps.extend(table.broken.as_ref().map(|reason| (path.clone(), reason.clone())));
                 found.push((path, table));
             }
@@ -165,32 +163,24 @@ fn says(text: &[u8], id_length: usize) -> Option<Says> {
 }
 
 impl Found {
-    fn put(&mut self, name: Vec<u8>, says: Says, file: &Path) {
+    fn put(&mut self, name: Vec<u8>, says: Says) {
         let (target, symbolic) = match says {
             Says::Id(id) => (Some(id).filter(|id| !id.is_zero()), None),
             Says::Name(name) => (None, Some(name)),
         };
-        let file = file.to_owned();
-        self.by_name.insert(name.clone(), Reference { name, target, peeled: None, symbolic, file, place: None });
+        self.by_name.insert(name.clone(), Reference { name, target, symbolic });
     }
 
-    /// `packed-refs` (git-pack-refs): a line each, and behind a tag's line what it peels to.
+    /// `packed-refs` (git-pack-refs): a line each, and behind that of a tag what it peels to.
     fn packed(&mut self, path: &Path, id_length: usize) {
         let text = match file::read_if_there(path, MAX_FILE) {
             Ok(text) => text.unwrap_or_default(),
             Err(error) => return self.gaps.push((path.to_owned(), format!("cannot be read: {}", plain(&error)))),
         };
         let mut broken = false;
-        let mut last: Option<Vec<u8>> = None;
         for (line, number) in text.split(|&b| b == b'\n').zip(1..) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            if let Some(peeled) = line.strip_prefix(b"^") {
-                if let Some(tag) = last.take().and_then(|name| self.by_name.get_mut(&name)) {
-                    tag.peeled = ObjectId::from_hex(peeled);
-                }
-                continue;
-            }
-            if line.is_empty() || line.starts_with(b"#") {
+            if line.is_empty() || line.starts_with(b"#") || line.starts_with(b"^") {
                 continue;
             }
             let id = line.get(..id_length * 2).and_then(ObjectId::from_hex);
@@ -202,29 +192,20 @@ impl Found {
                 }
                 continue;
             };
-            self.put(name.to_vec(), Says::Id(id), path);
-            if let Some(reference) = self.by_name.get_mut(name) {
-                reference.place = Some((number, id_length * 2 + 1));
-            }
-            last = Some(name.to_vec());
+            self.put(name.to_vec(), Says::Id(id));
         }
     }
 
     fn table(&mut self, store: &Store, folder: &GitFolder) {
-        for (path, table) in tables(store, folder, &mut self.gaps) {
+        for (_, table) in tables(store, folder, &mut self.gaps) {
             for record in table.refs {
                 let name = store.name(&record.name);
                 match record.value {
                     reftable::Value::Deleted => {
                         self.by_name.remove(&name);
                     }
-                    reftable::Value::Id { id, peeled } => {
-                        self.put(name.clone(), Says::Id(id), &path);
-                        if let Some(reference) = self.by_name.get_mut(&name) {
-                            reference.peeled = peeled;
-                        }
-                    }
-                    reftable::Value::Name(target) => self.put(name, Says::Name(target), &path),
+                    reftable::Value::Id(id) => self.put(name, Says::Id(id)),
+                    reftable::Value::Name(target) => self.put(name, Says::Name(target)),
                 }
             }
         }
@@ -275,7 +256,7 @@ impl Found {
             && let target = file::bytes_of(&target)
             && target.starts_with(b"refs/")
         {
-            return self.put(store.name(name), Says::Name(target), path);
+            return self.put(store.name(name), Says::Name(target));
         }
         let text = match file::read_if_there(path, if name == b"FETCH_HEAD" { MAX_FILE } else { MAX_LOOSE }) {
             Ok(text) => text.unwrap_or_default(),
@@ -287,7 +268,7 @@ impl Found {
             None if folder.shape.reftable && name == b"refs/heads" => {}
             // `git fetch` empties it first.
             None if text.is_empty() && name == b"FETCH_HEAD" => {}
-            Some(says) => self.put(store.name(name), says, path),
+            Some(says) => self.put(store.name(name), says),
             None => self.gaps.push((path.to_owned(), "is no reference".to_owned())),
         }
     }
@@ -299,22 +280,20 @@ impl Found {
         for name in symbolic {
             let target = self.resolved(&name);
             if let Some(reference) = self.by_name.get_mut(&name) {
-                reference.target = target.0;
-                reference.peeled = target.1;
+                reference.target = target;
             }
         }
         (self.by_name.into_values().collect(), self.gaps)
     }
 
-    fn resolved(&self, name: &[u8]) -> (Option<ObjectId>, Option<ObjectId>) {
-        let mut at = self.by_name.get(name);
+    fn resolved(&self, name: &[u8]) -> Option<ObjectId> {
+        let mut at = self.by_name.get(name)?;
         for _ in 0..=MAX_STEPS {
-            match at {
-                Some(Reference { symbolic: Some(next), .. }) => at = self.by_name.get(next),
-                Some(Reference { target, peeled, .. }) => return (*target, *peeled),
-                None => return (None, None),
+            match &at.symbolic {
+                Some(next) => at = self.by_name.get(next)?,
+                None => return at.target,
             }
         }
-        (None, None)
+        None
     }
 }

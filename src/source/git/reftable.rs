@@ -3,16 +3,39 @@
 //! nothing that stands in a block is passed over.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use flate2::read::ZlibDecoder;
 
+use super::varint;
 use crate::object::ObjectId;
 
-/// The most bytes that the log blocks of one table may hold when they are decompressed.
+/// The most bytes that the log blocks of all tables of a repository may hold when they are decompressed.
 const MAX_LOGS: usize = 512 * 1024 * 1024;
+/// The most bytes that all their names may take: each may repeat most of the one before it in no space at all.
+const MAX_NAMES: usize = 512 * 1024 * 1024;
+/// What a name costs beside its bytes.
+const OVERHEAD: usize = 64;
 
-/// The most bytes that all names of one table may take: each may repeat most of the one before it in no space at all.
-const MAX_NAMES: usize = 256 * 1024 * 1024;
+/// How much more may be read of the tables of a repository, in bytes.
+pub(super) struct Room {
+    names: usize,
+    logs: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room { names: MAX_NAMES, logs: MAX_LOGS }
+    }
+}
+
+impl Room {
+    /// Takes room for a name, if there is any.
+    fn hold(&mut self, name: &[u8]) -> Option<()> {
+        self.names = self.names.checked_sub(name.len() + OVERHEAD)?;
+        Some(())
+    }
+}
 
 /// What a table holds.
 #[derive(Debug, Default)]
@@ -23,8 +46,6 @@ pub(super) struct Table {
     pub(super) logs: Vec<Log>,
     /// Why the rest was not read.
     pub(super) broken: Option<String>,
-    /// Bytes that the names take so far.
-    names: usize,
 }
 
 /// A reference.
@@ -39,8 +60,8 @@ pub(super) struct Record {
 pub(super) enum Value {
     /// It is no more, whatever older tables say.
     Deleted,
-    /// What it points at, and what that points at if it is a tag.
-    Id { id: ObjectId, peeled: Option<ObjectId> },
+    /// What it points at.
+    Id(ObjectId),
     /// The reference that it names.
     Name(Vec<u8>),
 }
@@ -48,28 +69,27 @@ pub(super) enum Value {
 /// A line of a log.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Log {
-    pub(super) name: Vec<u8>,
+    /// The lines of one reference share it.
+    pub(super) name: Arc<[u8]>,
     /// The number of the update that made it.
     pub(super) update: u64,
     pub(super) old: Option<ObjectId>,
     pub(super) new: Option<ObjectId>,
-    /// Seconds since 1970.
-    pub(super) time: i64,
     /// `name <address> seconds zone TAB message`, as in a log that is a file.
     pub(super) text: Vec<u8>,
 }
 
 /// Reads a table whose ids have `id_length` bytes.
-pub(super) fn read(bytes: &[u8], id_length: usize) -> Table {
+pub(super) fn read(bytes: &[u8], id_length: usize, room: &mut Room) -> Table {
     let mut table = Table::default();
-    if table.blocks(bytes, id_length).is_none() {
+    if table.blocks(bytes, id_length, room).is_none() {
         table.broken = Some("cannot be read to its end: it is no whole reftable".to_owned());
     }
     table
 }
 
 impl Table {
-    fn blocks(&mut self, bytes: &[u8], id_length: usize) -> Option<()> {
+    fn blocks(&mut self, bytes: &[u8], id_length: usize, room: &mut Room) -> Option<()> {
         let version = *bytes.strip_prefix(b"REFT")?.first()?;
         let (header, footer) = match version {
             1 => (24, 68),
@@ -83,20 +103,19 @@ impl Table {
         }
         let mut start = 0;
         let mut at = header;
-        let mut inflated = 0;
         while at < end {
             let kind = bytes[at];
             let length = number(bytes.get(at + 1..at + 4)?) as usize;
             if kind == b'g' {
-                inflated += length;
-                let body = length.checked_sub(at + 4 - start).filter(|_| inflated <= MAX_LOGS)?;
+                room.logs = room.logs.checked_sub(length)?;
+                let body = length.checked_sub(at + 4 - start)?;
                 let (text, used) = inflate(bytes.get(at + 4..end)?, body)?;
-                self.log_block(&text, id_length)?;
+                self.log_block(&text, id_length, room)?;
                 at += 4 + used;
             } else {
                 let block = bytes.get(start..start.checked_add(length)?.min(end))?;
                 if kind == b'r' {
-                    self.ref_block(block.get(at + 4 - start..)?, id_length)?;
+                    self.ref_block(block.get(at + 4 - start..)?, id_length, room)?;
                 } else if !matches!(kind, b'o' | b'i') {
                     return None;
                 }
@@ -109,24 +128,23 @@ impl Table {
         Some(())
     }
 
-    /// Counts a name, unless that is one too many.
-    fn hold(&mut self, name: &[u8]) -> Option<()> {
-        self.names += name.len();
-        (self.names <= MAX_NAMES).then_some(())
-    }
-
     /// The references of a block, whose type and length are cut off.
-    fn ref_block(&mut self, block: &[u8], id_length: usize) -> Option<()> {
+    fn ref_block(&mut self, block: &[u8], id_length: usize, room: &mut Room) -> Option<()> {
         let mut rest = Bytes { bytes: records(block)?, at: 0 };
         let mut name = Vec::new();
         while !rest.is_empty() {
             let kind = rest.key(&mut name)?;
-            self.hold(&name)?;
+            room.hold(&name)?;
             rest.varint()?;
             let value = match kind {
                 0 => Value::Deleted,
-                1 => Value::Id { id: rest.id(id_length)?, peeled: None },
-                2 => Value::Id { id: rest.id(id_length)?, peeled: Some(rest.id(id_length)?) },
+                1 => Value::Id(rest.id(id_length)?),
+                2 => {
+                    let id = rest.id(id_length)?;
+                    // What that points at stands behind it.
+                    rest.id(id_length)?;
+                    Value::Id(id)
+                }
                 3 => Value::Name(rest.string()?.to_vec()),
                 _ => return None,
             };
@@ -136,12 +154,12 @@ impl Table {
     }
 
     /// The lines of a block of logs, decompressed.
-    fn log_block(&mut self, block: &[u8], id_length: usize) -> Option<()> {
+    fn log_block(&mut self, block: &[u8], id_length: usize, room: &mut Room) -> Option<()> {
         let mut rest = Bytes { bytes: records(block)?, at: 0 };
         let mut key = Vec::new();
         while !rest.is_empty() {
             let kind = rest.key(&mut key)?;
-            self.hold(&key)?;
+            room.hold(&key)?;
             let (name, update) = key.split_at_checked(key.len().checked_sub(9)?)?;
             let update = u64::MAX - number(&update[1..]);
             match kind {
@@ -161,8 +179,9 @@ impl Table {
             let (old, new) = (Some(old).filter(|id| !id.is_zero()), Some(new).filter(|id| !id.is_zero()));
             // A mark that the log exists says nothing.
             if old.is_some() || new.is_some() || !who.is_empty() || !said.is_empty() {
-                let time = i64::try_from(time).unwrap_or(i64::MAX);
-                self.logs.push(Log { name: name.to_vec(), update, old, new, time, text });
+                let last = self.logs.last().map(|log| &log.name).filter(|last| ***last == *name);
+                let name = last.map_or_else(|| name.into(), Arc::clone);
+                self.logs.push(Log { name, update, old, new, text });
             }
         }
         Some(())
@@ -207,14 +226,10 @@ impl<'b> Bytes<'b> {
         Some(taken)
     }
 
-    /// Seven bits a byte, each continuation one more than it says, as in the offsets of a pack.
     fn varint(&mut self) -> Option<u64> {
-        let mut byte = self.take(1)?[0];
-        let mut value = u64::from(byte & 0x7f);
-        while byte & 0x80 != 0 {
-            byte = self.take(1)?[0];
-            value = value.checked_add(1)?.checked_mul(128)? | u64::from(byte & 0x7f);
-        }
+        let mut rest = self.bytes.get(self.at..)?;
+        let value = varint::read(&mut rest)?;
+        self.at = self.bytes.len() - rest.len();
         Some(value)
     }
 

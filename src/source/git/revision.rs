@@ -235,7 +235,7 @@ impl Resolver<'_> {
             name => self.reference(name)?.name.clone(),
         };
         let mut lines = refs::reflogs(self.folder).0;
-        lines.retain(|line| line.reference == name);
+        lines.retain(|line| *line.reference == *name);
         lines.sort_by_key(|line| (line.table, line.line));
         match lines.len().checked_sub(nth)? {
             0 => lines.first()?.old,

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use super::index::Index;
 use super::{Copies, Gap, loose};
 use crate::object::{ObjectId, ObjectKind};
+use crate::source::git::varint;
 use crate::source::tree;
 
 /// Bytes of the header of a pack: `PACK`, the version, the number of objects.
@@ -147,12 +148,9 @@ impl Pack {
             3 => What::Whole(ObjectKind::Blob),
             4 => What::Whole(ObjectKind::Tag),
             6 => {
-                byte = next()?;
-                let mut distance = u64::from(byte & 0x7f);
-                while byte & 0x80 != 0 {
-                    byte = next()?;
-                    distance = (distance.checked_add(1)?.checked_mul(0x80)?) | u64::from(byte & 0x7f);
-                }
+                let mut rest = bytes.get(at..)?;
+                let distance = varint::read(&mut rest)?;
+                at = bytes.len() - rest.len();
                 What::Before(distance)
             }
             7 => {

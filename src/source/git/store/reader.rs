@@ -131,6 +131,7 @@ impl<'s> Reader<'s> {
 
     fn loose(&mut self, folder: u32, id: &ObjectId) -> Result<ObjectKind, ReadError> {
         let mut bytes = self.spare();
+        bytes.clear();
         let limit = self.limit.min(self.budget);
         let read = loose::read(&self.store.folders[folder as usize], id, limit, &mut bytes);
         spend(&mut self.budget, bytes.len() as u64)?;
@@ -199,8 +200,7 @@ impl<'s> Reader<'s> {
 
     /// The memory of the object that was read last, if nobody else holds it and it is not much.
     fn spare(&mut self) -> Vec<u8> {
-        let mut spare = Arc::try_unwrap(std::mem::take(&mut self.hand.current)).unwrap_or_default();
-        spare.clear();
+        let spare = Arc::try_unwrap(std::mem::take(&mut self.hand.current)).unwrap_or_default();
         if self.hand.delta.capacity() > MAX_SPARE {
             self.hand.delta = Vec::new();
         }
