@@ -7,6 +7,7 @@ mod support;
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use sha1::{Digest, Sha1};
@@ -174,4 +175,85 @@ fn a_table_that_is_named_often_is_read_once() {
     let names = fs::read_to_string(&list).unwrap();
     fs::write(&list, names.repeat(1000)).unwrap();
     assert_eq!((before > 0, lines()), (true, before));
+}
+
+#[test]
+fn a_git_directory_whose_head_is_a_link_is_one_to_everybody() {
+    let key = key("v1", "linked head");
+    let repo = Repo::new();
+    let commit = repo.save(".env", leak(&key));
+    repo.git(&["clone", "-q", "--bare", ".", "../outer/bare"]);
+    let bare = repo.opened("outer/bare");
+    bare.git(&["pack-refs", "--all"]);
+    fs::remove_file(bare.at("HEAD")).unwrap();
+    symlink("refs/heads/main", bare.at("HEAD")).unwrap();
+    bare.write("plain.env", leak(&key));
+    let history = repo.scan(&["--history", "outer"], &[&key]);
+    assert!(history.findings().iter().any(|finding| finding["location"]["commit"] == commit.as_str()));
+    history.complete();
+    // Nor is it walked as plain files.
+    assert_eq!(repo.scan(&["outer"], &[&key]).findings().len(), 0);
+}
+
+/// What is said of a repository in which a key of another one must not be found.
+fn repo_without(repo: &Repo, key: &str) -> support::git::Report {
+    let report = repo.scan(&["--history", repo.path.file_name().unwrap().to_str().unwrap()], &[key]);
+    assert!(!report.found(key), "{:#}", report.json);
+    report
+}
+
+#[test]
+fn links_in_a_git_directory_lead_nowhere() {
+    let key = key("v1", "behind a link");
+    let private = Repo::new();
+    private.save(".env", leak(&key));
+    private.git(&["branch", &key]);
+    private.git(&["pack-refs", "--all"]);
+    private.write("refs/heads/main", leak(&key));
+    private.write("logs/HEAD", leak(&key));
+    private.write("reftable/tables.list", "");
+    let git = private.at(".git");
+    for (name, target) in [
+        ("packed-refs", private.at(".env")),
+        ("packed-refs", git.join("config")),
+        ("config", private.at(".env")),
+        ("index", git.join("index")),
+        ("refs", private.at("refs")),
+        ("logs", private.at("logs")),
+        ("reftable", private.at("reftable")),
+        ("worktrees", private.at("refs")),
+        ("refs/heads/main", git.join("refs/heads/main")),
+        ("refs/heads/config", git.join("config")),
+        ("logs/HEAD", private.at("logs/HEAD")),
+        ("HEAD", private.at(".env")),
+        ("MERGE_HEAD", git.join("HEAD")),
+    ] {
+        let outer = private.beside("outer", &[]);
+        outer.save("file", "text\n");
+        let link = outer.at(".git").join(name);
+        if link.is_dir() {
+            fs::remove_dir_all(&link).unwrap();
+        }
+        let _ = fs::remove_file(&link);
+        symlink(&target, &link).unwrap();
+        repo_without(&outer, &key).gap(&[name, "a link"]);
+        fs::remove_dir_all(&outer.path).unwrap();
+    }
+}
+
+#[test]
+fn a_working_directory_that_shares_all_by_links_is_read() {
+    let key = key("v1", "shared");
+    let repo = Repo::new();
+    let commit = repo.save(".env", leak(&key));
+    repo.git(&["pack-refs", "--all"]);
+    let second = repo.beside("second", &[]);
+    fs::remove_dir_all(second.at(".git")).unwrap();
+    fs::create_dir_all(second.at(".git")).unwrap();
+    for name in ["config", "refs", "logs", "packed-refs", "objects", "info", "hooks"] {
+        symlink(repo.at(".git").join(name), second.at(".git").join(name)).unwrap();
+    }
+    symlink("refs/heads/main", second.at(".git/HEAD")).unwrap();
+    let wanted = second.introduced(&commit, ".env", 2, &["refs/heads/main"]);
+    second.scan(&["--history", "second"], &[&key]).expect(&[wanted]).complete();
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::config::{self, Variable};
 use super::file;
 use crate::blob;
-use crate::source::tree::plain;
+use crate::source::tree::{native, plain};
 
 /// The most bytes of a configuration file.
 const MAX_CONFIG: u64 = 16 * 1024 * 1024;
@@ -206,7 +206,7 @@ impl Shape {
 }
 
 /// Whether a folder is a git directory: a whole one, or that of a linked worktree.
-fn is_git_folder(path: &Path) -> bool {
+pub(in crate::source) fn is_git_folder(path: &Path) -> bool {
     if !is_there(&path.join("HEAD")) {
         return false;
     }
@@ -226,7 +226,7 @@ fn follow(named: &Path) -> Result<PathBuf, FolderError> {
     let Some(target) = target else {
         return Err(FolderError::new(named, "no .git file: it does not say `gitdir: FOLDER`"));
     };
-    let git = named.parent().unwrap_or(named).join(file::path_of(target));
+    let git = named.parent().unwrap_or(named).join(native(target));
     if is_git_folder(&git) {
         return Ok(git);
     }
@@ -238,17 +238,17 @@ fn follow(named: &Path) -> Result<PathBuf, FolderError> {
 fn common_of(git: &Path) -> Result<PathBuf, FolderError> {
     let path = git.join("commondir");
     let text = file::read_if_there(&path, MAX_LINK).map_err(|error| FolderError::io(&path, &error))?;
-    Ok(text.map_or_else(|| git.to_owned(), |text| git.join(file::path_of(text.trim_ascii_end()))))
+    Ok(text.map_or_else(|| git.to_owned(), |text| git.join(native(text.trim_ascii_end()))))
 }
 
 /// The worktree that a git directory names: a linked one's in `gitdir`, another's in `core.worktree`.
 fn named_worktree(git: &Path, common: &Path, variables: &[Variable]) -> Option<PathBuf> {
     let named = if git == common {
         let value = variables.iter().rfind(|v| v.is("core", "worktree"))?.value.as_deref()?;
-        git.join(file::path_of(value))
+        git.join(native(value))
     } else {
         let text = file::read(&git.join("gitdir"), MAX_LINK).ok()?;
-        git.join(file::path_of(text.trim_ascii_end())).parent()?.to_owned()
+        git.join(native(text.trim_ascii_end())).parent()?.to_owned()
     };
     Some(fs::canonicalize(&named).unwrap_or(named))
 }
