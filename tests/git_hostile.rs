@@ -92,7 +92,7 @@ fn a_harmless_copy_under_the_id_of_a_leak_hides_nothing() {
         repo.git(&["repack", "-q", "-a", "-d"]);
         let id = hex(&repo.id("HEAD:.env"));
         write_pack(&repo.at(".git"), name, &[(id, entry(3, b"", b"nothing here\n"))], |id| *id);
-        let store = Store::open(&repo.at(".git/objects"), &[], 20);
+        let store = Store::open(&repo.at(".git/objects"), 20);
         let listing = store.list();
         let listed = listing.entries.iter().find(|entry| entry.id == id).unwrap();
         let mut reader = store.reader();
@@ -116,7 +116,7 @@ fn an_index_in_no_order_hides_nothing() {
     let rank = |id: &ObjectId| (*id != hidden.0, *id);
     let rank = |id: &ObjectId| if last == hidden.0 { rank(id) } else { (*id == hidden.0, *id) };
     write_pack(&repo.at(".git"), "mixed", &entries, rank);
-    let store = Store::open(&repo.at(".git/objects"), &[], 20);
+    let store = Store::open(&repo.at(".git/objects"), 20);
     assert!(store.reader().read(&hidden.0).is_err(), "it is in order");
     assert_eq!(store.list().gaps, []);
     assert_eq!(store.reader().read(&hidden.0).unwrap().1, leak(&key).as_bytes());
@@ -145,7 +145,7 @@ fn a_chain_that_grows_without_end_is_no_object() {
     entries[0].1 = entry(7, first.as_bytes(), &delta);
     entries.push((first, zeros.1));
     write_pack(place.path(), "chain", &entries, |id| *id);
-    let store = Store::open(&place.path().join("objects"), &[], 20);
+    let store = Store::open(&place.path().join("objects"), 20);
     assert!(!store.holds(&last, 64 << 20), "all of the chain was made");
     assert!(store.reader().read(&last).is_ok(), "it is no chain");
 }

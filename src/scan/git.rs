@@ -47,7 +47,7 @@ impl Found {
     }
 
     fn store(&self) -> Store {
-        Store::open(&self.folder.objects(), &[], self.folder.shape.id_length)
+        Store::open(&self.folder.objects(), self.folder.shape.id_length)
     }
 
     /// Looks at the name of a reference, part by part: what lies in one another there is no path to a file.
