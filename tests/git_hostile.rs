@@ -178,6 +178,26 @@ fn a_table_that_is_named_often_is_read_once() {
 }
 
 #[test]
+fn what_a_repository_needs_or_names_shows_no_key() {
+    let key = (0..).map(|nth| key("legacy", &format!("shape {nth}"))).find(|key| key.starts_with('b')).unwrap();
+    let repo = Repo::new();
+    repo.save("file", "text\n");
+    let config = fs::read_to_string(repo.at(".git/config")).unwrap();
+    let extra = format!("repositoryformatversion = {key}\n[extensions]\n{key} = 1\nrefstorage = {key}\n");
+    fs::write(repo.at(".git/config"), format!("{config}[core]\n{extra}")).unwrap();
+    fs::create_dir_all(repo.at(".git/objects/info")).unwrap();
+    fs::write(repo.at(".git/objects/info/alternates"), format!("/nowhere/{key}\n")).unwrap();
+    fs::create_dir_all(repo.at(".git/reftable")).unwrap();
+    fs::write(repo.at(".git/reftable/tables.list"), format!("{key}\n")).unwrap();
+    repo.write("below/.git", format!("gitdir: {key}\n"));
+    let report = repo.scan(&["--history", "repo"], &[&key]);
+    let start = &key[..4];
+    report.gap(&[&format!("repository version {start}…")]).gap(&[&format!("extensions.{start}…")]);
+    report.gap(&[&format!("refstorage = {start}…")]).gap(&["alternates", &format!("/nowhere/{start}…")]);
+    report.gap(&["tables.list", &format!("`{start}…`")]).gap(&["below/.git", &format!("`{start}…`")]);
+}
+
+#[test]
 fn a_git_directory_whose_head_is_a_link_is_one_to_everybody() {
     let key = key("v1", "linked head");
     let repo = Repo::new();
@@ -193,6 +213,45 @@ fn a_git_directory_whose_head_is_a_link_is_one_to_everybody() {
     history.complete();
     // Nor is it walked as plain files.
     assert_eq!(repo.scan(&["outer"], &[&key]).findings().len(), 0);
+}
+
+#[test]
+fn a_git_directory_belongs_to_what_knows_it() {
+    let key = key("v1", "of somebody else");
+    let private = Repo::new();
+    private.save(".env", leak(&key));
+    private.git(&["worktree", "add", "-q", "../tree"]);
+    let at = |path: &Path| GitFolder::at(path).unwrap().unwrap();
+    let real = |path: &Path| fs::canonicalize(path).unwrap();
+    let tree = private.opened("tree");
+    for (path, holder) in [
+        (&private.path, Some(&private.path)),
+        (&private.at(".git"), None),
+        (&tree.path, Some(&tree.path)),
+        (&private.at(".git/worktrees/tree"), None),
+    ] {
+        let folder = at(path);
+        assert!(folder.links_back, "{}", path.display());
+        assert_eq!(folder.holder, holder.map(|holder| real(holder)));
+    }
+    // A configuration may name any folder; what holds the `.git` stays what it is.
+    let outer = private.beside("outer", &[]);
+    outer.git(&["config", "core.worktree", private.path.to_str().unwrap()]);
+    assert_eq!(
+        (at(&outer.path).holder, at(&outer.path).worktree),
+        (Some(real(&outer.path)), Some(real(&private.path)))
+    );
+    outer.git(&["config", "--unset", "core.worktree"]);
+    // Git directories that borrow everything from one that does not know them.
+    for name in ["bare", "worktrees/tree"] {
+        let trap = outer.at(name);
+        ["objects", "refs"].iter().for_each(|part| fs::create_dir_all(trap.join(part)).unwrap());
+        fs::write(trap.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        fs::write(trap.join("commondir"), private.at(".git").to_str().unwrap()).unwrap();
+        assert!(!at(&trap).links_back);
+    }
+    let report = repo_without(&outer, &key);
+    report.gap(&["outer/bare", "does not name it"]).gap(&["outer/worktrees/tree"]);
 }
 
 /// What is said of a repository in which a key of another one must not be found.

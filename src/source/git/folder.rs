@@ -28,8 +28,11 @@ pub struct GitFolder {
     pub common: PathBuf,
     /// The working tree; none of a bare repository. A scanned configuration may name any folder.
     pub worktree: Option<PathBuf>,
+    /// The folder in which its `.git` was found; none if the git directory itself was. Absolute, without links.
+    pub holder: Option<PathBuf>,
     /// Whether the git directory belongs to the folder in which it was found, and was not merely named there: it lies in it
-    /// or among the submodules of a repository above, or it names that folder as its worktree.
+    /// or among the submodules of a repository above, or it names that folder as its worktree. What it shares with other
+    /// worktrees is its own, or belongs to a repository that has it among its linked worktrees.
     pub links_back: bool,
     /// What decides how it is read.
     pub shape: Shape,
@@ -121,21 +124,22 @@ impl GitFolder {
         if variables.iter().rfind(|v| v.is("extensions", "worktreeconfig")).is_some_and(Variable::holds) {
             variables.extend(read(git.join("config.worktree"))?);
         }
-        let found = found.map(real).transpose()?;
+        let holder = found.map(real).transpose()?;
         let named = named_worktree(&git, &common, &variables);
-        let links_back = found.as_ref().is_none_or(|found| {
-            let own = git.starts_with(found) || named.as_ref() == Some(found) || is_submodule_above(&git, found);
-            own && (git.starts_with(&common) || common.starts_with(found))
-        });
+        let is_known = git == common || git.parent() == Some(&common.join("worktrees"));
+        let links_back = is_known
+            && holder.as_ref().is_none_or(|holder| {
+                git.starts_with(holder) || named.as_ref() == Some(holder) || is_submodule_above(&git, holder)
+            });
         let bare = git == common && variables.iter().rfind(|v| v.is("core", "bare")).is_some_and(Variable::holds);
-        let holder = git.parent().filter(|_| git.file_name() == Some(OsStr::new(".git"))).map(Path::to_owned);
-        let worktree = if bare { None } else { named.or(found).or(holder) };
+        let around = git.parent().filter(|_| git.file_name() == Some(OsStr::new(".git"))).map(Path::to_owned);
+        let worktree = if bare { None } else { named.or_else(|| holder.clone()).or(around) };
         let shape = Shape::read(&common, &variables);
         let mut remotes: Vec<Vec<u8>> =
             variables.into_iter().filter(|v| v.section == "remote").filter_map(|v| v.sub).collect();
         remotes.sort();
         remotes.dedup();
-        Ok(GitFolder { git, common, worktree, links_back, shape, remotes })
+        Ok(GitFolder { git, common, worktree, holder, links_back, shape, remotes })
     }
 
     /// Where its objects lie.
@@ -172,7 +176,7 @@ impl Shape {
         for variable in variables {
             let value = variable.value.as_deref().unwrap_or_default().to_ascii_lowercase();
             if variable.is("core", "repositoryformatversion") && !matches!(value.as_slice(), b"0" | b"1") {
-                shape.unknown.push(format!("repository version {}", blob::display(&value)));
+                shape.unknown.push(format!("repository version {}", blob::display_word(&value)));
             }
             shape.partial |= variable.section == "remote" && variable.key == "promisor" && variable.holds();
             if variable.section == "extensions" && variable.sub.is_none() {
@@ -198,9 +202,9 @@ impl Shape {
                 _,
             ) => {}
             ("objectformat" | "refstorage", _) => {
-                self.unknown.push(format!("extensions.{key} = {}", blob::display(value)));
+                self.unknown.push(format!("extensions.{key} = {}", blob::display_word(value)));
             }
-            _ => self.unknown.push(format!("extensions.{key}")),
+            _ => self.unknown.push(format!("extensions.{}", blob::display_word(key.as_bytes()))),
         }
     }
 }
@@ -230,7 +234,7 @@ fn follow(named: &Path) -> Result<PathBuf, FolderError> {
     if is_git_folder(&git) {
         return Ok(git);
     }
-    let target = blob::display(target);
+    let target = blob::display_word(target);
     Err(FolderError::new(named, format!("names `{target}`, which is no git directory")))
 }
 
