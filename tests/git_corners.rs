@@ -203,7 +203,22 @@ fn what_a_linked_worktree_has_staged_is_told_of_that_worktree() {
     let wanted = json!({"kind": "staged", "path": NAME, "repository": place.to_str().unwrap()});
     let report = history(&repo, &key);
     report.expect(&[wanted]).complete();
-    assert!(report.json["coverage"]["skipped"].to_string().contains("a linked worktree"), "{:#}", report.json);
+    assert!(
+        report.json["coverage"]["skipped"].to_string().contains("a working tree of this repository elsewhere"),
+        "{:#}",
+        report.json
+    );
+}
+
+#[test]
+fn a_configuration_does_not_lead_the_walk_elsewhere() {
+    let repo = Repo::new();
+    let key = key("v1", "elsewhere");
+    repo.save("README", "clean\n");
+    fs::write(repo.place().join("private.env"), leak(&key)).unwrap();
+    repo.git(&["config", "core.worktree", "../.."]);
+    repo.scan(&["--history", "repo"], &[&key]).expect(&[]).complete();
+    repo.hook(&["--history"], &[&key]).expect(&[]).complete();
 }
 
 #[test]

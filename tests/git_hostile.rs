@@ -7,6 +7,7 @@ mod support;
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use sha1::{Digest, Sha1};
@@ -91,7 +92,7 @@ fn a_harmless_copy_under_the_id_of_a_leak_hides_nothing() {
         repo.git(&["repack", "-q", "-a", "-d"]);
         let id = hex(&repo.id("HEAD:.env"));
         write_pack(&repo.at(".git"), name, &[(id, entry(3, b"", b"nothing here\n"))], |id| *id);
-        let store = Store::open(&repo.at(".git/objects"), &[], 20);
+        let store = Store::open(&repo.at(".git/objects"), 20);
         let listing = store.list();
         let listed = listing.entries.iter().find(|entry| entry.id == id).unwrap();
         let mut reader = store.reader();
@@ -115,7 +116,7 @@ fn an_index_in_no_order_hides_nothing() {
     let rank = |id: &ObjectId| (*id != hidden.0, *id);
     let rank = |id: &ObjectId| if last == hidden.0 { rank(id) } else { (*id == hidden.0, *id) };
     write_pack(&repo.at(".git"), "mixed", &entries, rank);
-    let store = Store::open(&repo.at(".git/objects"), &[], 20);
+    let store = Store::open(&repo.at(".git/objects"), 20);
     assert!(store.reader().read(&hidden.0).is_err(), "it is in order");
     assert_eq!(store.list().gaps, []);
     assert_eq!(store.reader().read(&hidden.0).unwrap().1, leak(&key).as_bytes());
@@ -144,7 +145,7 @@ fn a_chain_that_grows_without_end_is_no_object() {
     entries[0].1 = entry(7, first.as_bytes(), &delta);
     entries.push((first, zeros.1));
     write_pack(place.path(), "chain", &entries, |id| *id);
-    let store = Store::open(&place.path().join("objects"), &[], 20);
+    let store = Store::open(&place.path().join("objects"), 20);
     assert!(!store.holds(&last, 64 << 20), "all of the chain was made");
     assert!(store.reader().read(&last).is_ok(), "it is no chain");
 }
@@ -174,4 +175,144 @@ fn a_table_that_is_named_often_is_read_once() {
     let names = fs::read_to_string(&list).unwrap();
     fs::write(&list, names.repeat(1000)).unwrap();
     assert_eq!((before > 0, lines()), (true, before));
+}
+
+#[test]
+fn what_a_repository_needs_or_names_shows_no_key() {
+    let key = (0..).map(|nth| key("legacy", &format!("shape {nth}"))).find(|key| key.starts_with('b')).unwrap();
+    let repo = Repo::new();
+    repo.save("file", "text\n");
+    let config = fs::read_to_string(repo.at(".git/config")).unwrap();
+    let extra = format!("repositoryformatversion = {key}\n[extensions]\n{key} = 1\nrefstorage = {key}\n");
+    fs::write(repo.at(".git/config"), format!("{config}[core]\n{extra}")).unwrap();
+    fs::create_dir_all(repo.at(".git/objects/info")).unwrap();
+    fs::write(repo.at(".git/objects/info/alternates"), format!("/nowhere/{key}\n")).unwrap();
+    fs::create_dir_all(repo.at(".git/reftable")).unwrap();
+    fs::write(repo.at(".git/reftable/tables.list"), format!("{key}\n")).unwrap();
+    repo.write("below/.git", format!("gitdir: {key}\n"));
+    let report = repo.scan(&["--history", "repo"], &[&key]);
+    let start = &key[..4];
+    report.gap(&[&format!("repository version {start}…")]).gap(&[&format!("extensions.{start}…")]);
+    report.gap(&[&format!("refstorage = {start}…")]).gap(&["alternates", &format!("/nowhere/{start}…")]);
+    report.gap(&["tables.list", &format!("`{start}…`")]).gap(&["below/.git", &format!("`{start}…`")]);
+}
+
+#[test]
+fn a_git_directory_whose_head_is_a_link_is_one_to_everybody() {
+    let key = key("v1", "linked head");
+    let repo = Repo::new();
+    let commit = repo.save(".env", leak(&key));
+    repo.git(&["clone", "-q", "--bare", ".", "../outer/bare"]);
+    let bare = repo.opened("outer/bare");
+    bare.git(&["pack-refs", "--all"]);
+    fs::remove_file(bare.at("HEAD")).unwrap();
+    symlink("refs/heads/main", bare.at("HEAD")).unwrap();
+    bare.write("plain.env", leak(&key));
+    let history = repo.scan(&["--history", "outer"], &[&key]);
+    assert!(history.findings().iter().any(|finding| finding["location"]["commit"] == commit.as_str()));
+    history.complete();
+    // Nor is it walked as plain files.
+    assert_eq!(repo.scan(&["outer"], &[&key]).findings().len(), 0);
+}
+
+#[test]
+fn a_git_directory_belongs_to_what_knows_it() {
+    let key = key("v1", "of somebody else");
+    let private = Repo::new();
+    private.save(".env", leak(&key));
+    private.git(&["worktree", "add", "-q", "../tree"]);
+    let at = |path: &Path| GitFolder::at(path).unwrap().unwrap();
+    let real = |path: &Path| fs::canonicalize(path).unwrap();
+    let tree = private.opened("tree");
+    for (path, holder) in [
+        (&private.path, Some(&private.path)),
+        (&private.at(".git"), None),
+        (&tree.path, Some(&tree.path)),
+        (&private.at(".git/worktrees/tree"), None),
+    ] {
+        let folder = at(path);
+        assert!(folder.links_back, "{}", path.display());
+        assert_eq!(folder.holder, holder.map(|holder| real(holder)));
+    }
+    // A configuration may name any folder; what holds the `.git` stays what it is.
+    let outer = private.beside("outer", &[]);
+    outer.git(&["config", "core.worktree", private.path.to_str().unwrap()]);
+    assert_eq!(
+        (at(&outer.path).holder, at(&outer.path).worktree),
+        (Some(real(&outer.path)), Some(real(&private.path)))
+    );
+    outer.git(&["config", "--unset", "core.worktree"]);
+    // Git directories that borrow everything from one that does not know them.
+    for name in ["bare", "worktrees/tree"] {
+        let trap = outer.at(name);
+        ["objects", "refs"].iter().for_each(|part| fs::create_dir_all(trap.join(part)).unwrap());
+        fs::write(trap.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        fs::write(trap.join("commondir"), private.at(".git").to_str().unwrap()).unwrap();
+        assert!(!at(&trap).links_back);
+    }
+    let report = repo_without(&outer, &key);
+    report.gap(&["outer/bare", "does not name it"]).gap(&["outer/worktrees/tree"]);
+}
+
+/// What is said of a repository in which a key of another one must not be found.
+fn repo_without(repo: &Repo, key: &str) -> support::git::Report {
+    let report = repo.scan(&["--history", repo.path.file_name().unwrap().to_str().unwrap()], &[key]);
+    assert!(!report.found(key), "{:#}", report.json);
+    report
+}
+
+#[test]
+fn links_in_a_git_directory_lead_nowhere() {
+    let key = key("v1", "behind a link");
+    let private = Repo::new();
+    private.save(".env", leak(&key));
+    private.git(&["branch", &key]);
+    private.git(&["pack-refs", "--all"]);
+    private.write("refs/heads/main", leak(&key));
+    private.write("logs/HEAD", leak(&key));
+    private.write("reftable/tables.list", "");
+    let git = private.at(".git");
+    for (name, target) in [
+        ("packed-refs", private.at(".env")),
+        ("packed-refs", git.join("config")),
+        ("config", private.at(".env")),
+        ("index", git.join("index")),
+        ("refs", private.at("refs")),
+        ("logs", private.at("logs")),
+        ("reftable", private.at("reftable")),
+        ("worktrees", private.at("refs")),
+        ("refs/heads/main", git.join("refs/heads/main")),
+        ("refs/heads/config", git.join("config")),
+        ("logs/HEAD", private.at("logs/HEAD")),
+        ("HEAD", private.at(".env")),
+        ("MERGE_HEAD", git.join("HEAD")),
+    ] {
+        let outer = private.beside("outer", &[]);
+        outer.save("file", "text\n");
+        let link = outer.at(".git").join(name);
+        if link.is_dir() {
+            fs::remove_dir_all(&link).unwrap();
+        }
+        let _ = fs::remove_file(&link);
+        symlink(&target, &link).unwrap();
+        repo_without(&outer, &key).gap(&[name, "a link"]);
+        fs::remove_dir_all(&outer.path).unwrap();
+    }
+}
+
+#[test]
+fn a_working_directory_that_shares_all_by_links_is_read() {
+    let key = key("v1", "shared");
+    let repo = Repo::new();
+    let commit = repo.save(".env", leak(&key));
+    repo.git(&["pack-refs", "--all"]);
+    let second = repo.beside("second", &[]);
+    fs::remove_dir_all(second.at(".git")).unwrap();
+    fs::create_dir_all(second.at(".git")).unwrap();
+    for name in ["config", "refs", "logs", "packed-refs", "objects", "info", "hooks"] {
+        symlink(repo.at(".git").join(name), second.at(".git").join(name)).unwrap();
+    }
+    symlink("refs/heads/main", second.at(".git/HEAD")).unwrap();
+    let wanted = second.introduced(&commit, ".env", 2, &["refs/heads/main"]);
+    second.scan(&["--history", "second"], &[&key]).expect(&[wanted]).complete();
 }

@@ -47,7 +47,7 @@ impl Found {
     }
 
     fn store(&self) -> Store {
-        Store::open(&self.folder.objects(), &[], self.folder.shape.id_length)
+        Store::open(&self.folder.objects(), self.folder.shape.id_length)
     }
 
     /// Looks at the name of a reference, part by part: what lies in one another there is no path to a file.
@@ -86,9 +86,11 @@ fn number(many: usize, what: &str) -> String {
     format!("{many} {what}{}", if many == 1 { "" } else { "s" })
 }
 
-/// The folder to walk and the name of the repository, given a path in it: all of its working tree, unless that lies elsewhere.
+/// The folder to walk and the name of the repository, given a path in it: all of the folder that holds its `.git`. A working
+/// tree that its configuration names elsewhere is not followed, since a scanned file decides nothing.
 fn whole(root: &Path, folder: &GitFolder) -> (Option<PathBuf>, PathBuf) {
-    let Some(worktree) = &folder.worktree else { return (None, root.to_owned()) };
+    let around = folder.worktree.as_ref().filter(|worktree| folder.git.starts_with(worktree));
+    let Some(worktree) = folder.holder.as_ref().or(around) else { return (None, root.to_owned()) };
     let Ok(real) = std::fs::canonicalize(root) else { return (Some(root.to_owned()), root.to_owned()) };
     let Ok(below) = real.strip_prefix(worktree) else { return (Some(root.to_owned()), root.to_owned()) };
     let mut shown = root.to_owned();

@@ -60,7 +60,7 @@ impl Known {
         if folder.shape.id_length != 20 {
             return None;
         }
-        let open = || Arc::new(Store::open(&folder.objects(), &[], 20));
+        let open = || Arc::new(Store::open(&folder.objects(), 20));
         Some(self.by_repository.entry(folder.common.clone()).or_insert_with(open).clone())
     }
 }

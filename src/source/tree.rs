@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, WalkState};
 
+use super::git::folder::is_git_folder;
 use crate::blob::{Kind, Origin};
 use crate::finding::Skip;
 
@@ -61,7 +62,7 @@ impl Tree {
                 self.open(&root, true, &mut named);
                 continue;
             }
-            if is_git_folder(&root) {
+            if looks_like_git(&root) {
                 named.repository(&root);
                 continue;
             }
@@ -217,10 +218,9 @@ fn open_file(path: &Path, _named: bool) -> io::Result<File> {
     File::open(path)
 }
 
-/// Whether a folder is a git directory, a bare repository included.
-fn is_git_folder(path: &Path) -> bool {
-    path.file_name() == Some(OsStr::new(".git"))
-        || (path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir())
+/// Whether a folder is a git directory, or is called as one.
+fn looks_like_git(path: &Path) -> bool {
+    path.file_name() == Some(OsStr::new(".git")) || is_git_folder(path)
 }
 
 /// The origin of a file: the path as it was reached, without the `./` that says nothing.
@@ -242,7 +242,8 @@ pub fn path(origin: &Origin) -> PathBuf {
     native(&origin.path)
 }
 
-fn native(path: &[u8]) -> PathBuf {
+/// The path that bytes are, as git and origins have them.
+pub(super) fn native(path: &[u8]) -> PathBuf {
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStrExt;
@@ -250,6 +251,12 @@ fn native(path: &[u8]) -> PathBuf {
     }
     #[cfg(not(unix))]
     PathBuf::from(String::from_utf8_lossy(path).into_owned())
+}
+
+/// Opens a file that was found and not named; a link is refused.
+pub(super) fn open_found(path: &Path) -> io::Result<File> {
+    regular(path, false).map_err(|reason| io::Error::new(io::ErrorKind::InvalidInput, reason))?;
+    open_file(path, false)
 }
 
 /// Opens a file that the user named.
@@ -323,7 +330,7 @@ impl<V: Visit> ParallelVisitor for Walker<'_, V> {
         };
         let Some(kind) = entry.file_type() else { return WalkState::Continue };
         if kind.is_dir() {
-            if entry.depth() > 0 && is_git_folder(entry.path()) {
+            if entry.depth() > 0 && looks_like_git(entry.path()) {
                 self.visitor.repository(entry.path());
                 return WalkState::Skip;
             }

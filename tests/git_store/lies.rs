@@ -105,7 +105,7 @@ fn packs_that_lie_end_in_an_error_each() {
         assert_eq!(read.found[&blob_id(sound)].1, sound, "{case}");
         assert_eq!(read.found.contains_key(&one), is_believed, "{case}");
         assert_eq!(read.complaints() > 0, !is_believed, "{case}");
-        let store = Store::open(&objects(&repo), &[], 20);
+        let store = Store::open(&objects(&repo), 20);
         assert!(matches!(store.reader().read(&one), Err(ReadError::Damaged(_))), "{case}");
         assert!(!store.holds(&one, u64::MAX) && store.holds(&blob_id(sound), 1 << 20), "{case}");
     }
@@ -133,7 +133,7 @@ fn what_is_too_large_or_too_deep_is_not_read() {
     let mut stream = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
     stream.write_all(b"blob 4294967296\0abc").unwrap();
     fs::write(loose.join("0".repeat(38)), stream.finish().unwrap()).unwrap();
-    let store = Store::open(&objects(&repo), &[], 20);
+    let store = Store::open(&objects(&repo), 20);
     let loose = id(&format!("aa{}", "0".repeat(38)));
     assert_eq!(store.reader().read(&loose).unwrap_err(), ReadError::TooLarge(1 << 32));
 

@@ -115,7 +115,7 @@ impl Read {
 }
 
 fn read(repo: &Repo, length: usize) -> Read {
-    let store = Store::open(&objects(repo), &[], length);
+    let store = Store::open(&objects(repo), length);
     let listing = store.list();
     let mut reader = store.reader();
     let mut read = Read { found: Objects::new(), failed: BTreeMap::new(), listing };
@@ -145,7 +145,7 @@ fn assert_reads(repo: &Repo, length: usize, truth: &Objects) {
     assert_eq!(read.listing.gaps, []);
     assert_eq!(read.failed, BTreeMap::new());
     assert!(read.found == *truth, "{:?} differ", truth.len().abs_diff(read.found.len()));
-    let store = Store::open(&objects(repo), &[], length);
+    let store = Store::open(&objects(repo), length);
     for listed in [false, true] {
         let mut reader = store.reader();
         for (id, (kind, bytes)) in truth.iter().rev() {

@@ -66,11 +66,11 @@ impl Scan<'_> {
                 continue;
             }
             self.repository(found, tree, &exclude, outcome);
-            for linked in found.folder.linked() {
-                // Its commits and its index belong to this repository; its files lie where nobody asked.
-                let worktree = GitFolder::at(&linked).ok().flatten().and_then(|linked| linked.worktree);
-                if let Some(path) = worktree.filter(|path| path.exists() && !covered(&whole, path)) {
-                    let reason = "a linked worktree of this repository; its files are scanned by its own path";
+            // Its commits and its index belong to this repository; its files lie where nobody asked.
+            let linked = found.folder.linked().into_iter().filter_map(|git| GitFolder::at(&git).ok()??.worktree);
+            for path in linked.chain(found.folder.worktree.clone()) {
+                if path.exists() && !covered(&whole, &path) {
+                    let reason = "a working tree of this repository elsewhere; its files are scanned by its own path";
                     skip(outcome, tree::skip(&path, reason, false));
                 }
             }

@@ -1,16 +1,18 @@
 //! Reads the small files and the folders of a git directory. In: paths. Out: bytes up to a bound, sorted names. Nothing but
-//! a regular file is ever opened: a FIFO would wait for ever, a device may do anything.
+//! a regular file is ever opened: a FIFO would wait for ever, a device may do anything, a link may lead to what nobody asked
+//! for.
 
 use std::ffi::OsString;
 use std::fs::{self, FileType};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::folder::is_git_folder;
 use crate::source::tree;
 
 /// The bytes of a regular file; an error for anything else, and for one of more than `most` bytes.
 pub(super) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let file = tree::open_named(path)?;
+    let file = tree::open_found(&unlinked(path)?)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
@@ -20,6 +22,20 @@ pub(super) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("larger than {most} bytes")));
     }
     Ok(bytes)
+}
+
+/// Where a path leads, which may be a link only as `git-new-workdir` makes them: from the top of a git directory to the same
+/// name in another one.
+fn unlinked(path: &Path) -> io::Result<PathBuf> {
+    const SHARED: [&str; 4] = ["config", "logs", "packed-refs", "refs"];
+    if !fs::symlink_metadata(path)?.is_symlink() {
+        return Ok(path.to_owned());
+    }
+    let may_be = path.file_name().is_some_and(|name| SHARED.iter().any(|shared| name == *shared));
+    let in_git = |path: &Path| path.parent().is_some_and(is_git_folder);
+    let real = Some(path).filter(|path| may_be && in_git(path)).and_then(|path| fs::canonicalize(path).ok());
+    real.filter(|real| real.file_name() == path.file_name() && in_git(real))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a link, which is not followed"))
 }
 
 /// As [`read`]; `None` if there is no such file.
@@ -38,7 +54,7 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
 
 /// What a folder holds, sorted by name; nothing if there is no such folder. Links are links here.
 pub(super) fn list(folder: &Path) -> io::Result<Vec<(OsString, FileType)>> {
-    let entries = match fs::read_dir(folder) {
+    let entries = match unlinked(folder).and_then(fs::read_dir) {
         Ok(entries) => entries,
         Err(error) if is_absent(&error) => return Ok(Vec::new()),
         Err(error) => return Err(error),
@@ -55,15 +71,4 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<(OsString, FileType)>> {
 /// The bytes of a path.
 pub(super) fn bytes_of(path: &Path) -> Vec<u8> {
     path.as_os_str().as_encoded_bytes().to_vec()
-}
-
-/// The path of bytes, as git writes them.
-pub(super) fn path_of(bytes: &[u8]) -> PathBuf {
-    #[cfg(unix)]
-    {
-        use std::os::unix::ffi::OsStrExt;
-        PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
-    }
-    #[cfg(not(unix))]
-    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }

@@ -36,6 +36,8 @@ impl GitFolder {
                     folders.push(path);
                 } else if kind.is_file() {
                     found.push(path);
+                } else if top && kind.is_symlink() && (name == "worktrees" || name == "modules") {
+                    gaps.push((path, "a link, which is not followed".to_owned()));
                 }
             }
         }

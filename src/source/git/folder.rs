@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::config::{self, Variable};
 use super::file;
 use crate::blob;
-use crate::source::tree::plain;
+use crate::source::tree::{native, plain};
 
 /// The most bytes of a configuration file.
 const MAX_CONFIG: u64 = 16 * 1024 * 1024;
@@ -28,8 +28,11 @@ pub struct GitFolder {
     pub common: PathBuf,
     /// The working tree; none of a bare repository. A scanned configuration may name any folder.
     pub worktree: Option<PathBuf>,
+    /// The folder in which its `.git` was found; none if the git directory itself was. Absolute, without links.
+    pub holder: Option<PathBuf>,
     /// Whether the git directory belongs to the folder in which it was found, and was not merely named there: it lies in it
-    /// or among the submodules of a repository above, or it names that folder as its worktree.
+    /// or among the submodules of a repository above, or it names that folder as its worktree. What it shares with other
+    /// worktrees is its own, or belongs to a repository that has it among its linked worktrees.
     pub links_back: bool,
     /// What decides how it is read.
     pub shape: Shape,
@@ -121,21 +124,22 @@ impl GitFolder {
         if variables.iter().rfind(|v| v.is("extensions", "worktreeconfig")).is_some_and(Variable::holds) {
             variables.extend(read(git.join("config.worktree"))?);
         }
-        let found = found.map(real).transpose()?;
+        let holder = found.map(real).transpose()?;
         let named = named_worktree(&git, &common, &variables);
-        let links_back = found.as_ref().is_none_or(|found| {
-            let own = git.starts_with(found) || named.as_ref() == Some(found) || is_submodule_above(&git, found);
-            own && (git.starts_with(&common) || common.starts_with(found))
-        });
+        let is_known = git == common || git.parent() == Some(&common.join("worktrees"));
+        let links_back = is_known
+            && holder.as_ref().is_none_or(|holder| {
+                git.starts_with(holder) || named.as_ref() == Some(holder) || is_submodule_above(&git, holder)
+            });
         let bare = git == common && variables.iter().rfind(|v| v.is("core", "bare")).is_some_and(Variable::holds);
-        let holder = git.parent().filter(|_| git.file_name() == Some(OsStr::new(".git"))).map(Path::to_owned);
-        let worktree = if bare { None } else { named.or(found).or(holder) };
+        let around = git.parent().filter(|_| git.file_name() == Some(OsStr::new(".git"))).map(Path::to_owned);
+        let worktree = if bare { None } else { named.or_else(|| holder.clone()).or(around) };
         let shape = Shape::read(&common, &variables);
         let mut remotes: Vec<Vec<u8>> =
             variables.into_iter().filter(|v| v.section == "remote").filter_map(|v| v.sub).collect();
         remotes.sort();
         remotes.dedup();
-        Ok(GitFolder { git, common, worktree, links_back, shape, remotes })
+        Ok(GitFolder { git, common, worktree, holder, links_back, shape, remotes })
     }
 
     /// Where its objects lie.
@@ -172,7 +176,7 @@ impl Shape {
         for variable in variables {
             let value = variable.value.as_deref().unwrap_or_default().to_ascii_lowercase();
             if variable.is("core", "repositoryformatversion") && !matches!(value.as_slice(), b"0" | b"1") {
-                shape.unknown.push(format!("repository version {}", blob::display(&value)));
+                shape.unknown.push(format!("repository version {}", blob::display_word(&value)));
             }
             shape.partial |= variable.section == "remote" && variable.key == "promisor" && variable.holds();
             if variable.section == "extensions" && variable.sub.is_none() {
@@ -198,15 +202,15 @@ impl Shape {
                 _,
             ) => {}
             ("objectformat" | "refstorage", _) => {
-                self.unknown.push(format!("extensions.{key} = {}", blob::display(value)));
+                self.unknown.push(format!("extensions.{key} = {}", blob::display_word(value)));
             }
-            _ => self.unknown.push(format!("extensions.{key}")),
+            _ => self.unknown.push(format!("extensions.{}", blob::display_word(key.as_bytes()))),
         }
     }
 }
 
 /// Whether a folder is a git directory: a whole one, or that of a linked worktree.
-fn is_git_folder(path: &Path) -> bool {
+pub(in crate::source) fn is_git_folder(path: &Path) -> bool {
     if !is_there(&path.join("HEAD")) {
         return false;
     }
@@ -226,11 +230,11 @@ fn follow(named: &Path) -> Result<PathBuf, FolderError> {
     let Some(target) = target else {
         return Err(FolderError::new(named, "no .git file: it does not say `gitdir: FOLDER`"));
     };
-    let git = named.parent().unwrap_or(named).join(file::path_of(target));
+    let git = named.parent().unwrap_or(named).join(native(target));
     if is_git_folder(&git) {
         return Ok(git);
     }
-    let target = blob::display(target);
+    let target = blob::display_word(target);
     Err(FolderError::new(named, format!("names `{target}`, which is no git directory")))
 }
 
@@ -238,17 +242,17 @@ fn follow(named: &Path) -> Result<PathBuf, FolderError> {
 fn common_of(git: &Path) -> Result<PathBuf, FolderError> {
     let path = git.join("commondir");
     let text = file::read_if_there(&path, MAX_LINK).map_err(|error| FolderError::io(&path, &error))?;
-    Ok(text.map_or_else(|| git.to_owned(), |text| git.join(file::path_of(text.trim_ascii_end()))))
+    Ok(text.map_or_else(|| git.to_owned(), |text| git.join(native(text.trim_ascii_end()))))
 }
 
 /// The worktree that a git directory names: a linked one's in `gitdir`, another's in `core.worktree`.
 fn named_worktree(git: &Path, common: &Path, variables: &[Variable]) -> Option<PathBuf> {
     let named = if git == common {
         let value = variables.iter().rfind(|v| v.is("core", "worktree"))?.value.as_deref()?;
-        git.join(file::path_of(value))
+        git.join(native(value))
     } else {
         let text = file::read(&git.join("gitdir"), MAX_LINK).ok()?;
-        git.join(file::path_of(text.trim_ascii_end())).parent()?.to_owned()
+        git.join(native(text.trim_ascii_end())).parent()?.to_owned()
     };
     Some(fs::canonicalize(&named).unwrap_or(named))
 }

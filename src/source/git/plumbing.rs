@@ -1,6 +1,7 @@
-//! Starts git where the library cannot read a repository: plumbing commands only, in an environment of its own, with
-//! everything off by which a repository's configuration could run a program, fetch, or hide an object. In: a git directory
-//! and arguments. Out: a command whose standard input is empty and whose errors go nowhere.
+//! Makes commands of the user's git, for what only git knows: which commit a revision means. They see nothing of our
+//! environment but the search path, nothing of the user's configuration, and of the repository's no setting known to run a
+//! program, to fetch, or to hide an object; a git too old to be told so is not started. In: a git directory and arguments.
+//! Out: a command whose standard input is empty and whose errors go nowhere.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -17,6 +17,9 @@ const MAX_LINES: usize = 4_000_000;
 /// The most bytes of all their texts.
 const MAX_TEXT: usize = 256 * 1024 * 1024;
 
+/// A name that many lines share.
+type Name = Arc<[u8]>;
+
 /// A line of a reference's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReflogLine {
@@ -80,7 +83,7 @@ impl Logs {
 
     /// The lines of a table.
     fn table(&mut self, store: &Store, file: Arc<Path>, table: Table) {
-        let mut last: Option<(Arc<[u8]>, Arc<[u8]>)> = None;
+        let mut last: Option<(Name, Name)> = None;
         for log in table.logs {
             let known = last.as_ref().filter(|(name, _)| Arc::ptr_eq(name, &log.name));
             let reference = known.map_or_else(|| store.name(&log.name).into(), |(_, reference)| reference.clone());
@@ -127,7 +130,7 @@ impl Logs {
     }
 
     /// One log: `old SP new SP name SP <address> SP seconds SP zone TAB message`.
-    fn log(&mut self, text: &[u8], reference: Arc<[u8]>, file: Arc<Path>, id_length: usize) {
+    fn log(&mut self, text: &[u8], reference: Name, file: Arc<Path>, id_length: usize) {
         let digits = id_length * 2;
         let id = |line: &[u8], at: usize| {
             let id = line.get(at..at + digits).and_then(ObjectId::from_hex);

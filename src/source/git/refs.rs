@@ -1,6 +1,6 @@
 //! Reads every reference of a repository, of all its worktrees, from files and from reftables. In: a git folder. Out: names,
-//! what they point at, and what could not be read. git's own placeholders are no references, and no
-//! folder is entered by a link.
+//! what they point at, and what could not be read. git's own placeholders are no references, and
+//! no link is followed but between the folders that repositories share.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -9,8 +9,9 @@ use super::file;
 use super::folder::GitFolder;
 pub use super::reflog::{ReflogLine, reflogs};
 use super::reftable;
+use crate::blob;
 use crate::object::ObjectId;
-use crate::source::tree::plain;
+use crate::source::tree::{native, plain};
 
 /// The most bytes of a loose reference: an id, or the name of another.
 const MAX_LOOSE: u64 = 64 * 1024;
@@ -54,6 +55,11 @@ pub fn references(folder: &GitFolder) -> (Vec<Reference>, Vec<Gap>) {
         found.table(&store, folder);
         found.pseudo(&store, folder);
         if store.own {
+            // A link in the place of the folder that these lie in would lead away.
+            if let Err(error) = file::list(&store.folder.join("refs")) {
+                found.gaps.push((store.folder.join("refs"), format!("cannot be listed: {}", plain(&error))));
+                continue;
+            }
             for part in ["refs/bisect", "refs/worktree", "refs/rewritten"] {
                 found.loose(&store, part, folder, 0);
             }
@@ -109,6 +115,10 @@ pub(super) fn stores(folder: &GitFolder) -> Vec<Store> {
 pub(super) fn tables(store: &Store, folder: &GitFolder, gaps: &mut Vec<Gap>) -> Vec<(PathBuf, reftable::Table)> {
     let base = store.folder.join("reftable");
     let list = base.join("tables.list");
+    if let Err(error) = file::list(&base) {
+        gaps.push((base, format!("cannot be listed: {}", plain(&error))));
+        return Vec::new();
+    }
     let names = match file::read_if_there(&list, MAX_LOOSE * 16) {
         Ok(names) => names.unwrap_or_default(),
         Err(error) => {
@@ -123,7 +133,7 @@ pub(super) fn tables(store: &Store, folder: &GitFolder, gaps: &mut Vec<Gap>) -> 
         if !known.insert(name) {
             continue;
         }
-        let path = base.join(file::path_of(name));
+        let path = base.join(native(name));
         if name.contains(&b'/') {
             gaps.push((list.clone(), "names a table elsewhere".to_owned()));
             continue;
@@ -134,7 +144,11 @@ pub(super) fn tables(store: &Store, folder: &GitFolder, gaps: &mut Vec<Gap>) -> 
                 gaps.extend(table.broken.as_ref().map(|reason| (path.clone(), reason.clone())));
                 found.push((path, table));
             }
-            Err(error) => gaps.push((path, format!("cannot be read: {}", plain(&error)))),
+            // The name is text of the list, which may be anything.
+            Err(error) => {
+                let name = blob::display_word(name);
+                gaps.push((list.clone(), format!("names `{name}`, which cannot be read: {}", plain(&error))));
+            }
         }
     }
     found

@@ -6,13 +6,13 @@ use std::path::Path;
 
 use git2::{Repository, RepositoryOpenFlags};
 
-use super::file;
 use super::folder::GitFolder;
 use super::object;
 use super::plumbing::Plumbing;
 use super::refs::{self, Reference};
 use crate::blob;
 use crate::object::{ObjectId, ObjectKind};
+use crate::source::tree::native;
 
 /// The shortest abbreviation of an id that git takes.
 const SHORTEST: usize = 4;
@@ -253,7 +253,7 @@ impl Resolver<'_> {
 
     fn by_git(&self) -> Option<ObjectId> {
         let mut command = Plumbing::new(&self.folder.git)?.command(&["rev-parse", "--verify", "--quiet"]);
-        let output = command.arg("--end-of-options").arg(file::path_of(self.text)).output().ok()?;
+        let output = command.arg("--end-of-options").arg(native(self.text)).output().ok()?;
         ObjectId::from_hex(output.stdout.trim_ascii_end()).filter(|_| output.status.success())
     }
 }

@@ -107,11 +107,11 @@ pub enum ReadError {
 }
 
 impl Store {
-    /// Opens the object folder `objects`, the alternates that it names, and the folders `extra`. Ids have `length` bytes: 20
-    /// in a repository of object format `sha1`, 32 in one of `sha256`. What cannot be opened is a gap of the listing.
-    pub fn open(objects: &Path, extra: &[PathBuf], length: usize) -> Store {
+    /// Opens the object folder `objects` and the alternates that it names. Ids have `length` bytes: 20 in a repository of
+    /// object format `sha1`, 32 in one of `sha256`. What cannot be opened is a gap of the listing.
+    pub fn open(objects: &Path, length: usize) -> Store {
         let mut gaps = Vec::new();
-        let folders = folders::with_alternates(objects, extra, &mut gaps);
+        let folders = folders::with_alternates(objects, &mut gaps);
         let mut packs = Vec::new();
         for folder in &folders {
             folders::packs(&folder.join("pack"), length, &mut packs, &mut gaps);
@@ -132,14 +132,12 @@ impl Store {
             return known;
         }
         let mut reader = Reader::going_on(self, limit, asked.budget, mem::take(&mut asked.hand));
-        // What another question left at hand may be larger than this one allows.
-        let read = reader.read_hashed(id).map(|(_, bytes)| bytes.len() as u64 <= limit);
+        let read = reader.read_hashed(id).map(|_| ());
         (asked.budget, asked.hand) = reader.left();
-        let holds = *read.as_ref().unwrap_or(&false);
         if read != Err(ReadError::Missing) {
-            asked.answers.insert((*id, limit), holds);
+            asked.answers.insert((*id, limit), read.is_ok());
         }
-        holds
+        read.is_ok()
     }
 
     /// Gives back the memory that the next question could use.
@@ -317,7 +315,7 @@ mod tests {
         let place = tempfile::tempdir().expect("a folder");
         let objects = place.path();
         let [first, second, third] = [1, 2, 3].map(|nth| blob(objects, &[nth; 1000]));
-        let store = Store::open(objects, &[], 20);
+        let store = Store::open(objects, 20);
         let left = || store.asked.lock().expect("sound").budget;
         for _ in 0..3 {
             assert!(store.holds(&first, 1000) && !store.holds(&second, 999));

@@ -11,6 +11,7 @@ use super::Gap;
 use super::index::Index;
 use super::loose;
 use super::pack::Pack;
+use crate::blob;
 use crate::object::ObjectId;
 use crate::source::tree;
 
@@ -19,31 +20,37 @@ const MAX_FOLDERS: usize = 64;
 /// The most bytes of a list of alternates.
 const MAX_LIST: u64 = 1 << 20;
 
-/// `objects`, the folders `extra`, and those that any of them names in `info/alternates`; each once.
-pub(super) fn with_alternates(objects: &Path, extra: &[PathBuf], gaps: &mut Vec<Gap>) -> Vec<PathBuf> {
+/// `objects`, and those that any of them names in `info/alternates`; each once.
+pub(super) fn with_alternates(objects: &Path, gaps: &mut Vec<Gap>) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut known = BTreeSet::new();
-    let mut add = |folder: PathBuf, folders: &mut Vec<PathBuf>, gaps: &mut Vec<Gap>| match fs::canonicalize(&folder) {
-        Ok(real) if known.contains(&real) => {}
+    let mut add = |folder: PathBuf, folders: &mut Vec<PathBuf>| match fs::canonicalize(&folder) {
+        Ok(real) if known.contains(&real) => Ok(()),
         Ok(_) if folders.len() == MAX_FOLDERS => {
-            gaps.push((folder, format!("is one object folder more than the {MAX_FOLDERS} that are read")));
+            Err(format!("is one object folder more than the {MAX_FOLDERS} that are read"))
         }
         Ok(real) if real.is_dir() => {
             known.insert(real);
             folders.push(folder);
+            Ok(())
         }
-        Ok(_) => gaps.push((folder, "is not an object folder".to_owned())),
-        Err(error) => gaps.push((folder, format!("cannot be read: {}", tree::plain(&error)))),
+        Ok(_) => Err("is not an object folder".to_owned()),
+        Err(error) => Err(format!("cannot be read: {}", tree::plain(&error))),
     };
-    add(objects.to_owned(), &mut folders, gaps);
-    extra.iter().for_each(|folder| add(folder.clone(), &mut folders, gaps));
+    if let Err(reason) = add(objects.to_owned(), &mut folders) {
+        gaps.push((objects.to_owned(), reason));
+    }
     let mut next = 0;
     while let Some(folder) = folders.get(next).cloned() {
         let list = folder.join("info/alternates");
         match text(&list) {
             Ok(named) => {
                 for line in named.split(|&b| b == b'\n').filter(|line| !line.is_empty() && line[0] != b'#') {
-                    add(folder.join(path(&unquoted(line))), &mut folders, gaps);
+                    let line = unquoted(line);
+                    if let Err(reason) = add(folder.join(tree::native(&line)), &mut folders) {
+                        // It is text of the list, which may be anything.
+                        gaps.push((list.clone(), format!("names `{}`, which {reason}", blob::display_word(&line))));
+                    }
                 }
             }
             Err(reason) => gaps.push((list, reason)),
@@ -85,17 +92,6 @@ fn unquoted(line: &[u8]) -> Vec<u8> {
         }
     }
     plain
-}
-
-#[cfg(unix)]
-fn path(bytes: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    PathBuf::from(OsStr::from_bytes(bytes))
-}
-
-#[cfg(not(unix))]
-fn path(bytes: &[u8]) -> PathBuf {
-    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// Opens the packs of a pack folder, in the order of their names.

@@ -150,6 +150,10 @@ impl<'s> Reader<'s> {
         let mut at = offset;
         let (kind, mut bytes) = loop {
             if let Some(base) = self.hand.cache.get(place(at)) {
+                // Who used the cache before may have had a higher limit.
+                if base.1.len() as u64 > self.limit {
+                    return Err(ReadError::TooLarge(base.1.len() as u64));
+                }
                 break base;
             }
             let extent = extent(pack, at, vouched)?;
