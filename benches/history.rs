@@ -24,7 +24,9 @@ use wandward::secret::Fingerprint;
 /// A B A B …: so many of each.
 const PAIRS: usize = 5;
 const SEED: u64 = 2026;
-const FULL: Size = Size { commits: 10_000, files: 600, lines: 300, keys: 100 };
+/// A revision in every 60 kB, as in the history of a project that names W&B everywhere; three others that were counted have
+/// one in 80 to 170 kB.
+const FULL: Size = Size { commits: 10_000, files: 600, lines: 300, keys: 100, revisions: 1500 };
 
 fn main() {
     // `cargo test --all-targets` starts benches too, but without this flag.

@@ -12,7 +12,7 @@ use generate::{Size, git, pack, repository, search};
 use support::fingerprint;
 use support::git::{Report, binary, scan};
 
-const SMALL: Size = Size { commits: 300, files: 30, lines: 60, keys: 6 };
+const SMALL: Size = Size { commits: 300, files: 30, lines: 60, keys: 6, revisions: 300 };
 
 /// The fingerprints that a scan of the repository `name` in `folder` finds; nothing may be missed.
 fn found(folder: &Path, name: &str, keys: &BTreeSet<String>) -> BTreeSet<String> {

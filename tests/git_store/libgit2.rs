@@ -79,7 +79,7 @@ fn a_packed_repository_with_loose_objects_and_alternates_holds_what_libgit2_read
 fn generated_histories_hold_what_libgit2_reads() {
     for (seed, depth) in [(11, "1"), (12, "50"), (13, "250")] {
         let repo = Repo::around(tempfile::tempdir().unwrap());
-        generate::repository(&repo.path, seed, Size { commits: 150, files: 20, lines: 60, keys: 6 });
+        generate::repository(&repo.path, seed, Size { commits: 150, files: 20, lines: 60, keys: 6, revisions: 300 });
         let tip = repo.id("b0");
         repo.git(&["repack", "-q", "-a", "-d", "-f", "--keep-unreachable", &format!("--depth={depth}")]);
         repo.git(&["tag", "-a", "-m", "loose", "loose", &tip]);

@@ -22,6 +22,8 @@ pub struct Size {
     pub lines: usize,
     /// One key in so many commits.
     pub keys: usize,
+    /// One line with a revision in so many.
+    pub revisions: usize,
 }
 
 /// git on a repository, with nothing of the user's.
@@ -43,8 +45,8 @@ pub fn repository(folder: &Path, seed: u64, size: Size) -> BTreeSet<String> {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let mut history =
-        History { out: BufWriter::new(child.stdin.take().unwrap()), random: Random(seed), seed, keys: BTreeSet::new() };
+    let out = BufWriter::new(child.stdin.take().unwrap());
+    let mut history = History { out, random: Random(seed), seed, revisions: size.revisions, keys: BTreeSet::new() };
     history.write(size);
     history.out.flush().unwrap();
     let keys = history.keys;
@@ -116,6 +118,7 @@ struct History<W: Write> {
     out: W,
     random: Random,
     seed: u64,
+    revisions: usize,
     keys: BTreeSet<String>,
 }
 
@@ -273,7 +276,7 @@ impl<W: Write> History<W> {
         let mut word = || WORDS[self.random.below(16)];
         let (a, b, c) = (word(), word(), word());
         let number = self.random.below(1_000_000);
-        if self.random.one_in(300) {
+        if self.random.one_in(self.revisions) {
             return format!("revision = \"{}\"", legacy_key(&format!("revision {number}")));
         }
         format!("{indent}{a}_{number} = {b}.{c}({}, \"{a}/{c}\")", self.random.below(1000))
