@@ -1,6 +1,7 @@
 //! What goes on beside a scan: a progress line on a terminal, and the signals that end it early.
 
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -47,10 +48,11 @@ pub(crate) fn watch<T: Send>(
             }
             bar.finish_and_clear();
         });
-        let result = work();
+        // A bug in the work must not leave the watcher waiting for its end.
+        let result = panic::catch_unwind(AssertUnwindSafe(work));
         done.store(true, Ordering::Release);
         watcher.thread().unpark();
-        result
+        result.unwrap_or_else(|bug| panic::resume_unwind(bug))
     });
     Ok((result, u8::try_from(signal.load(Ordering::Relaxed)).ok().filter(|&signal| signal > 0)))
 }
