@@ -80,7 +80,9 @@ fn source(text: &[u8], given: &Range<usize>, depth: usize) -> Option<&'static st
         let inner = &expression[1..expression.len() - 1];
         // What stands for no value, for one that a shell puts there, or is too short for any key, is left alone.
         let elided = inner.len() < 4 || value::is_dummy(inner) || value::key_variable(inner);
-        return (!elided).then_some("it is a constant");
+        // A constant as long as a key is told where it stands.
+        let told = depth > 0 && inner.len() >= 40 && !inner.contains(&b' ');
+        return (!elided && !told).then_some("it is a constant");
     }
     if says(&GOOD) {
         None

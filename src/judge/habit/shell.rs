@@ -336,6 +336,13 @@ impl Reader<'_> {
                     self.at += 1 + usize::from(next == Some(byte) || (pipe && next == Some(b'&')));
                     return (words, if pipe { End::Pipe } else { End::Line }, to_file);
                 }
+                // `<(…)`: a file that a command fills.
+                b'>' | b'<' if self.text.get(self.at + 1) == Some(&b'(') && self.at + 1 < self.end => {
+                    let span = self.at..(self.balanced(self.at + 1) + 1).min(self.end);
+                    self.inner.push((self.at + 2..span.end.saturating_sub(1).max(self.at + 2), true));
+                    self.at = span.end;
+                    words.push(Word { text: b"<()".to_vec(), span });
+                }
                 b'>' | b'<' => {
                     let signs =
                         self.text[self.at..self.end].iter().take_while(|b| matches!(b, b'>' | b'<' | b'&' | b'|'));
@@ -506,11 +513,15 @@ mod tests {
             ("cd x && wandb \\\n  login 'a b'; ls", vec!["cd|x", "wandb|login|a b", "ls"]),
             ("echo \"$K\" | wandb login > out 2>&1", vec!["echo|$K", "wandb|login"]),
             ("bash -c 'wandb login $K'", vec!["bash|-c|wandb login $K", "wandb|login|$K"]),
-            ("wandb login \"$(cat ~/.wandb key)\"", vec!["wandb|login|$(cat ~/.wandb key)", "cat|~/.wandb|key"]),
+            (
+                "wandb login \"$(cat ~/.wandb key)\"",
+                vec!["wandb|login|$(cat ~/.wandb key)", "$(cat ~/.wandb key)", "cat|~/.wandb|key"],
+            ),
             ("wandb login ${{ secrets.KEY }} x", vec!["wandb|login|${{ secrets.KEY }}|x"]),
             ("wandb login <your key>", vec!["wandb|login|<your key>"]),
             ("K=<KEY> wandb", vec!["K=<KEY>|wandb"]),
             ("echo 'run wandb login KEY'", vec!["echo|run wandb login KEY"]),
+            ("docker run --env-file <(echo \"K=$K\") x", vec!["docker|run|--env-file|<()|x"]),
             ("\t@wandb login $(KEY)", vec!["wandb|login|$(KEY)"]),
             ("wandb login \"unclosed", vec!["wandb|login|\"unclosed"]),
         ] {
