@@ -141,10 +141,8 @@ pub(in crate::judge) fn commands(passage: &Passage<'_>) -> Vec<Command> {
 
 /// Where W&B is named.
 fn mentions(text: &[u8]) -> impl Iterator<Item = usize> {
-    memchr::memchr2_iter(b'w', b'W', text).filter(|&at| {
-        text[at..].get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"wandb"))
-            || text[at..].get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"weights"))
-    })
+    let named = |at: &usize| text[*at..].get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"wandb"));
+    memchr::memchr2_iter(b'w', b'W', text).filter(named)
 }
 
 /// The cells of a notebook that a shell reads.
