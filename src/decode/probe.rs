@@ -139,20 +139,10 @@ pub fn survey(text: &[u8]) -> Survey {
     while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<{ LOOKS + LAST }>()) {
         seen.look(text, at);
         seen.gzip(text, at, block, &mut base64);
-        at += LOOKS;
-        if names_wandb(block) {
-            seen.names_wandb = true;
-            break;
-        }
-    }
-    if !seen.names_wandb {
-        seen.names_wandb = spells_name(&text[at..]);
-    }
-    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<{ LOOKS + LAST }>()) {
-        seen.look(text, at);
-        seen.gzip(text, at, block, &mut base64);
+        seen.names_wandb = seen.names_wandb || names_wandb(block);
         at += LOOKS;
     }
+    seen.names_wandb = seen.names_wandb || spells_name(&text[at..]);
     seen.look(text, at);
     seen.gzip_in(text, text.len().saturating_sub(2 * LOOKS)..text.len());
     seen
@@ -177,28 +167,24 @@ impl Survey {
     /// a key takes so much that some half is full of it. `within` is whether the half before was all base64.
     #[inline(always)]
     fn gzip(&mut self, text: &[u8], at: usize, block: &[u8; LOOKS + LAST], within: &mut bool) {
-        for half in [0, HALF] {
-            let windows = [0, WINDOW].map(|from| {
-                let window = block[half + from..].first_chunk::<WINDOW>();
-                window.map_or(u8x16::ZERO, |window| u8x16::new(*window))
-            });
-            // Blanks, line ends, quotes and most signs come before all that base64 is made of.
-            let least = windows[0].min(windows[1]);
-            let full = least.max(u8x16::splat(b'+')).simd_eq(least).to_bitmask() == ALL;
-            *within = full && self.gzip_at(text, at + half, windows, *within);
-        }
+        let window = |from: usize| block[from..].first_chunk::<WINDOW>().map_or(u8x16::ZERO, |w| u8x16::new(*w));
+        // Blanks, line ends, quotes and most signs come before all that base64 is made of; what is no text comes behind it.
+        let full = |from: usize| {
+            let (one, other) = (window(from), window(from + WINDOW));
+            let (least, most) = (one.min(other), one.max(other));
+            let fits = least.max(u8x16::splat(b'+')).simd_eq(least) & most.min(u8x16::splat(b'z')).simd_eq(most);
+            fits.to_bitmask() == ALL
+        };
+        *within = full(0) && self.gzip_at(text, at, *within);
+        *within = full(HALF) && self.gzip_at(text, at + HALF, *within);
     }
 
     /// Looks for the beginning of a gzip stream in half a block and the half before it, unless the stretch of base64 began even
     /// before that; tells whether this half is all base64.
     #[cold]
     #[inline(never)]
-    fn gzip_at(&mut self, text: &[u8], at: usize, windows: [u8x16; 2], within: bool) -> bool {
-        let base64 = |bytes: u8x16| {
-            let signs = [b'+', b'/', b'-'].map(|sign| bytes.simd_eq(u8x16::splat(sign)));
-            (words(bytes) | signs[0] | signs[1] | signs[2]).to_bitmask() == ALL
-        };
-        let full = base64(windows[0]) && base64(windows[1]);
+    fn gzip_at(&mut self, text: &[u8], at: usize, within: bool) -> bool {
+        let full = text[at..at + HALF].iter().all(|&b| is_word(b) || matches!(b, b'+' | b'/' | b'-'));
         if !(full && within) {
             self.gzip_in(text, at.saturating_sub(HALF)..at + HALF);
         }
@@ -208,7 +194,7 @@ impl Survey {
     /// Notes the gzip streams that begin in a part of a text.
     fn gzip_in(&mut self, text: &[u8], part: Range<usize>) {
         let from = self.gzips.last().map_or(part.start, |last| part.start.max(last + 1));
-        let starts = memmem::find_iter(&text[from.min(part.end)..part.end], GZIP_START).map(|start| from + start);
+        let starts = GZIP.find_iter(&text[from.min(part.end)..part.end]).map(|start| from + start);
         self.gzips.extend(starts.filter(|&start| begins_word(text, start)));
     }
 
@@ -228,6 +214,7 @@ impl Survey {
 
 /// What a gzip stream begins with, in base64.
 pub(super) const GZIP_START: &[u8] = b"H4sI";
+static GZIP: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(GZIP_START));
 
 /// Whether no character of base64 stands before a place; the letter of a line break that is written out is none.
 fn begins_word(text: &[u8], at: usize) -> bool {
