@@ -144,7 +144,7 @@ fn said(name: &str) -> Option<Vec<u8>> {
 
 /// Findings stand over an incomplete answer, and that over a clean one.
 fn exit_code(outcome: &Outcome, options: &cli::Scan, input: &Input) -> u8 {
-    let worst = outcome.findings.iter().map(Finding::severity).max();
+    let worst = outcome.findings.iter().map(|finding| finding.severity).max();
     let fails = match options.fail_on {
         FailOn::Error => worst >= Some(Severity::Error),
         FailOn::Warning => worst >= Some(Severity::Warning),
