@@ -246,7 +246,7 @@ impl<'t> KeyJudge<'t> {
                 None if Says::of(prefix) == Says::Revision => {
                     Some(Verdict::not("its prefix names a revision or a digest"))
                 }
-                None => token::read(self.text, credential.clone()),
+                None => token::read(self.text, credential.clone()).or_else(|| revision(self.text, &credential)),
             },
         };
         Some(Judged { credential, verdict, open: false })
@@ -443,6 +443,25 @@ impl<'t> KeyJudge<'t> {
         }
         None
     }
+}
+
+/// What a line says that names a revision and gives it, and says no more: `revision = "…"`, `"sha": "…",`. Nothing round it
+/// would say otherwise, and most candidates in most repositories stand so.
+fn revision(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
+    let line = line_around(text, value)?;
+    let unquoted = |text: &'_ [u8]| text.iter().rev().take_while(|b| matches!(b, b'"' | b'\'')).count();
+    let behind = text[value.end..line.end].trim_ascii_end();
+    if !matches!(behind, b"" | b"\"" | b"'" | b"," | b"\"," | b"'," | b";" | b"\";") {
+        return None;
+    }
+    let before = &text[line.start..value.start];
+    let before = before[..before.len() - unquoted(before)].trim_ascii_end();
+    let before = before.strip_suffix(b"=").or_else(|| before.strip_suffix(b":"))?.trim_ascii();
+    let name = before[..before.len() - unquoted(before)].trim_ascii_start();
+    let name = name.strip_prefix(b"\"").or_else(|| name.strip_prefix(b"'")).unwrap_or(name);
+    let word = !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    let revision = word && Says::of(name) == Says::Revision && names::names_revision(name);
+    revision.then(|| trail::names_revision(name))
 }
 
 /// What a decoded text says by itself: `api:KEY` is what the header of an authorized request holds.
