@@ -5,7 +5,6 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use memchr::memmem;
 use regex::bytes::Regex;
 use wide::u8x16;
 
@@ -184,7 +183,12 @@ impl Survey {
     #[cold]
     #[inline(never)]
     fn gzip_at(&mut self, text: &[u8], at: usize, within: bool) -> bool {
-        let full = text[at..at + HALF].iter().all(|&b| is_word(b) || matches!(b, b'+' | b'/' | b'-'));
+        let all = |from: usize| {
+            let bytes = text[from..].first_chunk::<WINDOW>().map_or(u8x16::ZERO, |window| u8x16::new(*window));
+            let is = |sign: u8| bytes.simd_eq(u8x16::splat(sign));
+            (words(bytes) | is(b'+') | is(b'/') | is(b'-')).to_bitmask() == ALL
+        };
+        let full = all(at) && all(at + WINDOW);
         if !(full && within) {
             self.gzip_in(text, at.saturating_sub(HALF)..at + HALF);
         }
@@ -194,8 +198,9 @@ impl Survey {
     /// Notes the gzip streams that begin in a part of a text.
     fn gzip_in(&mut self, text: &[u8], part: Range<usize>) {
         let from = self.gzips.last().map_or(part.start, |last| part.start.max(last + 1));
-        let starts = GZIP.find_iter(&text[from.min(part.end)..part.end]).map(|start| from + start);
-        self.gzips.extend(starts.filter(|&start| begins_word(text, start)));
+        let starts = memchr::memchr_iter(GZIP_START[0], &text[from.min(part.end)..part.end]).map(|at| from + at);
+        let starts = starts.filter(|&at| text[at..].starts_with(GZIP_START) && begins_word(text, at));
+        self.gzips.extend(starts);
     }
 
     /// Takes a look in which several bytes begin an escape or are zero; apart, so that the loop stays small.
@@ -214,7 +219,6 @@ impl Survey {
 
 /// What a gzip stream begins with, in base64.
 pub(super) const GZIP_START: &[u8] = b"H4sI";
-static GZIP: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(GZIP_START));
 
 /// Whether no character of base64 stands before a place; the letter of a line break that is written out is none.
 fn begins_word(text: &[u8], at: usize) -> bool {
