@@ -191,6 +191,10 @@ pub struct Coverage {
     pub files: u64,
     /// Objects of git repositories read; trees count, though they are no text.
     pub objects: u64,
+    /// Processes looked at; those without a command line, such as threads of the kernel, count.
+    pub processes: u64,
+    /// Processes that are known to run, this one left out.
+    pub processes_known: u64,
     /// Bytes read.
     pub bytes: u64,
     /// What was not read.

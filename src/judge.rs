@@ -84,6 +84,18 @@ pub fn path_class(origin: &Origin, text: &[u8]) -> PathClass {
     File::new(origin, text).class()
 }
 
+/// Makes `text`, of which `point` is what the finding is about, all that is shown of its place.
+pub fn show_only(finding: &mut Finding, text: &[u8], point: Range<usize>) {
+    let shown = finding.key.as_ref().map(|key| format!("[{}]", key.id));
+    let text = Text::plain(text, Before::default());
+    (finding.snippet, finding.line_digest) = mask::snippet(&text, &point, shown.as_deref());
+}
+
+/// The name of a process or of a variable as it may be shown: whoever chose it may have put a key into it.
+pub fn shown_name(name: &[u8]) -> Vec<u8> {
+    mask::masked(name)
+}
+
 impl Judge<'_> {
     /// Judges the candidates of one text, which are in order. `explain` asks for the silent ones too.
     pub fn judge(&self, origin: &Origin, text: &Text<'_>, candidates: &[Candidate], explain: bool) -> Judgement {

@@ -105,6 +105,10 @@ pub enum Site {
     GitMessage,
     /// The configuration of a git repository.
     GitConfig,
+    /// The command line of a running process.
+    Process,
+    /// The environment of a running process.
+    Environ,
     /// Anything else.
     Other,
 }

@@ -3,6 +3,7 @@
 
 mod git;
 mod look;
+mod processes;
 mod worker;
 
 use std::io;
@@ -14,12 +15,15 @@ use crate::blob::{Kind, Origin};
 use crate::finding::{Finding, Outcome, Skip};
 use crate::judge::{Judge, Opinion};
 use crate::policy::Policy;
+use crate::process::Process;
 use crate::rule::RuleSet;
+use crate::rule::example::As;
 use crate::source::Reader;
 use crate::source::objects::Objects;
 use crate::source::tree::{self, Tree};
 pub use git::{Change, What, Wrong};
 use look::Look;
+pub use processes::Running;
 use worker::Worker;
 
 /// How far a scan has come, and whether it is to stop; shared with whoever watches it.
@@ -49,6 +53,8 @@ pub enum Input {
     Message(PathBuf),
     /// Standard input, under a name if it was given one.
     Stdin(Option<PathBuf>),
+    /// The processes that run.
+    Processes(Running),
 }
 
 /// A scan.
@@ -82,6 +88,7 @@ impl Scan<'_> {
             Input::Change(change) => self.change(change, &outcome)?,
             Input::Message(path) => worker().message(path),
             Input::Stdin(name) => worker().stdin(name.as_deref()),
+            Input::Processes(running) => processes::look(&mut worker(), running),
         }
         let mut outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
         if self.stopped()
@@ -154,6 +161,19 @@ impl Scan<'_> {
         outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Scans lines as if each were an argument or a variable of a process of that name.
+    fn words(&self, kind: Kind, name: &str, lines: &str) -> Outcome {
+        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &|_, _| false };
+        let outcome = Mutex::new(Outcome::default());
+        let words: Vec<Vec<u8>> = lines.lines().map(|line| line.as_bytes().to_vec()).collect();
+        let mut worker = Worker::new(self, &judge, &outcome);
+        let origin = Origin::of_process(kind, name, Process::default());
+        let opinions = processes::opinions(&mut worker, &origin, &words);
+        worker.keep(opinions.into_iter().map(|(_, opinion)| opinion).collect());
+        drop(worker);
+        outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What is thought of every candidate on one line (from 1) of a file, the silent ones included.
     pub fn explain(&self, path: &Path, line: u64) -> io::Result<Vec<Opinion>> {
         let objects = Objects::default();
@@ -185,7 +205,7 @@ impl Scan<'_> {
 
 /// The path that an origin lies at, for what is looked up beside it.
 fn path_of(origin: &Origin) -> Option<PathBuf> {
-    let named = origin.kind == Kind::File || origin.path != b"-";
+    let named = origin.process.is_none() && (origin.kind == Kind::File || origin.path != b"-");
     named.then(|| tree::path(origin))
 }
 
@@ -207,7 +227,12 @@ pub fn check_page(
     let progress = Progress::default();
     let scan = Scan { rules, policy: &policy, progress: &progress, threads: 1, found: &|_| {} };
     let results = rule.examples().into_iter().map(|example| {
-        let outcome = scan.text(example.path, example.filled(&rule.id).as_bytes());
+        let text = example.filled(&rule.id);
+        let outcome = match example.stands_as {
+            As::File => scan.text(example.path, text.as_bytes()),
+            As::Argv => scan.words(Kind::Process, example.path, &text),
+            As::Environ => scan.words(Kind::Environ, example.path, &text),
+        };
         let found: Vec<&str> = outcome.findings.iter().map(|finding| finding.rule.id.as_str()).collect();
         let wanted: &[&str] = if example.bad { &[&rule.id] } else { &[] };
         if found == wanted { Ok(()) } else { Err(format!("wanted {wanted:?}, found {found:?}")) }

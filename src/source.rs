@@ -3,6 +3,7 @@
 
 pub mod git;
 pub mod objects;
+pub mod processes;
 pub mod tree;
 
 use std::io::{self, Read};

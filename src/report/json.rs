@@ -11,6 +11,7 @@ use super::date;
 use crate::blob::{self, Kind, Origin};
 use crate::finding::{Coverage, Finding, Key, Outcome, Suppressed};
 use crate::object::{Commit, Held};
+use crate::process::Process;
 
 #[derive(Serialize)]
 struct Report<'o> {
@@ -60,6 +61,21 @@ struct Location<'o> {
     inner: Vec<Cow<'o, str>>,
     #[serde(flatten)]
     held: Option<HeldView<'o>>,
+    #[serde(flatten)]
+    process: Option<ProcessView<'o>>,
+}
+
+/// Which part of which process.
+#[derive(Serialize)]
+struct ProcessView<'o> {
+    pid: u32,
+    ppid: Option<u32>,
+    user: Option<&'o str>,
+    started: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    argument: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variable: Option<Cow<'o, str>>,
 }
 
 /// Where in a git repository.
@@ -128,6 +144,7 @@ struct CoverageView<'o> {
     bytes: u64,
     objects: u64,
     processes: u64,
+    processes_known: u64,
     skipped: Vec<SkipView<'o>>,
 }
 
@@ -220,6 +237,18 @@ fn location(finding: &Finding) -> Location<'_> {
         cell_line: cell.map(|cell| cell.line),
         inner: origin.display_inner().collect(),
         held: origin.held.as_deref().map(|held| self::held(origin.kind, held)),
+        process: origin.process.as_deref().map(process),
+    }
+}
+
+fn process(process: &Process) -> ProcessView<'_> {
+    ProcessView {
+        pid: process.pid,
+        ppid: process.ppid,
+        user: process.user.as_deref(),
+        started: date((process.started, 0)),
+        argument: process.argument,
+        variable: process.variable.as_deref().map(blob::display),
     }
 }
 
@@ -271,7 +300,8 @@ fn coverage(coverage: &Coverage) -> CoverageView<'_> {
         files: coverage.files,
         bytes: coverage.bytes,
         objects: coverage.objects,
-        processes: 0,
+        processes: coverage.processes,
+        processes_known: coverage.processes_known,
         skipped: skipped.collect(),
     }
 }

@@ -171,7 +171,7 @@ impl<'l> Look<'l> {
 
 /// Hides in what is shown of a text the keys that only decoding shows: the neighbours of the one that it is shown for, which
 /// is at `mark`.
-fn hide_encoded(shown: &mut String, mark: &mut Range<usize>) {
+pub(super) fn hide_encoded(shown: &mut String, mark: &mut Range<usize>) {
     const MOST: usize = 16;
     const HIDDEN: &str = "[…]";
     for _ in 0..MOST {
