@@ -35,6 +35,8 @@ Examples:
   wandward scan --staged             what the next commit would add, as a pre-commit hook asks
   wandward scan --range main..HEAD   what a branch adds, removed again or not
   git diff | wandward scan -         standard input
+  pass show wandb | wandward scan --find - --history --ps --host
+                                     one key, all its places
   wandward scan --format json . > report.json
   wandward explain src/train.py:12   why a line is a finding, or is none
 
@@ -48,6 +50,13 @@ Examples:
   wandward ps --environ              and the environments of your own
   wandward ps --watch 0.5            twice a second, until it is interrupted
   wandward ps --watch --format jsonl each new finding as a line";
+
+const HOST_EXAMPLES: &str = "\
+Examples:
+  wandward host                      where this user's keys lie
+  wandward host -v                   and every place that was looked at
+  pass show wandb | wandward scan --find - --history --ps --host ~/projects
+                                     one key, all its places";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -65,6 +74,13 @@ pub(crate) enum Command {
     /// processes that this user sees are looked at; wandward itself is left out, and what started it is not.
     #[command(after_help = PS_EXAMPLES)]
     Ps(Box<Ps>),
+    /// Scan the places of this machine in which keys lie
+    ///
+    /// The home folder's netrc, W&B settings, shell and interpreter histories, start-up files, `.env` files, editor and MCP
+    /// settings, run folders and caches, crontab and services; and `wandb/` and `.env` in the working directory. Nothing is
+    /// changed. `-v` lists every place with what was found there.
+    #[command(after_help = HOST_EXAMPLES)]
+    Host(Box<Host>),
     /// List, show and test the rules
     Rules {
         #[command(subcommand)]
@@ -121,6 +137,14 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "NAME")]
     pub(crate) stdin_name: Option<PathBuf>,
 
+    /// Look at running processes, too, as `wandward ps` does
+    #[arg(long)]
+    pub(crate) ps: bool,
+
+    /// Look at the places of this machine, too, as `wandward host` does
+    #[arg(long)]
+    pub(crate) host: bool,
+
     #[command(flatten)]
     pub(crate) report: Report,
 
@@ -147,6 +171,12 @@ pub(crate) struct Ps {
     pub(crate) report: Report,
 }
 
+#[derive(Args)]
+pub(crate) struct Host {
+    #[command(flatten)]
+    pub(crate) report: Report,
+}
+
 /// What every verb that scans shares: what may be said, and how.
 #[derive(Args)]
 pub(crate) struct Report {
@@ -157,6 +187,12 @@ pub(crate) struct Report {
     /// Fail (exit 1) on findings of this severity or worse
     #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
     pub(crate) fail_on: FailOn,
+
+    /// Report exactly the keys that standard input names, one a line, by themselves or by fingerprint (`ww1-…`)
+    ///
+    /// Where a fingerprint is equal no evidence is asked for, and neither a permission nor a baseline nor `--select` hides it.
+    #[arg(long, value_name = "-", value_parser = dash)]
+    pub(crate) find: Option<Dash>,
 
     /// Only these rules or groups (keys, habits, sdk, server)
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
@@ -218,6 +254,15 @@ pub(crate) enum FailOn {
     Warning,
     Note,
     Never,
+}
+
+/// Standard input.
+#[derive(Clone, Copy)]
+pub(crate) struct Dash;
+
+/// A key is never an argument, so its place is standard input.
+fn dash(text: &str) -> Result<Dash, String> {
+    if text == "-" { Ok(Dash) } else { Err("it must be `-`: the keys are read from standard input".to_owned()) }
 }
 
 /// A number of seconds, or of milliseconds with `ms` behind it: at least a hundredth of a second, at most a day.

@@ -75,6 +75,8 @@ pub struct Finding {
     pub id: String,
     /// The rule that speaks.
     pub rule: Arc<Rule>,
+    /// How bad it is: as bad as its rule, or less.
+    pub severity: Severity,
     /// How sure it is.
     pub confidence: Confidence,
     /// Why this is one, in a clause that can follow the rule's message.
@@ -123,11 +125,6 @@ impl Finding {
             Some(word) => Cow::Owned(shown.replace(&word, key.id.as_str())),
             None => shown,
         }
-    }
-
-    /// How bad it is.
-    pub fn severity(&self) -> Severity {
-        self.rule.severity
     }
 
     /// Gives each finding of one source its id: a digest over rule, path, the masked line, and how many equal ones stand
@@ -208,6 +205,42 @@ impl Coverage {
     }
 }
 
+/// What was found at a place that was looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Something was.
+    Found,
+    /// It may not be read, or not all of it could be.
+    NotReadable,
+    /// Nothing was.
+    Clean,
+    /// There is no such place.
+    Absent,
+}
+
+impl State {
+    /// The words in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Found => "found",
+            State::NotReadable => "not readable",
+            State::Clean => "clean",
+            State::Absent => "absent",
+        }
+    }
+}
+
+/// A place of this machine that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// What it is.
+    pub what: &'static str,
+    /// Its path, in raw bytes; of what is absent it may be a pattern.
+    pub path: Vec<u8>,
+    /// What was found there.
+    pub state: State,
+}
+
 /// The answer of a scan.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
@@ -215,6 +248,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// What a permission keeps back, sorted likewise.
     pub suppressed: Vec<Suppressed>,
+    /// The places of this machine, if it was asked for them, in the order of their table.
+    pub places: Vec<Looked>,
     /// What was looked at.
     pub coverage: Coverage,
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::date;
 use crate::blob::{self, Kind, Origin};
-use crate::finding::{Coverage, Finding, Key, Outcome, Suppressed};
+use crate::finding::{Coverage, Finding, Key, Looked, Outcome, Suppressed};
 use crate::object::{Commit, Held};
 use crate::process::Process;
 
@@ -19,7 +19,17 @@ struct Report<'o> {
     tool: Tool,
     findings: Vec<FindingView<'o>>,
     suppressed: Vec<SuppressedView<'o>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    places: Vec<PlaceView<'o>>,
     coverage: CoverageView<'o>,
+}
+
+/// A place of this machine, and what was found there.
+#[derive(Serialize)]
+struct PlaceView<'o> {
+    place: &'static str,
+    path: Cow<'o, str>,
+    state: &'static str,
 }
 
 #[derive(Serialize)]
@@ -161,6 +171,8 @@ struct SkipView<'o> {
 
 #[derive(Serialize)]
 struct Last<'o> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    places: Vec<PlaceView<'o>>,
     coverage: CoverageView<'o>,
 }
 
@@ -170,6 +182,7 @@ pub(super) fn write(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         findings: outcome.findings.iter().map(finding).collect(),
         suppressed: outcome.suppressed.iter().map(suppressed).collect(),
+        places: places(outcome),
         coverage: coverage(&outcome.coverage),
     };
     serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -182,7 +195,7 @@ pub(super) fn write_finding(one: &Finding, out: &mut dyn Write) -> io::Result<()
 }
 
 pub(super) fn write_coverage(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Last { coverage: coverage(&outcome.coverage) })?;
+    serde_json::to_writer(&mut *out, &Last { places: places(outcome), coverage: coverage(&outcome.coverage) })?;
     writeln!(out)
 }
 
@@ -190,7 +203,7 @@ fn finding(finding: &Finding) -> FindingView<'_> {
     FindingView {
         finding_id: &finding.id,
         rule: &finding.rule.id,
-        severity: finding.severity().name(),
+        severity: finding.severity.name(),
         confidence: finding.confidence.name(),
         message: &finding.rule.message,
         evidence: &finding.evidence,
@@ -285,6 +298,13 @@ fn also<'o>(finding: &'o Finding) -> Vec<AlsoView<'o>> {
 /// The path in base64 where it cannot be told as text; without what may not be told at all.
 fn path_raw(origin: &Origin) -> Option<String> {
     str::from_utf8(&origin.path).is_err().then(|| BASE64.encode(&blob::without_keys(&origin.path)))
+}
+
+fn places(outcome: &Outcome) -> Vec<PlaceView<'_>> {
+    let places = outcome.places.iter();
+    places
+        .map(|Looked { what, path, state }| PlaceView { place: what, path: blob::display(path), state: state.name() })
+        .collect()
 }
 
 fn coverage(coverage: &Coverage) -> CoverageView<'_> {

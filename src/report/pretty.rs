@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, rendere
 
 use super::{Style, date};
 use crate::blob::{self, Kind, Origin};
-use crate::finding::{Finding, Outcome, visible};
+use crate::finding::{Finding, Looked, Outcome, State, visible};
 use crate::object::{Held, ObjectId};
 use crate::rule::Severity;
 
@@ -36,6 +36,7 @@ pub(super) fn write(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io
     if style.quiet {
         return Ok(());
     }
+    places(outcome, style, out)?;
     not_read(outcome, style, out)?;
     writeln!(out, "{}", summary(outcome, style))
 }
@@ -61,7 +62,7 @@ fn grouped(findings: &[Finding]) -> Vec<Vec<&Finding>> {
 
 fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
     let first = places[0];
-    let level = match first.severity() {
+    let level = match first.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
@@ -200,6 +201,29 @@ fn short(name: &[u8]) -> String {
     ["refs/heads/", "refs/tags/", "refs/"].iter().find_map(|at| name.strip_prefix(at)).unwrap_or(&name).to_owned()
 }
 
+/// The places of this machine that were looked at; those without a find only in number, unless they are asked for.
+fn places(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    if outcome.places.is_empty() {
+        return Ok(());
+    }
+    let of = |state| outcome.places.iter().filter(move |looked| looked.state == state);
+    let width = outcome.places.iter().map(|looked| looked.what.len()).max().unwrap_or_default();
+    writeln!(out, "Places of this machine:")?;
+    for state in [State::Found, State::NotReadable, State::Clean, State::Absent] {
+        if state > State::NotReadable && !style.verbose {
+            continue;
+        }
+        for Looked { what, path, .. } in of(state) {
+            writeln!(out, "  {:12}  {what:width$}  {}", state.name(), visible(&blob::display(path)))?;
+        }
+    }
+    if !style.verbose {
+        let (clean, absent) = (of(State::Clean).count(), of(State::Absent).count());
+        writeln!(out, "  and {clean} clean, {absent} absent (`-v` lists them)")?;
+    }
+    writeln!(out)
+}
+
 fn not_read(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let (gaps, passed): (Vec<_>, Vec<_>) = outcome.coverage.skipped.iter().partition(|skip| skip.gap);
     let line = |skip: &crate::finding::Skip| {
@@ -222,7 +246,7 @@ fn summary(outcome: &Outcome, style: &Style) -> String {
     let coverage = &outcome.coverage;
     let keys = grouped(&outcome.findings).iter().filter(|places| places[0].key.is_some()).count();
     let places = outcome.findings.iter().filter(|finding| finding.key.is_some()).count();
-    let of = |severity| outcome.findings.iter().filter(|f| f.key.is_none() && f.severity() == severity).count();
+    let of = |severity| outcome.findings.iter().filter(|f| f.key.is_none() && f.severity == severity).count();
     let mut said = Vec::new();
     if keys > 0 {
         said.push(format!("{} in {}", count(keys, "exposed key"), count(places, "place")));

@@ -135,7 +135,7 @@ fn look_at(
         return;
     }
     worker.count_bytes(words.iter().map(|word| word.len() as u64 + 1).sum());
-    let found = opinions(worker, &Origin::of_process(kind, "", Process::default()), words);
+    let found = opinions(worker, &Origin::of_process(kind, kind.name(), Process::default()), words);
     // Who the process is, only few have to be asked.
     if found.is_empty() {
         return;

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use super::{environment, find, host};
 use crate::cli::{self, Cli, Colour, FailOn, Format};
 use crate::watch;
 use crate::{FINDINGS, INCOMPLETE, complain};
@@ -16,15 +17,29 @@ use wandward::finding::{Finding, Outcome};
 use wandward::policy::Policy;
 use wandward::report::{self, Style};
 use wandward::rule::{RuleSet, Severity};
-use wandward::scan::{Change, Input, Progress, Scan, What};
+use wandward::scan::{Change, Input, Progress, Running, Scan, What};
 use wandward::source::git::pre_push::{self, Framework, Pushed};
 use wandward::source::tree::Tree;
 
 pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8> {
-    let input = input(options)?;
+    if options.report.find.is_some() && reads_stdin(options) {
+        bail!("`--find -` reads standard input, so nothing else can");
+    }
+    let mut inputs = vec![input(options)?];
     // A change may well be empty.
-    let may_be_empty = matches!(input, Input::Change(_) | Input::Message(_));
-    answer(cli, &options.report, rules, &input, &Manner { may_be_empty, live: false })
+    let may_be_empty = matches!(inputs[0], Input::Change(_) | Input::Message(_));
+    if options.ps {
+        inputs.push(Input::Processes(Running::default()));
+    }
+    if options.host {
+        inputs.push(host::input()?);
+    }
+    answer(cli, &options.report, rules, &inputs, &Manner { may_be_empty, live: false })
+}
+
+/// Whether what is to be scanned comes from standard input, or is named there.
+fn reads_stdin(options: &cli::Scan) -> bool {
+    options.pre_push.is_some() || options.paths.iter().any(|path| path.as_os_str() == "-")
 }
 
 /// How an answer is given.
@@ -36,9 +51,16 @@ pub(crate) struct Manner {
 }
 
 /// Scans, writes the report, and chooses the exit code.
-pub(crate) fn answer(cli: &Cli, options: &cli::Report, rules: &RuleSet, input: &Input, manner: &Manner) -> Result<u8> {
+pub(crate) fn answer(
+    cli: &Cli,
+    options: &cli::Report,
+    rules: &RuleSet,
+    inputs: &[Input<'_>],
+    manner: &Manner,
+) -> Result<u8> {
     let started = Instant::now();
-    let policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
+    let mut policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
+    policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
     let progress = Progress::default();
     let style = |quiet| Style {
         colour: colour(cli.color),
@@ -68,8 +90,8 @@ pub(crate) fn answer(cli: &Cli, options: &cli::Report, rules: &RuleSet, input: &
     };
     let scan = Scan { rules, policy: &policy, progress: &progress, threads: options.jobs, found: &found };
     let show = !options.quiet && !options.no_progress && io::stderr().is_terminal();
-    let reads_stdin = matches!(input, Input::Stdin(_));
-    let (outcome, signal) = watch::watch(&progress, show && !manner.live, reads_stdin, || scan.run(input))?;
+    let reads_stdin = matches!(inputs, [Input::Stdin(_)]);
+    let (outcome, signal) = watch::watch(&progress, show && !manner.live, reads_stdin, || scan.run(inputs))?;
     let outcome = outcome?;
     let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -89,7 +111,7 @@ pub(crate) fn answer(cli: &Cli, options: &cli::Report, rules: &RuleSet, input: &
     })
 }
 
-fn input(options: &cli::Scan) -> Result<Input> {
+fn input(options: &cli::Scan) -> Result<Input<'static>> {
     let dash = |path: &PathBuf| path.as_os_str() == "-";
     if options.paths.iter().any(dash) {
         let git = options.history || options.staged || options.range.is_some() || options.pre_push.is_some();
@@ -154,18 +176,13 @@ fn pushed(remote: &str) -> Result<Pushed> {
     Ok(Pushed::Lines(lines, remote))
 }
 
-fn environment(name: &str) -> Option<OsString> {
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
-
 fn said(name: &str) -> Option<Vec<u8>> {
     environment(name).map(OsString::into_encoded_bytes)
 }
 
 /// Findings stand over an incomplete answer, and that over a clean one.
 fn exit_code(outcome: &Outcome, options: &cli::Report, manner: &Manner) -> u8 {
-    let worst = outcome.findings.iter().map(Finding::severity).max();
+    let worst = outcome.findings.iter().map(|finding| finding.severity).max();
     let fails = match options.fail_on {
         FailOn::Error => worst >= Some(Severity::Error),
         FailOn::Warning => worst >= Some(Severity::Warning),
