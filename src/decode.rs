@@ -3,6 +3,7 @@
 //! shapes in it that nothing speaks for. Out: views, each with the way back. Most texts have none, and cost two cheap looks.
 
 pub mod archive;
+pub mod argv;
 pub mod binary;
 mod blob64;
 mod call;

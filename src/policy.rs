@@ -2,6 +2,7 @@
 //! In: words of the user, lines of a text. Out: yes or no, and for a permission its reason.
 
 use crate::rule::{Group, Rule, RuleSet};
+use crate::secret::Wanted;
 
 /// Which rules speak, and whether permissions in the text count.
 #[derive(Clone, Debug)]
@@ -10,6 +11,9 @@ pub struct Policy {
     ignore: Vec<String>,
     /// Whether permissions in the text are honoured.
     pub inline: bool,
+    /// The keys that are looked for. If there are any, these are found wherever they stand, whatever else is said of them or
+    /// allowed, and nothing else is.
+    pub wanted: Option<Wanted>,
 }
 
 /// A word that names neither a rule nor a group.
@@ -29,7 +33,7 @@ impl Policy {
                 return Err(UnknownName { name: name.clone(), nearest });
             }
         }
-        Ok(Policy { select, ignore, inline })
+        Ok(Policy { select, ignore, inline, wanted: None })
     }
 
     /// Whether the rule may speak.

@@ -271,7 +271,7 @@ impl<'t> KeyJudge<'t> {
     }
 
     /// What carries a key that needs no evidence: a URL and a netrc entry have rules of their own.
-    fn carrier(&self, credential: &Range<usize>) -> Because {
+    pub(super) fn carrier(&self, credential: &Range<usize>) -> Because {
         let carriers = [token::read(self.text, credential.clone()), netrc::read(self.text, credential)];
         let because = carriers.into_iter().flatten().find_map(|verdict| match verdict {
             Verdict::Key { because, .. } => Some(because),

@@ -45,7 +45,8 @@ impl File {
     pub(super) fn new(origin: &Origin, text: &[u8]) -> File {
         let path = format!("/{}", String::from_utf8_lossy(origin.name()).replace('\\', "/"));
         let name = String::from_utf8_lossy(origin.file_name()).into_owned();
-        let nameless = origin.kind == Kind::Stdin && origin.name() == b"-";
+        // What a process is called names no file.
+        let nameless = origin.process.is_some() || origin.kind == Kind::Stdin && origin.name() == b"-";
         let path = if nameless { String::new() } else { path.to_ascii_lowercase() };
         let site = by_kind(origin.kind).or_else(|| by_path(&path)).unwrap_or_else(|| by_text(text));
         File { path, name, site, manifest: OnceCell::new() }
@@ -146,12 +147,15 @@ impl File {
 /// Whether a key in a URL at such a site is better told by the site.
 fn says_more_than_a_url(site: Site) -> bool {
     matches!(site, Site::Netrc | Site::Settings | Site::History | Site::GitConfig | Site::GitMessage)
+        || matches!(site, Site::Process | Site::Environ)
 }
 
 /// The site that the kind of source is.
 fn by_kind(kind: Kind) -> Option<Site> {
     match kind {
         Kind::Commit | Kind::Tag | Kind::Note | Kind::Ref | Kind::Reflog => Some(Site::GitMessage),
+        Kind::Process => Some(Site::Process),
+        Kind::Environ => Some(Site::Environ),
         Kind::File | Kind::Stdin | Kind::Staged | Kind::Blob | Kind::GitConfig => None,
     }
 }

@@ -231,6 +231,23 @@ impl<'w, 'a> Worker<'w, 'a> {
         self.keep(opinions);
     }
 
+    /// Looks at a text that has no lines and is no part of a file.
+    pub(super) fn look_at_text(&mut self, origin: &Origin, text: Text<'_>) -> Vec<Opinion> {
+        self.look(origin, &Piece { text, own: 0..text.bytes.len(), whole: true }, As::Text).0
+    }
+
+    /// Counts processes: those that were looked at, and those that are known to run.
+    pub(super) fn count_processes(&mut self, looked_at: u64, known: u64) {
+        self.own.coverage.processes += looked_at;
+        self.own.coverage.processes_known += known;
+    }
+
+    /// Counts bytes that are no source's.
+    pub(super) fn count_bytes(&mut self, bytes: u64) {
+        self.own.coverage.bytes += bytes;
+        self.scan.progress.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Reads a source piece by piece; `unopened` if it looks like a container and is none, or is none by where it comes from.
     fn windows(&mut self, origin: &Origin, input: impl Read, unopened: bool) -> io::Result<Seen> {
         let mut reader = std::mem::take(&mut self.reader);
@@ -375,7 +392,7 @@ impl<'w, 'a> Worker<'w, 'a> {
     }
 
     /// Takes the opinions of one source: numbers its findings, tells them, keeps them.
-    fn keep(&mut self, opinions: Vec<Opinion>) {
+    pub(super) fn keep(&mut self, opinions: Vec<Opinion>) {
         if opinions.is_empty() {
             return;
         }
@@ -504,9 +521,12 @@ impl Drop for Worker<'_, '_> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.findings.append(&mut self.own.findings);
         all.suppressed.append(&mut self.own.suppressed);
-        let Coverage { files, objects, bytes, skipped } = std::mem::take(&mut self.own.coverage);
+        let Coverage { files, objects, processes, processes_known, bytes, skipped } =
+            std::mem::take(&mut self.own.coverage);
         all.coverage.files += files;
         all.coverage.objects += objects;
+        all.coverage.processes += processes;
+        all.coverage.processes_known += processes_known;
         all.coverage.bytes += bytes;
         all.coverage.skipped.extend(skipped);
     }

@@ -207,9 +207,16 @@ fn regular(path: &Path, named: bool) -> Result<(), &'static str> {
 #[cfg(unix)]
 fn open_file(path: &Path, named: bool) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    let follow = if named { 0 } else { libc::O_NOFOLLOW };
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY | if named { 0 } else { libc::O_NOFOLLOW };
     #[expect(clippy::disallowed_methods, reason = "source is the door to what is scanned")]
-    fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | follow).open(path)
+    let open = |flags| fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
+    // Looking leaves no trace where the system lets us: only its owner may leave the time of the last reading as it was.
+    #[cfg(target_os = "linux")]
+    match open(flags | libc::O_NOATIME) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        opened => return opened,
+    }
+    open(flags)
 }
 
 #[cfg(not(unix))]

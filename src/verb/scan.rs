@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use super::{environment, find, host};
 use crate::cli::{self, Cli, Colour, FailOn, Format};
 use crate::watch;
 use crate::{FINDINGS, INCOMPLETE, complain};
@@ -16,31 +17,81 @@ use wandward::finding::{Finding, Outcome};
 use wandward::policy::Policy;
 use wandward::report::{self, Style};
 use wandward::rule::{RuleSet, Severity};
-use wandward::scan::{Change, Input, Progress, Scan, What};
+use wandward::scan::{Change, Input, Progress, Running, Scan, What};
 use wandward::source::git::pre_push::{self, Framework, Pushed};
 use wandward::source::tree::Tree;
 
 pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8> {
+    if options.report.find.is_some() && reads_stdin(options) {
+        bail!("`--find -` reads standard input, so nothing else can");
+    }
+    let mut inputs = vec![input(options)?];
+    // A change may well be empty.
+    let may_be_empty = matches!(inputs[0], Input::Change(_) | Input::Message(_));
+    if options.ps {
+        inputs.push(Input::Processes(Running::default()));
+    }
+    if options.host {
+        inputs.push(host::input()?);
+    }
+    answer(cli, &options.report, rules, &inputs, &Manner { may_be_empty, live: false })
+}
+
+/// Whether what is to be scanned comes from standard input, or is named there.
+fn reads_stdin(options: &cli::Scan) -> bool {
+    options.pre_push.is_some() || options.paths.iter().any(|path| path.as_os_str() == "-")
+}
+
+/// How an answer is given.
+pub(crate) struct Manner {
+    /// Whether it is no gap that there was nothing to look at.
+    pub(crate) may_be_empty: bool,
+    /// Whether people, too, are shown each finding as it is found.
+    pub(crate) live: bool,
+}
+
+/// Scans, writes the report, and chooses the exit code.
+pub(crate) fn answer(
+    cli: &Cli,
+    options: &cli::Report,
+    rules: &RuleSet,
+    inputs: &[Input<'_>],
+    manner: &Manner,
+) -> Result<u8> {
     let started = Instant::now();
-    let policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
-    let input = input(options)?;
+    let mut policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
+    policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
     let progress = Progress::default();
+    let style = |quiet| Style {
+        colour: colour(cli.color),
+        width: 140,
+        took: started.elapsed(),
+        suppressed: options.show_suppressed,
+        verbose: options.verbose,
+        quiet,
+        shown: false,
+    };
     let out = Mutex::new(io::BufWriter::new(io::stdout()));
     let failed: Mutex<Option<io::Error>> = Mutex::new(None);
     let found = |finding: &Finding| {
-        if options.format != Format::Jsonl {
-            return;
-        }
         let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = report::jsonl_finding(finding, &mut *out).and_then(|()| out.flush()) {
+        let written = match options.format {
+            Format::Jsonl => report::jsonl_finding(finding, &mut *out),
+            Format::Pretty if manner.live => {
+                let one = Outcome { findings: vec![finding.clone()], ..Outcome::default() };
+                report::pretty(&one, &Style { suppressed: false, ..style(true) }, &mut *out)
+            }
+            _ => return,
+        };
+        if let Err(error) = written.and_then(|()| out.flush()) {
             progress.stop.store(true, Ordering::Relaxed);
             failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
     };
     let scan = Scan { rules, policy: &policy, progress: &progress, threads: options.jobs, found: &found };
     let show = !options.quiet && !options.no_progress && io::stderr().is_terminal();
-    let reads_stdin = matches!(input, Input::Stdin(_));
-    let (outcome, signal) = watch::watch(&progress, show, reads_stdin, || scan.run(&input))?;
+    let reads_stdin = matches!(inputs, [Input::Stdin(_)]);
+    let (outcome, signal) = watch::watch(&progress, show && !manner.live, reads_stdin, || scan.run(inputs))?;
     let outcome = outcome?;
     let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -48,15 +99,7 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
     }
     match options.format {
         Format::Pretty => {
-            let style = Style {
-                colour: colour(cli.color),
-                width: 140,
-                took: started.elapsed(),
-                suppressed: options.show_suppressed,
-                verbose: options.verbose,
-                quiet: options.quiet,
-            };
-            report::pretty(&outcome, &style, &mut out)?;
+            report::pretty(&outcome, &Style { shown: manner.live, ..style(options.quiet) }, &mut out)?;
         }
         Format::Json => report::json(&outcome, &mut out)?,
         Format::Jsonl => report::jsonl_coverage(&outcome, &mut out)?,
@@ -64,11 +107,11 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
     out.flush()?;
     Ok(match signal {
         Some(signal) => 128 + signal,
-        None => exit_code(&outcome, options, &input),
+        None => exit_code(&outcome, options, manner),
     })
 }
 
-fn input(options: &cli::Scan) -> Result<Input> {
+fn input(options: &cli::Scan) -> Result<Input<'static>> {
     let dash = |path: &PathBuf| path.as_os_str() == "-";
     if options.paths.iter().any(dash) {
         let git = options.history || options.staged || options.range.is_some() || options.pre_push.is_some();
@@ -133,17 +176,12 @@ fn pushed(remote: &str) -> Result<Pushed> {
     Ok(Pushed::Lines(lines, remote))
 }
 
-fn environment(name: &str) -> Option<OsString> {
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
-
 fn said(name: &str) -> Option<Vec<u8>> {
     environment(name).map(OsString::into_encoded_bytes)
 }
 
 /// Findings stand over an incomplete answer, and that over a clean one.
-fn exit_code(outcome: &Outcome, options: &cli::Scan, input: &Input) -> u8 {
+fn exit_code(outcome: &Outcome, options: &cli::Report, manner: &Manner) -> u8 {
     let worst = outcome.findings.iter().map(|finding| finding.severity).max();
     let fails = match options.fail_on {
         FailOn::Error => worst >= Some(Severity::Error),
@@ -151,10 +189,7 @@ fn exit_code(outcome: &Outcome, options: &cli::Scan, input: &Input) -> u8 {
         FailOn::Note => worst.is_some(),
         FailOn::Never => false,
     };
-    // A change may well be empty.
-    let nothing = outcome.coverage.files == 0
-        && outcome.coverage.objects == 0
-        && !matches!(input, Input::Change(_) | Input::Message(_));
+    let nothing = outcome.coverage.files == 0 && outcome.coverage.objects == 0 && !manner.may_be_empty;
     if fails {
         FINDINGS
     } else if outcome.coverage.complete() && !nothing {
