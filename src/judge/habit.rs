@@ -2,3 +2,4 @@
 
 pub(super) mod cut_off_key;
 pub(super) mod permission_without_reason;
+pub(super) mod sdk_too_old;

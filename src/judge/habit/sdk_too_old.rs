@@ -1,0 +1,231 @@
+//! An SDK that cannot take the current keys. In: the name of a file and its text. Out: the pins of `wandb` and `weave`, and
+//! how bad each is. Nothing is asked of a package index: what is allowed is what the text says.
+
+mod allowed;
+mod command;
+mod literals;
+mod lines;
+mod lock;
+mod manifest;
+mod requirement;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use pep440_rs::Version;
+
+use crate::rule::Severity;
+use allowed::{Age, Allowed};
+use literals::Language;
+
+/// The id of the rule.
+pub(in crate::judge) const RULE: &str = "sdk-too-old";
+
+/// A package whose version matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Package {
+    Wandb,
+    Weave,
+}
+
+impl Package {
+    const ALL: [Package; 2] = [Package::Wandb, Package::Weave];
+
+    fn name(self) -> &'static str {
+        match self {
+            Package::Wandb => "wandb",
+            Package::Weave => "weave",
+        }
+    }
+
+    /// The first version that takes keys of more than 40 characters.
+    fn floor(self) -> Version {
+        match self {
+            Package::Wandb => Version::new([0, 22, 3]),
+            Package::Weave => Version::new([0, 52, 17]),
+        }
+    }
+}
+
+/// What a text says of the version of a package.
+#[derive(Debug)]
+struct Pin {
+    package: Package,
+    /// The specifier, without the package's name.
+    span: Range<usize>,
+    allowed: Allowed,
+}
+
+/// A pin that is too old.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::judge) struct TooOld {
+    /// The specifier in the text.
+    pub(in crate::judge) span: Range<usize>,
+    /// How bad it is: an error where no version that it allows is new enough.
+    pub(in crate::judge) severity: Severity,
+    /// Why, in a clause.
+    pub(in crate::judge) evidence: String,
+}
+
+/// The pins of a text that are too old, in order. `path` has small letters, and a slash before every part.
+pub(in crate::judge) fn too_old(path: &str, text: &[u8]) -> Vec<TooOld> {
+    let text = as_text(text);
+    let mut pins = pins(path, &text);
+    pins.sort_by_key(|pin| (pin.span.start, pin.span.end));
+    pins.dedup_by_key(|pin| pin.span.clone());
+    pins.into_iter().filter_map(|pin| pin.judge()).collect()
+}
+
+impl Pin {
+    fn judge(self) -> Option<TooOld> {
+        let (name, floor) = (self.package.name(), self.package.floor());
+        let (severity, evidence) = match self.allowed.age(&floor) {
+            Age::Old => (Severity::Error, format!("{name} {floor} is the first that can, and is not allowed")),
+            Age::MayBeOld => (Severity::Note, format!("older ones than {name} {floor} are allowed, newer ones too")),
+            Age::New => return None,
+        };
+        Some(TooOld { span: self.span, severity, evidence })
+    }
+}
+
+/// A text with the same offsets: what is not UTF-8 is told byte by byte.
+fn as_text(text: &[u8]) -> Cow<'_, str> {
+    match str::from_utf8(text) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(text.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '\x1a' }).collect()),
+    }
+}
+
+/// How a file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Not at all: another product's packages, records of what was, what is generated from what is read.
+    Unread,
+    Requirements,
+    Manifest,
+    /// TOML of something else, in which a list may be for Python all the same.
+    Toml,
+    TomlLock,
+    YamlLock,
+    Ini,
+    Literals(Language),
+    Yaml { conda: bool },
+    /// Lines of requirements, if all of them are.
+    Plain,
+    /// Anything in which commands stand.
+    Commands,
+}
+
+fn pins(path: &str, text: &str) -> Vec<Pin> {
+    let mut out = Vec::new();
+    let all = 0..text.len();
+    let commands = |out: &mut Vec<Pin>| command::pins(text, all.clone(), command::Within::Anywhere, out);
+    match Form::of(path) {
+        Form::Unread => {}
+        Form::Requirements => {
+            lines::requirements(text, &mut out);
+            lines::urls(text, &mut out);
+        }
+        Form::Manifest => manifest::pins(text, true, &mut out),
+        Form::Toml => manifest::pins(text, false, &mut out),
+        Form::TomlLock => lock::toml(text, &mut out),
+        Form::YamlLock => lock::yaml(text, &mut out),
+        Form::Ini => {
+            lines::ini(text, &mut out);
+            commands(&mut out);
+        }
+        Form::Literals(language) => {
+            literals::pins(text, language, &mut out);
+            literals::inline_metadata(text, &mut out);
+        }
+        Form::Yaml { conda } => {
+            let conda = conda || is_conda(text);
+            lines::yaml(text, conda, &mut out);
+            commands(&mut out);
+        }
+        Form::Plain if lines::are_requirements(text) => lines::requirements(text, &mut out),
+        Form::Plain if text.contains("@EXPLICIT") => lines::urls(text, &mut out),
+        Form::Plain | Form::Commands => {
+            lines::documents(text, &mut out);
+            commands(&mut out);
+        }
+    }
+    out
+}
+
+/// Whether a YAML file has the tables of a conda environment.
+fn is_conda(text: &str) -> bool {
+    let starts_line = |word: &str| text.starts_with(word) || text.contains(&format!("\n{word}"));
+    starts_line("dependencies:") && (starts_line("channels:") || starts_line("name:")) || starts_line("requirements:")
+}
+
+impl Form {
+    fn of(path: &str) -> Form {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+        let list = matches!(extension, "txt" | "in" | "pip" | "lock" | "") || !name.contains('.');
+        if is_unread(path, name, extension) {
+            return Form::Unread;
+        }
+        match name {
+            "pipfile" | "pyproject.toml" | "pixi.toml" | "uv.toml" | "hatch.toml" | "pdm.toml" | "poetry.toml" => {
+                return Form::Manifest;
+            }
+            "poetry.lock" | "uv.lock" | "pdm.lock" => return Form::TomlLock,
+            "pipfile.lock" => return Form::Literals(Language::PipfileLock),
+            _ => {}
+        }
+        if name.starts_with("pylock.") && extension == "toml" {
+            return Form::TomlLock;
+        }
+        if name == "pixi.lock" || name.contains("conda-lock") {
+            return Form::YamlLock;
+        }
+        let folder = path.rsplit('/').nth(1).unwrap_or_default();
+        let within = ["requirements", "reqs", "deps", "dependencies", "constraints", "requires"].contains(&folder);
+        if list && (has(&["requirement", "constraint"]) || name.starts_with("req") || within && !extension.is_empty()) {
+            return Form::Requirements;
+        }
+        match extension {
+            "toml" => Form::Toml,
+            "cfg" | "ini" => Form::Ini,
+            "py" | "pyi" | "pyw" | "ipy" | "bzl" | "star" => {
+                Form::Literals(Language::Python { setup: name.starts_with("setup") || name == "noxfile.py" })
+            }
+            "json" | "jsonc" => Form::Literals(Language::Json),
+            "yml" | "yaml" => Form::Yaml { conda: has(&["environment", "conda", "meta.y", "recipe", "env."]) },
+            "txt" | "in" | "pip" => Form::Plain,
+            _ => Form::Commands,
+        }
+    }
+}
+
+/// Whether a file says nothing of what will be installed: another ecosystem's, a record, or made from what is read.
+fn is_unread(path: &str, name: &str, extension: &str) -> bool {
+    const NAMES: [&str; 14] = [
+        "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-workspace.yaml",
+        "bun.lock", "deno.json", "composer.json", "go.mod", "go.sum", "cargo.toml", "cargo.lock", "pkg-info",
+    ];
+    const FOLDERS: [&str; 9] = [
+        "/node_modules/", "/site-packages/", "/dist-packages/", ".dist-info/", ".egg-info/", "/wandb/run-",
+        "/wandb/offline-run-", "/wandb/latest-run/", "/conda-meta/",
+    ];
+    const EXTENSIONS: [&str; 8] = ["log", "out", "err", "eml", "mbox", "diff", "patch", "svg"];
+    const RECORDS: [&str; 5] = ["changelog", "changes", "history", "release", "news"];
+    let record = RECORDS.iter().any(|record| name.starts_with(record)) && ["md", "rst", "txt", ""].contains(&extension);
+    NAMES.contains(&name)
+        || EXTENSIONS.contains(&extension)
+        || FOLDERS.iter().any(|folder| path.contains(folder))
+        || record && extension != "py"
+        || name.ends_with("_history")
+        || extension.ends_with("lock") && !is_lock_of_ours(name)
+}
+
+fn is_lock_of_ours(name: &str) -> bool {
+    let named = ["poetry.lock", "uv.lock", "pdm.lock", "pipfile.lock", "pixi.lock"].contains(&name);
+    named || name.contains("requirement") || name.contains("constraint") || name.contains("conda-lock")
+}
+
+
+
