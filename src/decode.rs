@@ -22,9 +22,9 @@ pub const MAX_DEPTH: usize = 4;
 const NEAR: usize = 256;
 
 /// The forms of `text` that may show a key which the text itself does not show, or what speaks for one that it does show.
-/// `runs` are its long runs of key characters, `silent` the places of key shapes that are no keys as the text stands.
-pub fn views(text: &[u8], runs: &[Range<usize>], silent: &[usize]) -> Vec<View> {
-    let seen = probe::survey(text);
+/// `seen` is what a survey of it saw, `runs` are its long runs of key characters, `silent` the places of key shapes that are
+/// no keys as the text stands.
+pub fn views(text: &[u8], seen: &probe::Survey, runs: &[Range<usize>], silent: &[usize]) -> Vec<View> {
     let mut hidden = Cues::default();
     for run in runs {
         hidden.take(escape::beside(text, run), run.clone());

@@ -75,6 +75,8 @@ pub struct Finding {
     pub id: String,
     /// The rule that speaks.
     pub rule: Arc<Rule>,
+    /// How bad it is: as bad as its rule, or less.
+    pub severity: Severity,
     /// How sure it is.
     pub confidence: Confidence,
     /// Why this is one, in a clause that can follow the rule's message.
@@ -123,11 +125,6 @@ impl Finding {
             Some(word) => Cow::Owned(shown.replace(&word, key.id.as_str())),
             None => shown,
         }
-    }
-
-    /// How bad it is.
-    pub fn severity(&self) -> Severity {
-        self.rule.severity
     }
 
     /// Gives each finding of one source its id: a digest over rule, path, the masked line, and how many equal ones stand

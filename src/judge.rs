@@ -14,9 +14,11 @@ use crate::blob::{Before, Encoding, Origin, Place, Text};
 use crate::detect::{Candidate, Shape};
 use crate::finding::{By, Cell, Confidence, Finding, Key, Suppressed};
 use crate::policy::{Permission, Policy};
-use crate::rule::{Rule, RuleSet};
+use crate::rule::{Rule, RuleSet, Site};
 use crate::secret::{Format, KeyId, Secret};
 pub use habit::cut_off_key::RULE as CUT_OFF_KEY;
+use habit::passage::Passage;
+use habit::{Habits, Point};
 use key::{KeyJudge, Verdict};
 use notebook::Cells;
 use place::File;
@@ -61,12 +63,10 @@ impl Opinion {
 
 /// Judges texts.
 pub struct Judge<'a> {
-    /// The rules that can speak.
-    pub rules: &'a RuleSet,
-    /// Which of them may.
-    pub policy: &'a Policy,
-    /// Whether an object id (40 hexadecimal digits) is one of an object in the git repository that holds the origin.
-    pub is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
+    rules: &'a RuleSet,
+    policy: &'a Policy,
+    is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
+    habits: Option<Habits>,
 }
 
 /// What a text came to.
@@ -79,12 +79,39 @@ pub struct Judgement {
     pub silent: Vec<usize>,
 }
 
+/// What the habit rules say of a text.
+#[derive(Default)]
+pub struct Broken {
+    /// One for every point that is worth a word.
+    pub opinions: Vec<Opinion>,
+    /// Whether more would be said if all of the source were read at once.
+    pub open: bool,
+    /// Whether something may be said of this text under a name, which it has none yet.
+    pub unnamed: bool,
+}
+
 /// What of the name of a source can change what is said of `text`, its content.
 pub fn path_class(origin: &Origin, text: &[u8]) -> PathClass {
     File::new(origin, text).class()
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    /// A judge of keys by the rules that can speak and the policy that says which of them may. `is_object` tells whether an
+    /// object id (40 hexadecimal digits) is one of an object in the git repository that holds the origin.
+    pub fn new(
+        rules: &'a RuleSet,
+        policy: &'a Policy,
+        is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
+    ) -> Judge<'a> {
+        Judge { rules, policy, is_object, habits: None }
+    }
+
+    /// The same, who speaks of habits too. Of what lies in the past nobody can change the habits.
+    pub fn of_habits(self) -> Judge<'a> {
+        let habits = Some(Habits::new(self.rules, self.policy));
+        Judge { habits, ..self }
+    }
+
     /// Judges the candidates of one text, which are in order. `explain` asks for the silent ones too.
     pub fn judge(&self, origin: &Origin, text: &Text<'_>, candidates: &[Candidate], explain: bool) -> Judgement {
         let file = File::new(origin, text.bytes);
@@ -109,7 +136,7 @@ impl Judge<'_> {
                     let output = cursor.cell(origin, text, &judged.credential).map(|(_, output)| output);
                     let site = file.site(counted.bytes, at.start, &because, output);
                     if let Some(rule) = self.rules.for_site(site).filter(|rule| self.policy.selects(rule)) {
-                        let finding = self.finding(origin, text, rule, &judged.credential, &mut cursor);
+                        let finding = self.key_finding(origin, text, rule, &judged.credential, &mut cursor);
                         let finding = Finding {
                             confidence,
                             evidence: because.clause() + &written(text),
@@ -147,13 +174,74 @@ impl Judge<'_> {
     ) {
         let rule = self.rules.get(habit::cut_off_key::RULE).filter(|rule| self.policy.selects(rule));
         if let Some(rule) = rule.filter(|_| habit::cut_off_key::holds(text.bytes, candidate)) {
-            let finding = self.finding(origin, text, rule, &candidate.key, cursor);
+            let finding = self.key_finding(origin, text, rule, &candidate.key, cursor);
             self.permit(finding, text, &candidate.key, opinions);
         }
     }
 
-    /// A finding with what every one has.
-    fn finding(
+    /// What breaks a habit rule in a text, if it is known whether that names W&B. `is_said` tells whether a key was found in
+    /// some bytes of the source, so that they need no more words.
+    pub fn habits(
+        &self,
+        origin: &Origin,
+        piece: &Text<'_>,
+        [whole, names_wandb]: [bool; 2],
+        is_said: impl Fn(&Range<u64>) -> bool,
+    ) -> Broken {
+        let mut broken = Broken::default();
+        let Some(habits) = self.habits.as_ref().filter(|_| habit::passage::may_be_told(origin)) else { return broken };
+        if origin.name().is_empty() {
+            broken.unnamed = habits.any_somewhere(piece.bytes, names_wandb);
+            return broken;
+        }
+        let file = File::new(origin, piece.bytes);
+        let site = file.habit_site(piece.bytes);
+        let mut tell = |text: &Text<'_>, site: Site| {
+            let passage = Passage { origin, file: &file, site, text: text.bytes, whole };
+            let mut cursor = Cursor::default();
+            for (rule, point) in habits.points(&passage, names_wandb) {
+                if !is_said(&text.offsets(point.about.clone())) {
+                    let finding = self.broken(origin, text, rule, &point, &mut cursor);
+                    self.permit(finding, text, &point.span, &mut broken.opinions);
+                }
+            }
+        };
+        if site != Site::Notebook {
+            tell(piece, site);
+        } else if [Site::Notebook, Site::Docs].iter().any(|site| habits.any(*site, piece.bytes, names_wandb)) {
+            // Only all of a notebook shows its cells.
+            if !whole {
+                return Broken { open: true, ..broken };
+            }
+            let [code, prose] = notebook::sources(piece.bytes);
+            tell(&piece.decoded(&code), Site::Notebook);
+            tell(&piece.decoded(&prose), Site::Docs);
+        }
+        broken
+    }
+
+    /// The finding of a habit.
+    fn broken(
+        &self,
+        origin: &Origin,
+        text: &Text<'_>,
+        rule: &Arc<Rule>,
+        point: &Point,
+        cursor: &mut Cursor,
+    ) -> Finding {
+        let line = memchr::memchr(b'\n', &text.bytes[point.span.clone()]);
+        let shown = point.span.start..line.map_or(point.span.end, |length| point.span.start + length);
+        Finding {
+            severity: point.severity.unwrap_or(rule.severity).min(rule.severity),
+            confidence: point.confidence,
+            evidence: point.evidence.clone(),
+            span: text.offsets(point.span.clone()),
+            ..self.finding(origin, text, rule, &shown, None, cursor)
+        }
+    }
+
+    /// The finding of a key, or of a part of one.
+    fn key_finding(
         &self,
         origin: &Origin,
         text: &Text<'_>,
@@ -162,15 +250,28 @@ impl Judge<'_> {
         cursor: &mut Cursor,
     ) -> Finding {
         let bytes = &text.bytes[point.clone()];
-        let v1 = memchr::memmem::find(bytes, b"wandb_v");
-        let shown = match v1 {
+        let id = match memchr::memmem::find(bytes, b"wandb_v") {
             Some(at) => KeyId::of(&bytes[at..], Format::V1),
             None => KeyId::of(&bytes[bytes.len() - Format::Legacy.length()..], Format::Legacy),
         };
-        let (snippet, line_digest) = mask::snippet(text, point, Some(&format!("[{shown}]")));
+        self.finding(origin, text, rule, point, Some(&format!("[{id}]")), cursor)
+    }
+
+    /// A finding with what every one has. `shown` stands for the point, if that may not be shown as it is.
+    fn finding(
+        &self,
+        origin: &Origin,
+        text: &Text<'_>,
+        rule: &Arc<Rule>,
+        point: &Range<usize>,
+        shown: Option<&str>,
+        cursor: &mut Cursor,
+    ) -> Finding {
+        let (snippet, line_digest) = mask::snippet(text, point, shown);
         Finding {
             id: String::new(),
             rule: Arc::clone(rule),
+            severity: rule.severity,
             confidence: Confidence::Low,
             evidence: String::new(),
             origin: origin.clone(),
@@ -197,6 +298,7 @@ impl Judge<'_> {
         if let Some(rule) = rule.filter(|_| habit::permission_without_reason::holds(&permission)) {
             let note = Finding {
                 rule: Arc::clone(rule),
+                severity: rule.severity,
                 confidence: Confidence::High,
                 evidence: format!("it allows `{}`", finding.rule.id),
                 key: None,

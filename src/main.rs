@@ -185,7 +185,7 @@ fn said(name: &str) -> Option<Vec<u8>> {
 
 /// Findings stand over an incomplete answer, and that over a clean one.
 fn exit_code(outcome: &Outcome, options: &cli::Scan, input: &Input) -> u8 {
-    let worst = outcome.findings.iter().map(Finding::severity).max();
+    let worst = outcome.findings.iter().map(|finding| finding.severity).max();
     let fails = match options.fail_on {
         FailOn::Error => worst >= Some(Severity::Error),
         FailOn::Warning => worst >= Some(Severity::Warning),
@@ -268,7 +268,7 @@ fn explain(rules: &RuleSet, what: &Path) -> Result<u8> {
     for opinion in opinions {
         match opinion {
             Opinion::Finding(finding) => {
-                let (rule, evidence, severity) = (&finding.rule.id, &finding.evidence, finding.severity().name());
+                let (rule, evidence, severity) = (&finding.rule.id, &finding.evidence, finding.severity.name());
                 let column = finding.place.map_or(1, |place| place.column);
                 writeln!(out, "{shown}:{line}:{column}: {severity}[{rule}]: {evidence}")?;
                 writeln!(out, "  {}", finding.snippet.text)?;

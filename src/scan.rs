@@ -74,7 +74,7 @@ impl Scan<'_> {
             let path = path_of(origin);
             path.is_some_and(|path| objects.holds(&path, id))
         };
-        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
+        let judge = Judge::new(self.rules, self.policy, &is_object).of_habits();
         let worker = || Worker::new(self, &judge, &outcome);
         match input {
             Input::Tree(tree) => tree.walk(self.threads, worker)?,
@@ -148,7 +148,7 @@ impl Scan<'_> {
 
     /// Scans a text at hand as if it were a file of that path; no repository is asked.
     pub fn text(&self, path: &str, text: &[u8]) -> Outcome {
-        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &|_, _| false };
+        let judge = Judge::new(self.rules, self.policy, &|_, _| false).of_habits();
         let outcome = Mutex::new(Outcome::default());
         Worker::new(self, &judge, &outcome).bytes(&Origin::new(Kind::File, path), text);
         outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
@@ -158,7 +158,7 @@ impl Scan<'_> {
     pub fn explain(&self, path: &Path, line: u64) -> io::Result<Vec<Opinion>> {
         let objects = Objects::default();
         let is_object = |_: &Origin, id: &str| objects.holds(path, id);
-        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
+        let judge = Judge::new(self.rules, self.policy, &is_object).of_habits();
         let origin = tree::origin(path);
         let mut opinions = Vec::new();
         let mut lines = 0;
@@ -168,7 +168,7 @@ impl Scan<'_> {
             let end = bytes.len() - usize::from(bytes.ends_with(b"\n"));
             lines = piece.text.place(end..end).line;
             let mut look = Look::of(&judge, &origin, piece, true);
-            look.at(&piece.text, piece.own.clone(), 0);
+            look.at(piece);
             opinions = look.opinions();
         })?;
         if line == 0 || line > lines {

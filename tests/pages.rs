@@ -36,6 +36,12 @@ fn a_page_is_told_what_it_lacks() {
         ("## What to do", "## Do", "x.md: no section `What to do`"),
         ("toml rule", "toml", "x.md: no `toml rule` block"),
         ("\"habit\"", "\"exposure\"", "x.md: no `site` for an exposure"),
+        ("\"habit\"", "\"exposure\"\nsite = \"ci\"\nwords = [\"w\"]", "x.md: an exposure has no `words`"),
+        ("\"habit\"", "\"habit\"\nsite = \"ci\"", "x.md: a habit has no `site`"),
+        ("\"habit\"", "\"habit\"\npattern = 'x'", "x.md: no `words` beside the pattern"),
+        ("\"habit\"", "\"habit\"\nwords = [\"\"]", "x.md: a word must be ASCII"),
+        ("\"habit\"", "\"habit\"\nwords = [\"w\"]\npattern = 'x*'", "x.md: the pattern matches where nothing is"),
+        ("\"habit\"", "\"habit\"\nwords = [\"w\"]\npattern = '('", "x.md: in the pattern"),
         ("guidance", "guidanse", "x.md: in the rule block: unknown field `guidanse`"),
     ] {
         let said = error(&page.replace(from, to));

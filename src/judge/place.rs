@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use crate::blob::{Kind, Origin};
 use crate::rule::Site;
 
+use super::habit::passage::is_installed;
 use super::key::{self, Because};
 
 /// What the name of a file says.
@@ -29,6 +30,7 @@ pub struct PathClass {
     revisions: bool,
     json: bool,
     notebook: bool,
+    installed: bool,
 }
 
 impl PathClass {
@@ -59,6 +61,7 @@ impl File {
             revisions: self.holds_revisions(),
             json: self.path.ends_with(".json"),
             notebook: self.path.ends_with(".ipynb"),
+            installed: is_installed(self.path.as_bytes()),
         }
     }
 
@@ -112,6 +115,15 @@ impl File {
             || matches!(self.site, Site::Chat | Site::Other)
             || self.path.ends_with(".env")
             || self.path.ends_with("secrets.toml")
+    }
+
+    /// The kind of place that all of `text` is.
+    pub(super) fn habit_site(&self, text: &[u8]) -> Site {
+        match self.site {
+            Site::Config if self.path.ends_with(".json") && is_chat(text) => Site::Chat,
+            Site::Config if *self.manifest.get_or_init(|| is_manifest(text)) => Site::Deployment,
+            site => site,
+        }
     }
 
     /// The kind of place at `at` in `text`, given the evidence that made it a key, and whether it is an output of a notebook

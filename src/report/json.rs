@@ -173,7 +173,7 @@ fn finding(finding: &Finding) -> FindingView<'_> {
     FindingView {
         finding_id: &finding.id,
         rule: &finding.rule.id,
-        severity: finding.severity().name(),
+        severity: finding.severity.name(),
         confidence: finding.confidence.name(),
         message: &finding.rule.message,
         evidence: &finding.evidence,

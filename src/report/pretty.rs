@@ -61,7 +61,7 @@ fn grouped(findings: &[Finding]) -> Vec<Vec<&Finding>> {
 
 fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
     let first = places[0];
-    let level = match first.severity() {
+    let level = match first.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
@@ -199,7 +199,7 @@ fn summary(outcome: &Outcome, style: &Style) -> String {
     let coverage = &outcome.coverage;
     let keys = grouped(&outcome.findings).iter().filter(|places| places[0].key.is_some()).count();
     let places = outcome.findings.iter().filter(|finding| finding.key.is_some()).count();
-    let of = |severity| outcome.findings.iter().filter(|f| f.key.is_none() && f.severity() == severity).count();
+    let of = |severity| outcome.findings.iter().filter(|f| f.key.is_none() && f.severity == severity).count();
     let mut said = Vec::new();
     if keys > 0 {
         said.push(format!("{} in {}", count(keys, "exposed key"), count(places, "place")));

@@ -57,6 +57,17 @@ pub(super) struct Glance {
 /// What was told of one text: of which member, where it begins, what about.
 pub(super) type Told = HashSet<(Vec<Vec<u8>>, u64, String)>;
 
+/// What the bytes at hand are.
+#[derive(Clone, Copy)]
+enum As {
+    /// A text as it stands.
+    Text,
+    /// The bytes of a container or of a binary format.
+    Bytes,
+    /// What a binary format says, written down.
+    Rendered,
+}
+
 /// What reading a source came to.
 #[derive(Default)]
 struct Seen {
@@ -213,7 +224,7 @@ impl<'w, 'a> Worker<'w, 'a> {
     /// on none.
     pub(super) fn text(&mut self, origin: &Origin, text: Text<'_>, lines: bool) {
         let own = 0..text.bytes.len();
-        let (mut opinions, _) = self.look(origin, &Piece { text, own, whole: true }, false);
+        let (mut opinions, _) = self.look(origin, &Piece { text, own, whole: true }, As::Text);
         if !lines {
             opinions.iter_mut().filter_map(Opinion::finding_mut).for_each(|finding| finding.place = None);
         }
@@ -242,7 +253,8 @@ impl<'w, 'a> Worker<'w, 'a> {
             seen.form = if seen.unopened { None } else { archive::form(bytes) };
             seen.binary = binary::format(bytes);
         }
-        let looked = self.look(origin, piece, seen.form.is_some() || seen.binary.is_some());
+        let closed = seen.form.is_some() || seen.binary.is_some();
+        let looked = self.look(origin, piece, if closed { As::Bytes } else { As::Text });
         // The cells of a notebook can be counted only in all of it.
         let cells = origin.name().ends_with(b".ipynb") && !looked.0.is_empty();
         seen.open |= (looked.1 || cells) && !piece.whole;
@@ -256,12 +268,13 @@ impl<'w, 'a> Worker<'w, 'a> {
     }
 
     /// What is thought of a piece in all its forms, and whether that could change if more were read.
-    fn look(&mut self, origin: &Origin, piece: &Piece<'_>, bytes: bool) -> (Vec<Opinion>, bool) {
+    fn look(&mut self, origin: &Origin, piece: &Piece<'_>, form: As) -> (Vec<Opinion>, bool) {
         let mut look = Look::of(self.judge, origin, piece, false);
         // A bug that one text brings to light must neither end the scan nor look like a clean file.
-        let looked = panic::catch_unwind(AssertUnwindSafe(|| match bytes {
-            true => look.at_bytes(&piece.text, piece.own.clone()),
-            false => look.at(&piece.text, piece.own.clone(), 0),
+        let looked = panic::catch_unwind(AssertUnwindSafe(|| match form {
+            As::Text => look.at(piece),
+            As::Bytes => look.at_bytes(&piece.text, piece.own.clone()),
+            As::Rendered => look.forms(&piece.text, piece.own.clone(), &probe::survey(piece.text.bytes), 0),
         }));
         let gap = looked.map_or(Some(BUG), |()| look.unread);
         if let Some(reason) = gap {
@@ -269,6 +282,7 @@ impl<'w, 'a> Worker<'w, 'a> {
         }
         if let Looks::First(glance) = &mut self.look {
             glance.candidates |= look.candidates;
+            glance.says |= look.unnamed;
         }
         let open = look.open;
         (look.opinions(), open)
@@ -288,7 +302,7 @@ impl<'w, 'a> Worker<'w, 'a> {
             self.skip(Skip { origin: origin.clone(), reason, gap: false });
         }
         let text = Text::plain(&rendered.text, Before::default());
-        let (says, _) = self.look(origin, &Piece { text, own: 0..rendered.text.len(), whole: true }, false);
+        let (says, _) = self.look(origin, &Piece { text, own: 0..rendered.text.len(), whole: true }, As::Rendered);
         // What the structure says comes first where nobody counts lines; else the place that the bytes tell is worth more.
         let lineless = binary.is_lineless();
         let shows = std::mem::take(opinions).into_iter().map(|opinion| (opinion, lineless));

@@ -14,7 +14,9 @@ use std::ops::Range;
 
 use pep440_rs::Version;
 
-use crate::rule::Severity;
+use super::Point;
+use super::passage::Passage;
+use crate::rule::{Severity, Site};
 use allowed::{Age, Allowed};
 use literals::Language;
 
@@ -56,35 +58,32 @@ struct Pin {
     allowed: Allowed,
 }
 
-/// A pin that is too old.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::judge) struct TooOld {
-    /// The specifier in the text.
-    pub(in crate::judge) span: Range<usize>,
-    /// How bad it is: an error where no version that it allows is new enough.
-    pub(in crate::judge) severity: Severity,
-    /// Why, in a clause.
-    pub(in crate::judge) evidence: String,
-}
-
-/// The pins of a text that are too old, in order. `path` has small letters, and a slash before every part.
-pub(in crate::judge) fn too_old(path: &str, text: &[u8]) -> Vec<TooOld> {
-    let text = as_text(text);
-    let mut pins = pins(path, &text);
+/// The pins of a passage that are too old, in order.
+pub(in crate::judge) fn points(passage: &Passage<'_>) -> Vec<Point> {
+    let path = format!("/{}", String::from_utf8_lossy(passage.origin.name()).replace('\\', "/")).to_ascii_lowercase();
+    let form = match (Form::of(&path), passage.site) {
+        (Form::Cells, Site::Docs) => Form::Commands,
+        (form, _) => form,
+    };
+    let text = as_text(passage.text);
+    let mut pins = pins(form, &text);
     pins.sort_by_key(|pin| (pin.span.start, pin.span.end));
     pins.dedup_by_key(|pin| pin.span.clone());
-    pins.into_iter().filter_map(|pin| pin.judge()).collect()
+    pins.into_iter().filter_map(Pin::judge).collect()
 }
 
 impl Pin {
-    fn judge(self) -> Option<TooOld> {
+    /// What to say of it: an error where no version that it allows is new enough, less where one is.
+    fn judge(self) -> Option<Point> {
         let (name, floor) = (self.package.name(), self.package.floor());
         let (severity, evidence) = match self.allowed.age(&floor) {
-            Age::Old => (Severity::Error, format!("{name} {floor} is the first that can, and is not allowed")),
-            Age::MayBeOld => (Severity::Note, format!("older ones than {name} {floor} are allowed, newer ones too")),
+            Age::Old => (None, format!("{name} {floor} is the first that can, and is not allowed")),
+            Age::MayBeOld => {
+                (Some(Severity::Note), format!("{name} {floor} is the first that can, and is allowed too"))
+            }
             Age::New => return None,
         };
-        Some(TooOld { span: self.span, severity, evidence })
+        Some(Point { evidence, severity, ..Point::new(self.span) })
     }
 }
 
@@ -109,6 +108,8 @@ enum Form {
     YamlLock,
     Ini,
     Literals(Language),
+    /// The code of a notebook.
+    Cells,
     Yaml { conda: bool },
     /// Lines of requirements, if all of them are.
     Plain,
@@ -116,11 +117,11 @@ enum Form {
     Commands,
 }
 
-fn pins(path: &str, text: &str) -> Vec<Pin> {
+fn pins(form: Form, text: &str) -> Vec<Pin> {
     let mut out = Vec::new();
     let all = 0..text.len();
     let commands = |out: &mut Vec<Pin>| command::pins(text, all.clone(), command::Within::Anywhere, out);
-    match Form::of(path) {
+    match form {
         Form::Unread => {}
         Form::Requirements => {
             lines::requirements(text, &mut out);
@@ -137,6 +138,11 @@ fn pins(path: &str, text: &str) -> Vec<Pin> {
         Form::Literals(language) => {
             literals::pins(text, language, &mut out);
             literals::inline_metadata(text, &mut out);
+        }
+        Form::Cells => {
+            literals::pins(text, Language::Python { setup: false }, &mut out);
+            command::pins(text, all, command::Within::First, &mut out);
+            lines::documents(text, &mut out);
         }
         Form::Yaml { conda } => {
             let conda = conda || is_conda(text);
@@ -193,6 +199,7 @@ impl Form {
             "py" | "pyi" | "pyw" | "ipy" | "bzl" | "star" => {
                 Form::Literals(Language::Python { setup: name.starts_with("setup") || name == "noxfile.py" })
             }
+            "ipynb" => Form::Cells,
             "json" | "jsonc" => Form::Literals(Language::Json),
             "yml" | "yaml" => Form::Yaml { conda: has(&["environment", "conda", "meta.y", "recipe", "env."]) },
             "txt" | "in" | "pip" => Form::Plain,

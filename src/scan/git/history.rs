@@ -48,7 +48,7 @@ impl Scan<'_> {
         }
         let objects = Objects::default();
         let is_object = |origin: &Origin, id: &str| objects.holds(&tree::path(origin), id);
-        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
+        let judge = Judge::new(self.rules, self.policy, &is_object).of_habits();
         let met = Mutex::new(Vec::new());
         let whole = Tree { roots, exclude: tree.exclude.clone(), ..*tree };
         whole.walk(self.threads, || Worker::new(self, &judge, outcome).telling(&met))?;
@@ -113,7 +113,7 @@ impl Scan<'_> {
         let is_object = |_: &Origin, id: &str| {
             ObjectId::from_hex(id.as_bytes()).is_some_and(|id| store.holds(&id, MAX_WHOLE as u64))
         };
-        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
+        let judge = Judge::new(self.rules, self.policy, &is_object);
         let worker = || Worker::new(self, &judge, outcome);
         for unknown in &folder.shape.unknown {
             skip(outcome, tree::skip(&found.git, format!("it needs what this version does not know: {unknown}"), true));

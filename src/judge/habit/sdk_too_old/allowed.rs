@@ -60,9 +60,11 @@ impl Allowed {
     pub(super) fn age(&self, floor: &Version) -> Age {
         let Some((lowest, _)) = self.0.bounding_range() else { return Age::New };
         let zero = Version::new([0]);
+        // `==0.22.3.*` begins with what is still made of that version.
+        let early = floor.clone().with_dev(Some(0));
         match lowest {
             _ if self.0.is_disjoint(&Ranges::higher_than(floor.clone())) => Age::Old,
-            Bound::Included(lowest) | Bound::Excluded(lowest) if zero < *lowest && lowest < floor => Age::MayBeOld,
+            Bound::Included(lowest) | Bound::Excluded(lowest) if zero < *lowest && *lowest < early => Age::MayBeOld,
             _ => Age::New,
         }
     }
@@ -85,10 +87,11 @@ fn clauses(list: &str) -> Vec<&str> {
         }
         let version = rest.trim_start_matches(OPERATORS).trim_start();
         let at = rest.len() - version.len();
-        let end = version
-            .char_indices()
-            .find(|&(at, c)| c == ',' || c.is_whitespace() || at > 0 && OPERATORS.contains(&c) && c != '=')
-            .map_or(rest.len(), |(end, _)| at + end);
+        // An exclamation mark may stand behind an epoch, an equals sign before a build.
+        let ends = |&(at, c): &(usize, char)| {
+            c == ',' || c.is_whitespace() || matches!(c, '<' | '>' | '~' | '^') || version[at..].starts_with("!=")
+        };
+        let end = version.char_indices().find(ends).map_or(rest.len(), |(end, _)| at + end);
         found.push(&rest[..end.max(at)]);
         rest = &rest[end.max(at)..];
     }
