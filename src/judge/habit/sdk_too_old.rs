@@ -58,13 +58,16 @@ struct Pin {
     allowed: Allowed,
 }
 
-/// The pins of a passage that are too old, in order.
+/// The pins of a passage that are too old, in order; none in what is no text, such as the messages of a program.
 pub(in crate::judge) fn points(passage: &Passage<'_>) -> Vec<Point> {
     let path = format!("/{}", String::from_utf8_lossy(passage.origin.name()).replace('\\', "/")).to_ascii_lowercase();
     let form = match (Form::of(&path), passage.site) {
         (Form::Cells, Site::Docs) => Form::Commands,
         (form, _) => form,
     };
+    if memchr::memchr(0, passage.text).is_some() {
+        return Vec::new();
+    }
     let text = as_text(passage.text);
     let mut pins = pins(form, &text);
     pins.sort_by_key(|pin| (pin.span.start, pin.span.end));

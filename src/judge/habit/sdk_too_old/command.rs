@@ -171,7 +171,9 @@ impl Command {
             let joined = word.starts_with("--") && word.contains('=');
             return if joined { self.argument(text, at..end, dialect, out) } else { end };
         }
-        self.first &= is_before_program(word, plain);
+        // `uv run`, and the instruction of an image file; a sentence may begin with the verb.
+        let run = word == "RUN" || plain == "run" && self.recent.last().is_some_and(|last| tool(last).is_some());
+        self.first &= run || is_before_program(word, plain);
         if self.recent.len() == RECENT {
             self.recent.remove(0);
         }
@@ -248,8 +250,8 @@ fn takes_file(word: &str) -> bool {
 
 /// Whether a word may stand before the program of a command.
 fn is_before_program(word: &str, plain: &str) -> bool {
-    const BEFORE: [&str; 12] =
-        ["sudo", "env", "run", "time", "exec", "then", "do", "m", "nohup", "sh", "c", "bash"];
+    const BEFORE: [&str; 11] =
+        ["sudo", "env", "time", "exec", "then", "do", "m", "nohup", "sh", "c", "bash"];
     let name = plain.rsplit('/').next().unwrap_or(plain);
     BEFORE.contains(&plain)
         || name.starts_with("python")
@@ -324,6 +326,8 @@ mod tests {
         for (text, expected) in [
             ("pip install wandb==0.15.0", &["==0.15.0"][..]),
             ("cd x && sudo python -m pip install wandb==0.15.0", &["==0.15.0"]),
+            ("uv run pip install wandb==0.15.0", &["==0.15.0"]),
+            ("Run pip install wandb<0.10.0 to get it", &[]),
             ("wandb is missing, please run pip install wandb>=0.12", &[]),
         ] {
             assert_eq!(found(text, Within::First), expected, "{text}");
