@@ -119,6 +119,10 @@ fn read_specifier(operator: &str, version: &str) -> Option<Ranges<Version>> {
     if operator == "===" {
         return Some(Ranges::singleton(plain));
     }
+    // The crate takes a post-release for the release itself here.
+    if operator == "<" && plain.is_post() && !plain.any_prerelease() {
+        return Some(Ranges::strictly_lower_than(plain.with_dev(Some(0))));
+    }
     // Old installers took `>=0.12.*` for `>=0.12`.
     let kept = if matches!(operator, "==" | "!=") { version } else { star.unwrap_or(version) };
     let specifier = VersionSpecifier::from_str(&format!("{operator}{kept}")).ok()?;
@@ -186,7 +190,7 @@ mod tests {
                     (">0.22.2", may), (">=0.22.3", new), ("!=0.15.1", new), ("<1", new), ("==0.*", new), ("==*", new),
                     (">=0", new), (">=1,<0.5", new), (">=0.12.*", may), ("==0.15.dev1", old), ("==1!0.1", new),
                     ("~=1", None), ("=>0.12", None), ("==0.15.x", None), ("==99999999999999999999", None), ("", None),
-                    ("==18446744073709551615.*", None), (">=0.12 <0.20", old),
+                    ("==18446744073709551615.*", None), (">=0.12 <0.20", old), ("<0.22.3.post1", new),
                 ][..],
             ),
             (
