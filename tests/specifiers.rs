@@ -73,7 +73,9 @@ impl Dice {
 
     fn specifier(&mut self) -> String {
         let operator = self.one_of(&["==", "==", "!=", "<", "<=", ">", ">=", ">=", "~=", "==*", "!=*"]);
-        let release = self.one_of(&["0.22", "0.22.3", "0.22.2", "0.22.4", "0.12.1", "0.23", "1", "1.2", "0.22.3.1", "0.22.2.9", "21.1"]);
+        let release = self.one_of(&[
+            "0.22", "0.22.3", "0.22.2", "0.22.4", "0.12.1", "0.23", "1", "1.2", "0.22.3.1", "0.22.2.9", "21.1",
+        ]);
         let release = if operator == "~=" && !release.contains('.') { "0.9" } else { release };
         if let Some(operator) = operator.strip_suffix('*') {
             return format!("{operator}{release}.*");
@@ -89,11 +91,11 @@ fn specifiers_mean_what_packaging_says() {
     const LINES: usize = 1200;
     let Some(python) = python() else { return };
     let mut dice = Dice(22);
-    let lines: Vec<String> = (0..LINES)
-        .map(|_| (0..=dice.below(3)).map(|_| dice.specifier()).collect::<Vec<_>>().join(","))
-        .collect();
+    let lines: Vec<String> =
+        (0..LINES).map(|_| (0..=dice.below(3)).map(|_| dice.specifier()).collect::<Vec<_>>().join(",")).collect();
 
-    let mut judge = Command::new(python).args(["-c", JUDGE]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut judge =
+        Command::new(python).args(["-c", JUDGE]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut input = judge.stdin.take().unwrap();
     let asked = lines.join("\n");
     let writer = std::thread::spawn(move || input.write_all(asked.as_bytes()).unwrap());
@@ -118,5 +120,7 @@ fn specifiers_mean_what_packaging_says() {
     }
     assert_eq!(expected.lines().count(), LINES);
     assert!(wrong.is_empty(), "{wrong}");
-    assert!(["error", "note", "nothing"].iter().all(|age| said.iter().filter(|said| *said == age).count() > LINES / 20));
+    assert!(
+        ["error", "note", "nothing"].iter().all(|age| said.iter().filter(|said| *said == age).count() > LINES / 20)
+    );
 }

@@ -3,8 +3,8 @@
 
 mod allowed;
 mod command;
-mod literals;
 mod lines;
+mod literals;
 mod lock;
 mod manifest;
 mod requirement;
@@ -22,6 +22,9 @@ use literals::Language;
 
 /// The id of the rule.
 pub(in crate::judge) const RULE: &str = "sdk-too-old";
+
+/// How many pins of one passage are told. A text that has more is no list of what somebody installs.
+const MOST: usize = 1000;
 
 /// A package whose version matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,7 +75,7 @@ pub(in crate::judge) fn points(passage: &Passage<'_>) -> Vec<Point> {
     let mut pins = pins(form, &text);
     pins.sort_by_key(|pin| (pin.span.start, pin.span.end));
     pins.dedup_by_key(|pin| pin.span.clone());
-    pins.into_iter().filter_map(Pin::judge).collect()
+    pins.into_iter().filter_map(Pin::judge).take(MOST).collect()
 }
 
 impl Pin {
@@ -113,7 +116,9 @@ enum Form {
     Literals(Language),
     /// The code of a notebook.
     Cells,
-    Yaml { conda: bool },
+    Yaml {
+        conda: bool,
+    },
     /// Lines of requirements, if all of them are.
     Plain,
     /// Anything in which commands stand.
@@ -205,7 +210,8 @@ impl Form {
             "ipynb" => Form::Cells,
             "json" | "jsonc" => Form::Literals(Language::Json),
             "yml" | "yaml" => Form::Yaml { conda: has(&["environment", "conda", "meta.y", "recipe", "env."]) },
-            "txt" | "in" | "pip" => Form::Plain,
+            "txt" | "in" | "pip" | "lock" => Form::Plain,
+            "info" | "list" | "deps" if path.contains("/requirements/") => Form::Plain,
             _ => Form::Commands,
         }
     }
@@ -213,9 +219,10 @@ impl Form {
 
 /// Whether a file says nothing of what will be installed: another ecosystem's, a record, or made from what is read.
 fn is_unread(path: &str, name: &str, extension: &str) -> bool {
-    const NAMES: [&str; 14] = [
-        "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-workspace.yaml",
-        "bun.lock", "deno.json", "composer.json", "go.mod", "go.sum", "cargo.toml", "cargo.lock", "pkg-info",
+    const NAMES: [&str; 19] = [
+        "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml",
+        "pnpm-workspace.yaml", "bun.lock", "deno.json", "composer.json", "go.mod", "go.sum", "cargo.toml",
+        "cargo.lock", "pkg-info", "gemfile.lock", "composer.lock", "flake.lock", "mix.lock", "podfile.lock",
     ];
     const FOLDERS: [&str; 9] = [
         "/node_modules/", "/site-packages/", "/dist-packages/", ".dist-info/", ".egg-info/", "/wandb/run-",
@@ -229,13 +236,161 @@ fn is_unread(path: &str, name: &str, extension: &str) -> bool {
         || FOLDERS.iter().any(|folder| path.contains(folder))
         || record && extension != "py"
         || name.ends_with("_history")
-        || extension.ends_with("lock") && !is_lock_of_ours(name)
 }
 
-fn is_lock_of_ours(name: &str) -> bool {
-    let named = ["poetry.lock", "uv.lock", "pdm.lock", "pipfile.lock", "pixi.lock"].contains(&name);
-    named || name.contains("requirement") || name.contains("constraint") || name.contains("conda-lock")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_tell_how_they_are_read() {
+        let python = |setup| Form::Literals(Language::Python { setup });
+        for (path, form) in [
+            ("/requirements.txt", Form::Requirements),
+            ("/a/requirements-dev.in", Form::Requirements),
+            ("/requirements/train.txt", Form::Requirements),
+            ("/requirements.lock", Form::Requirements),
+            ("/constraints-3.11.txt", Form::Requirements),
+            ("/pipfile", Form::Manifest),
+            ("/sub/pyproject.toml", Form::Manifest),
+            ("/config.toml", Form::Toml),
+            ("/cargo.toml", Form::Unread),
+            ("/uv.lock", Form::TomlLock),
+            ("/cargo.lock", Form::Unread),
+            ("/pylock.train.toml", Form::TomlLock),
+            ("/conda-lock.yml", Form::YamlLock),
+            ("/conda-linux-64.lock", Form::Plain),
+            ("/pixi.lock", Form::YamlLock),
+            ("/setup.py", python(true)),
+            ("/noxfile.py", python(true)),
+            ("/train.py", python(false)),
+            ("/package.json", Form::Unread),
+            ("/environment-gpu.yaml", Form::Yaml { conda: true }),
+            ("/cog.yaml", Form::Yaml { conda: false }),
+            ("/x.egg-info/requires.txt", Form::Unread),
+            ("/wandb/run-20260101_000000-abc/files/requirements.txt", Form::Unread),
+            ("/changelog.md", Form::Unread),
+            ("/readme.md", Form::Commands),
+            ("/dockerfile", Form::Commands),
+            ("/history.py", python(false)),
+        ] {
+            assert_eq!(Form::of(path), form, "{path}");
+        }
+    }
+
+    /// Every way in which a file is read.
+    const FORMS: [Form; 14] = [
+        Form::Requirements,
+        Form::Manifest,
+        Form::Toml,
+        Form::TomlLock,
+        Form::YamlLock,
+        Form::Ini,
+        Form::Literals(Language::Python { setup: true }),
+        Form::Literals(Language::Json),
+        Form::Literals(Language::PipfileLock),
+        Form::Cells,
+        Form::Yaml { conda: true },
+        Form::Yaml { conda: false },
+        Form::Plain,
+        Form::Commands,
+    ];
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_to_its_end(words in proptest::collection::vec(proptest::sample::select(WORDS), 0..60)) {
+            let text = words.concat();
+            for form in FORMS {
+                for pin in pins(form, &text) {
+                    proptest::prop_assert!(text.get(pin.span.clone()).is_some(), "{form:?} {text:?} {:?}", pin.span);
+                }
+            }
+        }
+    }
+
+    /// What the texts of that test are made of.
+    const WORDS: &[&str] = &[
+        "wandb",
+        "Weave",
+        "wandb",
+        "==",
+        ">=",
+        "~=",
+        "=",
+        "^",
+        "<",
+        "!",
+        ",",
+        "|",
+        "0.15",
+        "0.22.3",
+        "1!0.1.*",
+        "*",
+        " ",
+        "  ",
+        "\n",
+        "\r\n",
+        "\\",
+        "\\n",
+        "\\\n",
+        "\"",
+        "'",
+        "\"\"\"",
+        "`",
+        "#",
+        ";",
+        ":",
+        "::",
+        "@",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "- ",
+        "-",
+        "--with=",
+        "é",
+        "\u{1f600}",
+        "pip install ",
+        "uvx ",
+        "conda install ",
+        "git+https://github.com/wandb/wandb.git@v",
+        "https://x/wandb-",
+        "-py3-none-any.whl",
+        ".tar.gz",
+        "/archive/",
+        "name",
+        "version",
+        "[[package]]\n",
+        "[project]\n",
+        "dependencies",
+        " = ",
+        "install",
+        "# /// script\n",
+        "<<EOF\n",
+        "[media]",
+        "{{ v }}",
+        "$V",
+        "\u{c}",
+        "[tool.poetry.dependencies]\n",
+    ];
+
+    #[test]
+    fn a_text_in_another_encoding_keeps_its_offsets() {
+        let text = b"# \xe9\xe8\nwandb==0.15\n";
+        let pins = pins(Form::Requirements, &as_text(text));
+        assert_eq!(&text[pins[0].span.clone()], b"==0.15");
+    }
+
+    #[test]
+    fn the_two_packages_have_their_own_floors() {
+        let ages = |text: &str| -> Vec<Option<Severity>> {
+            pins(Form::Requirements, text).into_iter().filter_map(Pin::judge).map(|point| point.severity).collect()
+        };
+        assert_eq!(ages("wandb==0.22.2\nweave==0.52.16\n"), [None, None]);
+        assert_eq!(ages("wandb==0.22.3\nweave==0.52.17\n"), []);
+        assert_eq!(ages("weave==0.22.3\nwandb==0.52.17\nweave>=0.22.3\n"), [None, Some(Severity::Note)]);
+    }
 }
-
-
-

@@ -68,12 +68,6 @@ impl Allowed {
             _ => Age::New,
         }
     }
-
-    /// Whether a version is in the set.
-    #[cfg(test)]
-    pub(super) fn contains(&self, version: &Version) -> bool {
-        self.0.contains(version)
-    }
 }
 
 /// The clauses of a list, which commas or blanks divide; an operator belongs to the version behind it.
@@ -101,7 +95,7 @@ fn read_clause(clause: &str, dialect: Dialect) -> Option<Ranges<Version>> {
     let version = clause.trim_start_matches(OPERATORS);
     let operator = &clause[..clause.len() - version.len()];
     let version = version.trim();
-    if version == "*" && dialect != Dialect::Python || version == "*" && operator == "==" {
+    if version == "*" && (dialect != Dialect::Python || operator == "==") {
         return Some(Ranges::full());
     }
     match (operator, dialect) {
@@ -183,31 +177,87 @@ mod tests {
             (
                 Dialect::Python,
                 &[
-                    ("==0.19.1", old), ("<0.20", old), ("~=0.15.0", old), ("==0.16.*", old), ("===0.16.2", old),
-                    (">=0.12,<0.22.3", old), ("<0.22.3", old), ("<0.22.4", new), ("<=0.22.3", new), ("==0.22.3", new),
-                    ("==0.22.3rc1", old), ("==0.22.2.post1", old), ("==0.22.2+cu1", old), ("==0.22.3+cu1", new),
-                    ("==0.22.3.post1", new), ("~=0.22.0", may), ("~=0.22", may), (">=0.12", may), (">= 0.12 , != 0.17.0", may),
-                    (">0.22.2", may), (">=0.22.3", new), ("!=0.15.1", new), ("<1", new), ("==0.*", new), ("==*", new),
-                    (">=0", new), (">=1,<0.5", new), (">=0.12.*", may), ("==0.15.dev1", old), ("==1!0.1", new),
-                    ("~=1", None), ("=>0.12", None), ("==0.15.x", None), ("==99999999999999999999", None), ("", None),
-                    ("==18446744073709551615.*", None), (">=0.12 <0.20", old), ("<0.22.3.post1", new),
+                    ("==0.19.1", old),
+                    ("<0.20", old),
+                    ("~=0.15.0", old),
+                    ("==0.16.*", old),
+                    ("===0.16.2", old),
+                    (">=0.12,<0.22.3", old),
+                    ("<0.22.3", old),
+                    ("<0.22.4", new),
+                    ("<=0.22.3", new),
+                    ("==0.22.3", new),
+                    ("==0.22.3rc1", old),
+                    ("==0.22.2.post1", old),
+                    ("==0.22.2+cu1", old),
+                    ("==0.22.3+cu1", new),
+                    ("==0.22.3.post1", new),
+                    ("~=0.22.0", may),
+                    ("~=0.22", may),
+                    (">=0.12", may),
+                    (">= 0.12 , != 0.17.0", may),
+                    (">0.22.2", may),
+                    (">=0.22.3", new),
+                    ("!=0.15.1", new),
+                    ("<1", new),
+                    ("==0.*", new),
+                    ("==*", new),
+                    (">=0", new),
+                    (">=1,<0.5", new),
+                    (">=0.12.*", may),
+                    ("==0.15.dev1", old),
+                    ("==1!0.1", new),
+                    ("~=1", None),
+                    ("=>0.12", None),
+                    ("==0.15.x", None),
+                    ("==99999999999999999999", None),
+                    ("", None),
+                    ("==18446744073709551615.*", None),
+                    (">=0.12 <0.20", old),
+                    ("<0.22.3.post1", new),
                 ][..],
             ),
             (
                 Dialect::Poetry,
                 &[
-                    ("^0.16", old), ("^0.22", may), ("^0.22.3", new), ("^0", new), ("^0.0.3", old), ("^1", new), ("~0.15", old),
-                    ("~0.22.1", may), ("~0", new), ("0.15.0", old), ("0.15.*", old), ("*", new), ("=0.15", old),
-                    ("^0.15 || ^0.16", old), ("^0.15 || ^0.23", may), (">=0.12 <0.20", old), (">=0.12,<0.30", may),
-                    ("0.22.3", new), ("^0.16.x", None),
+                    ("^0.16", old),
+                    ("^0.22", may),
+                    ("^0.22.3", new),
+                    ("^0", new),
+                    ("^0.0.3", old),
+                    ("^1", new),
+                    ("~0.15", old),
+                    ("~0.22.1", may),
+                    ("~0", new),
+                    ("0.15.0", old),
+                    ("0.15.*", old),
+                    ("*", new),
+                    ("=0.15", old),
+                    ("^0.15 || ^0.16", old),
+                    ("^0.15 || ^0.23", may),
+                    (">=0.12 <0.20", old),
+                    (">=0.12,<0.30", may),
+                    ("0.22.3", new),
+                    ("^0.16.x", None),
                 ][..],
             ),
             (
                 Dialect::Conda,
                 &[
-                    ("=0.15", old), ("==0.15.0", old), ("0.15.*", old), ("0.15*", old), ("=0.22", may), ("=0.22.3", new),
-                    ("=0.15.12=pyhd8ed1ab_0", old), (">=0.12", may), (">=0.12,<0.20", old), ("0.15.0|0.16.0", old),
-                    ("=0.15.*", old), ("*", new), ("0.15.0 pyh_0", None), ("=*", new),
+                    ("=0.15", old),
+                    ("==0.15.0", old),
+                    ("0.15.*", old),
+                    ("0.15*", old),
+                    ("=0.22", may),
+                    ("=0.22.3", new),
+                    ("=0.15.12=pyhd8ed1ab_0", old),
+                    (">=0.12", may),
+                    (">=0.12,<0.20", old),
+                    ("0.15.0|0.16.0", old),
+                    ("=0.15.*", old),
+                    ("*", new),
+                    ("0.15.0 pyh_0", None),
+                    ("=*", new),
                 ][..],
             ),
         ] {

@@ -44,7 +44,9 @@ fn is_near_name(text: &str, at: usize) -> bool {
 /// Whether the line before this line end goes on: `\`, `^` and a backtick say so, in a notebook's JSON `\\\n",`.
 fn goes_on(line: &str) -> bool {
     let line = line.trim_end_matches([' ', '\t', '\r']);
-    line.ends_with(['\\', '^', '`']) && !line.ends_with("``") || line.ends_with("\\\\\\n\",") || line.ends_with("\\\\\\n\"")
+    line.ends_with(['\\', '^', '`']) && !line.ends_with("``")
+        || line.ends_with("\\\\\\n\",")
+        || line.ends_with("\\\\\\n\"")
 }
 
 fn is_comment(line: &str) -> bool {
@@ -164,7 +166,8 @@ impl Command {
             return self.argument(text, at..end, dialect, out);
         }
         let lower: String = word.chars().take(64).collect::<String>().to_ascii_lowercase();
-        let plain = lower.trim_start_matches(['!', '%', '@', '-', '+', '$', '(', '{', '[']).trim_end_matches([')', '}', ']']);
+        let plain =
+            lower.trim_start_matches(['!', '%', '@', '-', '+', '$', '(', '{', '[']).trim_end_matches([')', '}', ']']);
         let allowed = within == Within::Anywhere || self.first;
         if allowed && let Some(dialect) = self.installs_with(&lower, plain) {
             self.installs = Some(dialect);
@@ -210,7 +213,8 @@ impl Command {
 
     /// How the installer reads its arguments, if the word at hand makes it install.
     fn installs_with(&self, word: &str, plain: &str) -> Option<Dialect> {
-        const VERBS: [&str; 9] = ["install", "add", "create", "inject", "update", "upgrade", "download", "wheel", "reinstall"];
+        const VERBS: [&str; 9] =
+            ["install", "add", "create", "inject", "update", "upgrade", "download", "wheel", "reinstall"];
         let with = word == "--with" || word.starts_with("--with=") || word == "--spec" || word == "--from";
         if plain == "uvx" {
             // What it runs is installed first.
@@ -241,8 +245,8 @@ fn tool(word: &str) -> Option<Dialect> {
 /// Options of installers whose value is no package.
 fn takes_file(word: &str) -> bool {
     const OPTIONS: [&str; 16] = [
-        "-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "-t",
-        "--target", "-n", "--name", "-p", "--channel", "--prefix",
+        "-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f", "--find-links",
+        "-t", "--target", "-n", "--name", "-p", "--channel", "--prefix",
     ];
     // `-c` of conda names a channel; neither is a package.
     OPTIONS.contains(&word)
@@ -250,8 +254,7 @@ fn takes_file(word: &str) -> bool {
 
 /// Whether a word may stand before the program of a command.
 fn is_before_program(word: &str, plain: &str) -> bool {
-    const BEFORE: [&str; 11] =
-        ["sudo", "env", "time", "exec", "then", "do", "m", "nohup", "sh", "c", "bash"];
+    const BEFORE: [&str; 11] = ["sudo", "env", "time", "exec", "then", "do", "m", "nohup", "sh", "c", "bash"];
     let name = plain.rsplit('/').next().unwrap_or(plain);
     BEFORE.contains(&plain)
         || name.starts_with("python")
@@ -290,10 +293,16 @@ mod tests {
         for (text, expected) in [
             ("pip install wandb==0.15.0", &["==0.15.0"][..]),
             ("RUN pip3 install --no-cache-dir -U 'wandb[media]>=0.12,<0.20' torch", &[">=0.12,<0.20"]),
-            ("RUN apt-get update && \\\n    python3.10 -m pip install \\\n    # ours\n    torch \\\n    wandb==0.15.0", &["==0.15.0"]),
+            (
+                "RUN apt-get update && \\\n    python3.10 -m pip install \\\n    # ours\n    torch \\\n    wandb==0.15.0",
+                &["==0.15.0"],
+            ),
             ("\t$(PIP) install -q wandb==0.15.0 weave==0.51.0", &["==0.15.0", "==0.51.0"]),
             ("\t@${PYTHON} -m pip install wandb==0.15.0", &["==0.15.0"]),
-            (".venv/bin/pip install \"wandb == 0.15.0 ; python_version<'3.8'\" \"weave==0.51\"", &["== 0.15.0", "==0.51"]),
+            (
+                ".venv/bin/pip install \"wandb == 0.15.0 ; python_version<'3.8'\" \"weave==0.51\"",
+                &["== 0.15.0", "==0.51"],
+            ),
             ("conda install -y -c conda-forge wandb=0.15 pytorch", &["=0.15"]),
             ("mamba create -n x python=3.9 conda-forge::wandb=0.15.0", &["=0.15.0"]),
             ("uv add 'wandb>=0.12'", &[">=0.12"]),

@@ -60,7 +60,8 @@ pub(super) fn are_requirements(text: &str) -> bool {
     let mut versions = 0;
     let content = |line: &&str| !line.is_empty() && !line.starts_with('#');
     for line in text.lines().map(str::trim).filter(content).take(LOOKED_AT) {
-        let name = line.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))).unwrap_or(line.len());
+        let name =
+            line.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))).unwrap_or(line.len());
         let rest = line[name..].trim_start();
         let specified = ["==", ">=", "~=", "<=", "!=", "=", "<", ">"].iter().any(|operator| rest.starts_with(operator));
         let option = line.starts_with("--") || line.starts_with("-r ") || line.starts_with("-e ");
@@ -165,7 +166,9 @@ fn ends_item(rest: &str, item: &Item) -> bool {
         None => rest,
     };
     let next = rest.trim_start();
-    let build = item.quote.is_none() && item.list && (next.starts_with('=') || !rest.starts_with(',') && next.chars().all(is_build));
+    let build = item.quote.is_none()
+        && item.list
+        && (next.starts_with('=') || !rest.starts_with(',') && next.chars().all(is_build));
     next.is_empty()
         || next.starts_with('#')
         || item.flow && next.starts_with([',', ']'])
@@ -198,8 +201,9 @@ pub(super) fn urls(text: &str, out: &mut Vec<Pin>) {
     let mut seen: Vec<&str> = Vec::new();
     for (start, line) in lines(text) {
         let Some(at) = line.find("://") else { continue };
-        let begin = line[..at].rfind(|c: char| !c.is_ascii_alphanumeric() && c != '+').map_or(0, |before| before + 1);
-        let end = line[at..].find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).map_or(line.len(), |end| at + end);
+        let begin = line[..at].trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '+').len();
+        let end =
+            line[at..].find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).map_or(line.len(), |end| at + end);
         let span: Range<usize> = start + begin..start + end;
         let Some(pin) = requirement::url(text, span, None) else { continue };
         let version = &text[pin.span.clone()];
@@ -223,10 +227,7 @@ mod tests {
     #[test]
     fn lines_of_requirement_files() {
         let text = "# wandb==0.1\n-r wandb==0.2\nwandb==0.3 ; python_version<'3.8' \\\n    --hash=sha256:00\n  weave[x]>=0.4  # via wandb==0.5\n-e git+https://github.com/wandb/wandb.git@v0.6.0#egg=wandb\nhttps://x.org/wandb-0.7.0-py3-none-any.whl\nwandb=0.8.0=pypi_0\nwandb @ git+https://github.com/wandb/wandb@v0.9.0\ntorch # wandb==0.10\nwandb\nwandb-core==1\r\nwandb==0.11.0\r\n";
-        assert_eq!(
-            found(text, requirements),
-            ["==0.3", ">=0.4", "0.6.0", "0.7.0", "=0.8.0", "0.9.0", "==0.11.0"]
-        );
+        assert_eq!(found(text, requirements), ["==0.3", ">=0.4", "0.6.0", "0.7.0", "=0.8.0", "0.9.0", "==0.11.0"]);
         assert!(are_requirements("torch==2\nwandb==0.1\n"));
         assert!(!are_requirements("we use wandb==0.1\ntorch==2\n"));
     }
@@ -243,7 +244,10 @@ mod tests {
         let conda = |text: &str, out: &mut Vec<Pin>| yaml(text, true, out);
         assert_eq!(
             found(text, conda),
-            ["=0.1", "=0.2", ">=0.3,<0.4", "==0.5", "==0.6.0", "==0.7", "0.8.*", "==0.11", "==0.12", "==0.14", "=0.15.0"]
+            [
+                "=0.1", "=0.2", ">=0.3,<0.4", "==0.5", "==0.6.0", "==0.7", "0.8.*", "==0.11", "==0.12", "==0.14",
+                "=0.15.0"
+            ]
         );
     }
 

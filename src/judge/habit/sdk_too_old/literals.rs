@@ -193,7 +193,8 @@ impl<'t> Reader<'t, '_> {
 /// Whether a name is one for what is required or installed.
 fn is_for_requirements(name: &str) -> bool {
     const WORDS: [&str; 12] = [
-        "require", "depend", "install", "deps", "extras", "packages", "pip", "pypi", "conda", "constraint", "reqs", "libraries",
+        "require", "depend", "install", "deps", "extras", "packages", "pip", "pypi", "conda", "constraint", "reqs",
+        "libraries",
     ];
     if name.len() > 128 {
         return false;

@@ -63,12 +63,7 @@ fn entries(
 }
 
 /// The version in the lines of an entry that stand before its name.
-fn above<'t>(
-    text: &'t str,
-    start: usize,
-    is_edge: &impl Fn(&str) -> bool,
-    sign: char,
-) -> Option<(usize, &'t str)> {
+fn above<'t>(text: &'t str, start: usize, is_edge: &impl Fn(&str) -> bool, sign: char) -> Option<(usize, &'t str)> {
     let mut start = start;
     for _ in 0..NEAR {
         start = line_start(text, start.checked_sub(1)?);

@@ -136,8 +136,9 @@ impl Walk<'_, '_> {
 
     /// Whether the table or list at hand is one of requirements.
     fn is_for_requirements(&self) -> bool {
-        const WORDS: [&str; 9] =
-            ["depend", "require", "deps", "constraint", "override", "packages", "extras", "sources", "dependency-groups"];
+        const WORDS: [&str; 9] = [
+            "depend", "require", "deps", "constraint", "override", "packages", "extras", "sources", "dependency-groups",
+        ];
         // Extras of Poetry list names, and no harm is done where they say more.
         self.path.iter().any(|key| WORDS.iter().any(|word| key.contains(word)))
     }
@@ -161,36 +162,62 @@ mod tests {
         pins(text, true, &mut out);
         out.sort_by_key(|pin| pin.span.start);
         let floor = floor.parse().expect("a version");
-        out.into_iter().map(|pin| (&text[pin.span], pin.allowed.age(&floor) == super::super::allowed::Age::Old)).collect()
+        out.into_iter()
+            .map(|pin| (&text[pin.span], pin.allowed.age(&floor) == super::super::allowed::Age::Old))
+            .collect()
     }
 
     #[test]
     fn tables_of_every_tool() {
         for (text, expected) in [
-            ("[project]\ndependencies = [\n  'torch',\n  \"wandb[media]==0.1 ; python_version<'3.9'\",\n]", &[("==0.1", true)][..]),
+            (
+                "[project]\ndependencies = [\n  'torch',\n  \"wandb[media]==0.1 ; python_version<'3.9'\",\n]",
+                &[("==0.1", true)][..],
+            ),
             ("[project.optional-dependencies]\nwandb = ['wandb>=0.1']", &[(">=0.1", false)]),
             ("[dependency-groups]\ndev = ['wandb<0.2', {include-group = 'x'}]", &[("<0.2", true)]),
             ("[build-system]\nrequires = ['wandb==0.1']", &[("==0.1", true)]),
             ("[tool.poetry.dependencies]\nwandb = '^0.16'\nweave = \"*\"", &[("^0.16", true), ("*", false)]),
-            ("[tool.poetry.group.dev.dependencies]\nwandb = { version = '~0.15.1', extras = ['media'] }", &[("~0.15.1", true)]),
+            (
+                "[tool.poetry.group.dev.dependencies]\nwandb = { version = '~0.15.1', extras = ['media'] }",
+                &[("~0.15.1", true)],
+            ),
             ("[tool.poetry.group.x.dependencies.wandb]\nversion = '0.15.*'", &[("0.15.*", true)]),
             (
                 "[tool.poetry.dependencies]\nwandb = [\n {version = '0.1.0', python = '<3.8'},\n {version = '>=0.23', python = '>=3.8'},\n]",
                 &[("0.1.0", true), (">=0.23", false)],
             ),
-            ("[tool.poetry.dependencies]\nwandb = {git = 'https://github.com/wandb/wandb', tag = 'v0.15.0'}", &[("0.15.0", true)]),
+            (
+                "[tool.poetry.dependencies]\nwandb = {git = 'https://github.com/wandb/wandb', tag = 'v0.15.0'}",
+                &[("0.15.0", true)],
+            ),
             ("[tool.poetry.extras]\nwandb = ['wandb']", &[]),
             ("[tool.pdm.dev-dependencies]\ntrain = ['wandb~=0.15.0']", &[("~=0.15.0", true)]),
             ("[tool.pdm.resolution.overrides]\nwandb = '0.15.0'", &[("0.15.0", true)]),
-            ("[tool.uv]\ndev-dependencies = ['wandb==0.1']\nconstraint-dependencies = ['weave<0.5']", &[("==0.1", true), ("<0.5", true)]),
+            (
+                "[tool.uv]\ndev-dependencies = ['wandb==0.1']\nconstraint-dependencies = ['weave<0.5']",
+                &[("==0.1", true), ("<0.5", true)],
+            ),
             ("[tool.uv]\noverride-dependencies = ['wandb==0.1']", &[("==0.1", true)]),
-            ("[tool.uv.sources]\nwandb = { git = 'https://github.com/wandb/wandb', rev = 'v0.15.0' }", &[("0.15.0", true)]),
+            (
+                "[tool.uv.sources]\nwandb = { git = 'https://github.com/wandb/wandb', rev = 'v0.15.0' }",
+                &[("0.15.0", true)],
+            ),
             ("[tool.uv.sources]\nwandb = { url = 'https://x.org/wandb-0.15.0-py3-none-any.whl' }", &[("0.15.0", true)]),
             ("[tool.hatch.envs.train]\nextra-dependencies = ['wandb==0.1']", &[("==0.1", true)]),
             ("[tool.hatch.envs.train.scripts]\nprepare = 'pip install wandb==0.1'", &[("==0.1", true)]),
-            ("[tool.pixi.dependencies]\nwandb = '0.15.*'\n[tool.pixi.pypi-dependencies]\nweave = '==0.5'", &[("0.15.*", true), ("==0.5", true)]),
-            ("[packages]\nwandb = '==0.15.0'\nweave = {version = '>=0.5', extras = ['x']}", &[("==0.15.0", true), (">=0.5", false)]),
-            ("[dev-packages]\nwandb = {git = 'https://github.com/wandb/wandb.git', ref = 'v0.15.0'}", &[("0.15.0", true)]),
+            (
+                "[tool.pixi.dependencies]\nwandb = '0.15.*'\n[tool.pixi.pypi-dependencies]\nweave = '==0.5'",
+                &[("0.15.*", true), ("==0.5", true)],
+            ),
+            (
+                "[packages]\nwandb = '==0.15.0'\nweave = {version = '>=0.5', extras = ['x']}",
+                &[("==0.15.0", true), (">=0.5", false)],
+            ),
+            (
+                "[dev-packages]\nwandb = {git = 'https://github.com/wandb/wandb.git', ref = 'v0.15.0'}",
+                &[("0.15.0", true)],
+            ),
             ("[tool.x]\nsays = ['wandb==0.1']\nwandb = '0.1'", &[]),
             ("[project]\nname = '{{ x }}'\n{% if y %}\ndependencies = ['wandb==0.1']\n{% endif %}", &[("==0.1", true)]),
         ] {

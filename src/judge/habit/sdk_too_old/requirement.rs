@@ -113,7 +113,8 @@ fn specifiers(text: &str, start: usize, bare: bool) -> usize {
         if version == at && !(bare && at == start) {
             break;
         }
-        let behind = run(version, |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'*' | b'+' | b'!' | b'_' | b'-'));
+        let behind =
+            run(version, |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'*' | b'+' | b'!' | b'_' | b'-'));
         let word = text[version..behind].trim_end_matches(['.', '-', '_', '!']);
         let starts = word.starts_with(|c: char| c.is_ascii_digit() || c == 'v' || c == '*');
         if !starts {
@@ -168,7 +169,10 @@ pub(super) fn url(text: &str, span: Range<usize>, package: Option<Package>) -> O
 }
 
 fn archive(file: &str) -> Option<usize> {
-    [".tar.gz", ".tar.bz2", ".tgz", ".zip", ".whl", ".conda"].iter().find_map(|end| file.strip_suffix(end)).map(str::len)
+    [".tar.gz", ".tar.bz2", ".tgz", ".zip", ".whl", ".conda"]
+        .iter()
+        .find_map(|end| file.strip_suffix(end))
+        .map(str::len)
 }
 
 /// A tag that is a version, with or without a `v`.
