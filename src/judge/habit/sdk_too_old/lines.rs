@@ -64,7 +64,7 @@ pub(super) fn are_requirements(text: &str) -> bool {
             line.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))).unwrap_or(line.len());
         let rest = line[name..].trim_start();
         let specified = ["==", ">=", "~=", "<=", "!=", "=", "<", ">"].iter().any(|operator| rest.starts_with(operator));
-        let option = line.starts_with("--") || line.starts_with("-r ") || line.starts_with("-e ");
+        let option = line.starts_with('-') && !line.starts_with("- ");
         if !(option || name > 0 && (rest.is_empty() || specified || rest.starts_with(['[', ';', '@']))) {
             return false;
         }

@@ -68,8 +68,56 @@ pub(super) fn read(text: &str, named: Named, dialect: Dialect) -> Read {
     let end = specifiers(text, start, bare);
     let allowed = Allowed::read(&text[start..end], dialect);
     let pin = allowed.map(|allowed| Pin { package: named.package, span: start..end, allowed });
+    if let Some(pin) = pin.is_none().then(|| by_variable(text, named.package, start, dialect)).flatten() {
+        return Read { end: pin.span.end, pin: Some(pin) };
+    }
     // Where nothing was read, what follows is another word.
     Read { end: if pin.is_some() { end + usize::from(open) } else { behind }, pin }
+}
+
+/// A version that a variable of the same file holds: `==${WANDB_VERSION}`.
+fn by_variable(text: &str, package: Package, start: usize, dialect: Dialect) -> Option<Pin> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let rest = &text[start..];
+    let behind = rest.trim_start_matches(['=', '<', '>', '!', '~']);
+    let operator = &rest[..rest.len() - behind.len()];
+    let inner = behind.strip_prefix('$').filter(|_| (1..=3).contains(&operator.len()))?;
+    let pairs = [("{{ env.", " }}"), ("{{env.", "}}"), ("{", "}"), ("(", ")")];
+    let (opening, close) = pairs.into_iter().find(|(opening, _)| inner.starts_with(opening)).unwrap_or(("", ""));
+    let inner = &inner[opening.len()..];
+    let name = &inner[..inner.find(|c| !is_name(c)).unwrap_or(inner.len())];
+    let closing = &inner[name.len()..];
+    if !closing.starts_with(close) || name.len() < 3 {
+        return None;
+    }
+    let end = text.len() - closing.len() + close.len();
+    let allowed = Allowed::read(&format!("{operator}{}", value(&text[..start], name)?), dialect)?;
+    Some(Pin { package, span: start..end, allowed })
+}
+
+/// The version that a text sets a variable to, if it is set once.
+fn value<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    /// How much of a text is looked through for one variable, in bytes.
+    const SEARCHED: usize = 16 * 1024;
+    let bytes = &text.as_bytes()[..text.len().min(SEARCHED)];
+    let mut found = None;
+    for at in memchr::memmem::find_iter(bytes, name) {
+        let before = text.get(at.saturating_sub(4)..at).unwrap_or_default();
+        let starts = before.chars().last().is_none_or(|c| c.is_whitespace() || matches!(c, '"' | '\'' | ';'));
+        let Some(behind) = text.get(at + name.len()..).filter(|_| starts) else { continue };
+        let sign = behind.trim_start_matches([' ', '\t', '"', '\'']);
+        let assigned = [":=", "?=", "::=", "=", ":"].into_iter().find_map(|equals| sign.strip_prefix(equals));
+        let instruction = || behind.strip_prefix(' ').filter(|_| before.eq_ignore_ascii_case("ENV "));
+        let Some(value) = assigned.or_else(instruction) else { continue };
+        let value = value.trim_start_matches([' ', '\t', '"', '\'', 'v']);
+        let length = value.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).unwrap_or(value.len());
+        let value = &value[..length];
+        if !value.starts_with(|c: char| c.is_ascii_digit()) || found.is_some_and(|found| found != value) {
+            return None;
+        }
+        found = Some(value);
+    }
+    found
 }
 
 /// What follows `name @`: a URL, or in the tools that say so a version.
