@@ -4,6 +4,7 @@
 pub(super) mod cut_off_key;
 pub(super) mod passage;
 pub(super) mod permission_without_reason;
+pub(super) mod sdk_too_old;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ impl Point {
 type Check = fn(&Passage<'_>) -> Vec<Point>;
 
 /// The check of every rule that a pattern cannot say, by the id of the rule.
-const CHECKS: &[(&str, Check)] = &[];
+const CHECKS: &[(&str, Check)] = &[(sdk_too_old::RULE, sdk_too_old::points)];
 
 /// The rules that are told where they are needed rather than found in a text.
 #[cfg(test)]
