@@ -236,7 +236,7 @@ impl<'a> Judge<'a> {
             confidence: point.confidence,
             evidence: point.evidence.clone(),
             span: text.offsets(point.span.clone()),
-            ..self.finding(origin, text, rule, &shown, None, cursor)
+            ..self.finding(origin, text, rule, &shown, point.hidden.then_some("[…]"), cursor)
         }
     }
 

@@ -2,8 +2,13 @@
 //! that a pattern of a page, or the check that is called like its rule, would say something of.
 
 pub(super) mod cut_off_key;
+mod identity_token;
 pub(super) mod passage;
 pub(super) mod permission_without_reason;
+mod secret_store;
+mod server_secret;
+mod setting;
+mod webhook;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -27,12 +32,21 @@ pub(super) struct Point {
     pub(super) confidence: Confidence,
     /// How bad it is if that is less than the rule says.
     pub(super) severity: Option<Severity>,
+    /// Whether what is marked may not be shown.
+    pub(super) hidden: bool,
 }
 
 impl Point {
     /// A point that needs no more words than those of its rule.
     pub(super) fn new(span: Range<usize>) -> Point {
-        Point { about: span.clone(), span, evidence: String::new(), confidence: Confidence::High, severity: None }
+        Point {
+            about: span.clone(),
+            span,
+            evidence: String::new(),
+            confidence: Confidence::High,
+            severity: None,
+            hidden: false,
+        }
     }
 }
 
@@ -40,7 +54,18 @@ impl Point {
 type Check = fn(&Passage<'_>) -> Vec<Point>;
 
 /// The check of every rule that a pattern cannot say, by the id of the rule.
-const CHECKS: &[(&str, Check)] = &[];
+const CHECKS: &[(&str, Check)] = &[
+    ("admin-access-by-key", server_secret::admin_access),
+    ("identity-token-beside-key", identity_token::beside_key),
+    ("identity-token-in-project", identity_token::file_in_project),
+    ("kubernetes-secret-store", secret_store::in_kubernetes),
+    ("literal-admin-key", server_secret::admin_key),
+    ("literal-server-secret", server_secret::literal),
+    ("secret-name", webhook::names),
+    ("secret-syntax", webhook::syntax),
+    ("unusable-secret-store", secret_store::unusable),
+    ("webhook-literal-token", webhook::literal_tokens),
+];
 
 /// The rules that are told where they are needed rather than found in a text.
 #[cfg(test)]
