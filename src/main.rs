@@ -18,7 +18,7 @@ use cli::{Cli, Colour, Command, FailOn, Format, Rules};
 use wandward::detect::{self, Shape};
 use wandward::finding::{Finding, Outcome, visible};
 use wandward::judge::Opinion;
-use wandward::policy::Policy;
+use wandward::policy::{Policy, User};
 use wandward::report::{self, Style};
 use wandward::rule::{RuleSet, Severity};
 use wandward::scan::{Change, Input, Progress, Scan, What};
@@ -63,7 +63,8 @@ fn run(cli: &Cli) -> Result<u8> {
 
 fn scan(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8> {
     let started = Instant::now();
-    let policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
+    let mut policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
+    policy.user = User { home: std::env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
     let input = input(options)?;
     let progress = Progress::default();
     let out = Mutex::new(io::BufWriter::new(io::stdout()));

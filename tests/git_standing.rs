@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use support::git::Repo;
-use wandward::source::git::standing::{Standing, Standings};
+use wandward::blob::Standing;
+use wandward::source::git::standing::Standings;
 
 /// What git says: `ls-files` names what it has, `add --dry-run` would take what it does not ignore.
 fn by_git(repo: &Repo, path: &str) -> Standing {

@@ -7,14 +7,16 @@ pub(super) mod passage;
 pub(super) mod permission_without_reason;
 mod secret_store;
 mod server_secret;
-mod setting;
-mod webhook;
+pub(super) mod setting;
+pub(super) mod webhook;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
 
+#[cfg(test)]
+use super::project;
 use crate::finding::Confidence;
 use crate::policy::Policy;
 use crate::rule::{Kind, Rule, RuleSet, Severity, Site};
@@ -69,7 +71,14 @@ const CHECKS: &[(&str, Check)] = &[
 
 /// The rules that are told where they are needed rather than found in a text.
 #[cfg(test)]
-const CALLED: [&str; 2] = [cut_off_key::RULE, permission_without_reason::RULE];
+const CALLED: [&str; 6] = [
+    cut_off_key::RULE,
+    permission_without_reason::RULE,
+    project::SAME_KEY,
+    project::DANGLING,
+    project::TRACKED,
+    project::WIDE,
+];
 
 /// How a rule looks.
 enum Looks {

@@ -33,6 +33,8 @@ pub struct Example<'p> {
     pub bad: bool,
     /// The name that the file is given.
     pub path: &'p str,
+    /// The mode of the file, if that matters: it lies in a home folder then.
+    pub mode: Option<u32>,
     /// The text, with placeholders for keys.
     pub text: &'p str,
 }
@@ -42,13 +44,15 @@ impl<'p> Example<'p> {
         blocks(page)
             .filter_map(|block| {
                 let mut words = block.info.split_whitespace().skip(1);
+                let given = |name: &str| block.info.split_whitespace().find_map(|word| word.strip_prefix(name));
                 let bad = match words.next()? {
                     "bad" => true,
                     "good" => false,
                     _ => return None,
                 };
-                let path = words.find_map(|word| word.strip_prefix("path=")).unwrap_or("example.txt");
-                Some(Example { bad, path, text: block.text })
+                let path = given("path=").unwrap_or("example.txt");
+                let mode = given("mode=").and_then(|mode| u32::from_str_radix(mode, 8).ok());
+                Some(Example { bad, path, mode, text: block.text })
             })
             .collect()
     }

@@ -10,17 +10,17 @@ use memchr::memmem;
 const REACH: usize = 16 * 1024;
 
 /// A name with a value.
-pub(super) struct Setting<'t> {
+pub(in crate::judge) struct Setting<'t> {
     /// Where the name stands.
-    pub(super) name: Range<usize>,
+    pub(in crate::judge) name: Range<usize>,
     /// Where the value stands, without its quotes.
-    pub(super) span: Range<usize>,
+    pub(in crate::judge) span: Range<usize>,
     /// The value; may be empty.
-    pub(super) value: &'t [u8],
+    pub(in crate::judge) value: &'t [u8],
 }
 
 /// Every setting of `name`, in the case in which it is given, that no comment hides.
-pub(super) fn settings<'t>(text: &'t [u8], name: &str) -> Vec<Setting<'t>> {
+pub(in crate::judge) fn settings<'t>(text: &'t [u8], name: &str) -> Vec<Setting<'t>> {
     let word = |at: Option<usize>| {
         at.and_then(|at| text.get(at)).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
     };
@@ -156,7 +156,7 @@ fn skip(text: &[u8], from: usize, end: usize, over: impl Fn(u8) -> bool) -> usiz
 }
 
 /// Whether a value is one, and no empty one, no placeholder, and nothing that points at where the value is.
-pub(super) fn is_literal(value: &[u8]) -> bool {
+pub(in crate::judge) fn is_literal(value: &[u8]) -> bool {
     const POINTS: [&[u8]; 22] = [
         b"$", b"{{", b"<", b"%", b"vault:", b"op://", b"arn:", b"ref+", b"env(", b"env.", b"var.", b"local.", b"data.",
         b"module.", b"ssm:", b"projects/", b"@Microsoft.KeyVault", b"file://", b"/run/secrets", b"secretRef", b"[",

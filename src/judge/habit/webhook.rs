@@ -73,10 +73,26 @@ pub(super) fn syntax(passage: &Passage<'_>) -> Vec<Point> {
 }
 
 /// The names that templates refer to, without those that W&B itself fills in.
-pub(super) fn secrets_used(passage: &Passage<'_>) -> Vec<(Range<usize>, String)> {
+pub(in crate::judge) fn secrets_used(passage: &Passage<'_>) -> Vec<(Range<usize>, String)> {
     let used = templates(passage).into_iter().flat_map(|template| references(passage.text, &template));
     let named = used.filter_map(|(span, name)| Some((span, str::from_utf8(name).ok()?.to_owned())));
     named.filter(|(_, name)| !is_own(name)).collect()
+}
+
+/// The names of team secrets that a manifest declares: the list below `secrets`, where a webhook of W&B is set up, and the
+/// keys of a Kubernetes secret that a W&B server keeps them in.
+pub(in crate::judge) fn secrets_declared(passage: &Passage<'_>) -> Vec<String> {
+    let read = matches!(passage.site, Site::Config | Site::Other | Site::Deployment | Site::Ci);
+    if !read || passage.text.len() > LONGEST {
+        return Vec::new();
+    }
+    let lists = LIST.captures_iter(passage.text).filter_map(|list| list.name("items"));
+    let names = lists.flat_map(|items| ITEM.captures_iter(items.as_bytes()).filter_map(|item| item.name("name")));
+    names
+        .filter_map(|name| str::from_utf8(name.as_bytes()).ok())
+        .filter(|name| is_upper(name))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Whether W&B fills in the name itself (webhook automations, "Payload variables").
@@ -272,6 +288,14 @@ pattern!(COMMON, r"(?-u)\$\{(?:event_type|artifact_version|project_name|entity_n
 pattern!(WANDB, r"(?i-u)wandb|weights\s*(?:&|and)\s*biases");
 pattern!(WEBHOOK, r"(?i-u)webhook|automation");
 pattern!(REFERENCE, r"(?-u)\$\{([^{}\n]{1,80})\}");
+pattern!(
+    LIST,
+    r#"(?m-u)^[ \t]*["']?(?:wandb_|team_)?(?:secrets|stringData)["']?\s*[:=]\s*[\[{]?[ \t]*\n(?P<items>(?:[ \t]+[^\n]*\n?|[ \t]*-[^\n]*\n?)+)"#
+);
+pattern!(
+    ITEM,
+    r#"(?m-u)^[ \t]*(?:-[ \t]*)?(?:\{?[ \t]*["']?name["']?[ \t]*[:=][ \t]*)?["']?(?P<name>[A-Za-z0-9_]+)["']?"#
+);
 // Tokens that name their vendor, and what follows the scheme of an authorization header.
 pattern!(
     SHAPED,

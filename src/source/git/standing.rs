@@ -14,25 +14,11 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use super::file::{self, bytes_of};
 use super::folder::GitFolder;
 use super::index;
+use crate::blob::Standing;
 use crate::source::tree;
 
 /// The most bytes of an ignore file.
 const MAX_IGNORE: u64 = 1024 * 1024;
-
-/// What git makes of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It lies in no working tree.
-    Outside,
-    /// It lies in one, of which not enough can be read.
-    Unknown,
-    /// git has it.
-    Tracked,
-    /// git has it not, and `git add` would pass over it.
-    Ignored,
-    /// git has it not, and `git add` would take it.
-    Untracked,
-}
 
 /// The working trees met so far.
 #[derive(Default)]
