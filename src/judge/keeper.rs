@@ -7,7 +7,7 @@ use crate::blob::{Origin, Standing};
 use super::habit::setting::{self, is_literal};
 
 /// A file in which credentials are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Keeper {
     /// `.env`.
     Env,
@@ -60,7 +60,7 @@ impl Keeper {
     }
 
     /// The folder that would be the home, if the file lies where the SDK puts it; `None` if it is no file of a home.
-    pub fn home<'o>(self, origin: &'o Origin) -> Option<&'o [u8]> {
+    pub fn home(self, origin: &Origin) -> Option<&[u8]> {
         let below: &[&[u8]] = match self {
             Keeper::Netrc => &[b".netrc", b"_netrc"],
             Keeper::Settings => &[b".config/wandb/settings"],
@@ -127,7 +127,7 @@ fn assignment(line: &[u8], secrets: bool) -> Holds {
 
 /// The `wandb` folder and the run in it that a path leads into: `wandb/run-20240131_093000-ab12cd34`, `wandb/offline-run-…`,
 /// `wandb/latest-run`. A package that is called so has no runs.
-pub fn run_folder(path: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn run_folder(path: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut from = 0;
     while let Some(at) = memchr::memmem::find(&path[from..], b"wandb/").map(|at| from + at) {
         from = at + b"wandb/".len();
@@ -151,7 +151,7 @@ fn is_run(name: &[u8]) -> bool {
 }
 
 /// Whether others than the owner may read a file of that mode.
-pub fn is_wide(mode: u32) -> bool {
+pub(super) fn is_wide(mode: u32) -> bool {
     mode & 0o077 != 0
 }
 

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use super::passage::Passage;
-use super::setting::{Setting, is_literal, line_start, settings};
+use super::setting::{Setting, compile, is_literal, line_start, settings};
 use super::{Confidence, Point};
 
 /// Says where a program may administrate with a key.
@@ -23,7 +23,8 @@ pub(super) fn admin_access(passage: &Passage<'_>) -> Vec<Point> {
 /// Says where the admin key stands, if it has not the shape of a key, for which other rules speak.
 pub(super) fn admin_key(passage: &Passage<'_>) -> Vec<Point> {
     let found = settings(passage.text, "GLOBAL_ADMIN_API_KEY").into_iter();
-    let found = found.filter(|setting| setting.value.len() >= 8 && is_value(passage, setting));
+    let found =
+        found.filter(|setting| setting.value.len() >= 8 && is_value(passage, setting) && !KEY.is_match(setting.value));
     found
         .map(|setting| Point {
             evidence: "it is the value of `GLOBAL_ADMIN_API_KEY`".to_owned(),
@@ -47,7 +48,8 @@ pub(super) fn literal(passage: &Passage<'_>) -> Vec<Point> {
     for name in names {
         settings(passage.text, name).into_iter().for_each(|setting| tell(setting, name, Confidence::High));
     }
-    if !SERVER.is_match(passage.text) && !is_named_for_wandb(passage) {
+    let template = passage.origin.file_name().ends_with(b".tpl");
+    if template || (!SERVER.is_match(passage.text) && !is_named_for_wandb(passage)) {
         return points;
     }
     for name in ["license", "LICENSE"] {
@@ -81,17 +83,11 @@ static SERVER: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Names that say something below others alone.
-const BELOW: [(&str, &[&str]); 4] = [
-    ("secret", &["oidc"]),
-    ("password", &["mysql", "redis", "smtp"]),
-    ("secretKey", &["bucket", "defaultBucket"]),
-    ("accessKey", &["bucket", "defaultBucket"]),
-];
+const BELOW: [(&str, &[&str]); 3] =
+    [("secret", &["oidc"]), ("password", &["mysql", "redis", "smtp"]), ("secretKey", &["bucket", "defaultBucket"])];
 
-fn compile(pattern: &str) -> Regex {
-    #[expect(clippy::unwrap_used, reason = "the patterns are constants, and tests compile them")]
-    Regex::new(pattern).unwrap()
-}
+/// What has the shape of a key: other rules speak for it, or know why it is none.
+static KEY: LazyLock<Regex> = LazyLock::new(|| compile(r"(?-u)[0-9a-f]{40}$|wandb_v[0-9]"));
 
 fn is_named_for_wandb(passage: &Passage<'_>) -> bool {
     let name = String::from_utf8_lossy(passage.origin.file_name()).to_ascii_lowercase();

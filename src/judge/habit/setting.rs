@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use memchr::memmem;
+use regex::bytes::Regex;
 
 /// The longest value that is read, in bytes.
 const REACH: usize = 16 * 1024;
@@ -69,7 +70,7 @@ fn value_after(text: &[u8], name: &Range<usize>) -> Option<Range<usize>> {
     }
     // `ENV NAME value` of an image file, `setenv NAME value` of a shell.
     let before = line.trim_ascii().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
-    if [&b"ENV"[..], b"setenv", b"SetEnv"].iter().any(|word| before == *word) && separator != Some(b'=') {
+    if [&b"ENV"[..], b"setenv", b"SetEnv"].contains(&before) && separator != Some(b'=') {
         return (at > name.end).then(|| bare(text, at, end, true));
     }
     if matches!(separator, Some(b'?' | b':')) && text.get(at + 1) == Some(&b'=') {
@@ -186,6 +187,12 @@ pub(in crate::judge) fn is_literal(value: &[u8]) -> bool {
         && !inside.iter().any(|part| small.contains(part))
         && !code
         && value.iter().any(|b| *b != value[0])
+}
+
+/// A pattern that is a constant.
+pub(super) fn compile(pattern: &str) -> Regex {
+    #[expect(clippy::unwrap_used, reason = "the patterns are constants, and tests compile them")]
+    Regex::new(pattern).unwrap()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use super::passage::Passage;
-use super::setting::{is_comment, is_literal};
+use super::setting::{compile, is_comment, is_literal};
 use super::{Confidence, Point};
 use crate::rule::Site;
 
@@ -269,43 +269,42 @@ fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
     one.start < other.end && other.start < one.end
 }
 
-macro_rules! pattern {
-    ($name:ident, $pattern:expr) => {
-        static $name: LazyLock<Regex> = LazyLock::new(|| {
-            #[expect(clippy::unwrap_used, reason = "the patterns are constants, and tests compile them")]
-            Regex::new($pattern).unwrap()
-        });
-    };
-}
-
-pattern!(CALL, r"(?-u)\b(?:SendWebhook(?:\.(?:from_integration|new))?|DoWebhook|WebhookAction)\s*\(");
-pattern!(ARGUMENT, r"(?-u)\b(?:request_)?(?:payload|headers?)\s*=\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)");
-pattern!(
-    SURE,
-    r"(?-u)\$\{(?:event_author|artifact_version_string|artifact_version_index|artifact_collection_name|artifact_metadata\.[^}\s]*)\}"
-);
-pattern!(COMMON, r"(?-u)\$\{(?:event_type|artifact_version|project_name|entity_name|run_id|run_name|run_url)\}");
-pattern!(WANDB, r"(?i-u)wandb|weights\s*(?:&|and)\s*biases");
-pattern!(WEBHOOK, r"(?i-u)webhook|automation");
-pattern!(REFERENCE, r"(?-u)\$\{([^{}\n]{1,80})\}");
-pattern!(
-    LIST,
-    r#"(?m-u)^[ \t]*["']?(?:wandb_|team_)?(?:secrets|stringData)["']?\s*[:=]\s*[\[{]?[ \t]*\n(?P<items>(?:[ \t]+[^\n]*\n?|[ \t]*-[^\n]*\n?)+)"#
-);
-pattern!(
-    ITEM,
-    r#"(?m-u)^[ \t]*(?:-[ \t]*)?(?:\{?[ \t]*["']?name["']?[ \t]*[:=][ \t]*)?["']?(?P<name>[A-Za-z0-9_]+)["']?"#
-);
+static CALL: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"(?-u)\b(?:SendWebhook(?:\.(?:from_integration|new))?|DoWebhook|WebhookAction)\s*\("));
+static ARGUMENT: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"(?-u)\b(?:request_)?(?:payload|headers?)\s*=\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)"));
+static SURE: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r"(?-u)\$\{(?:event_author|artifact_version_string|artifact_version_index|artifact_collection_name|artifact_metadata\.[^}\s]*)\}",
+    )
+});
+static COMMON: LazyLock<Regex> = LazyLock::new(|| {
+    compile(r"(?-u)\$\{(?:event_type|artifact_version|project_name|entity_name|run_id|run_name|run_url)\}")
+});
+static WANDB: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i-u)wandb|weights\s*(?:&|and)\s*biases"));
+static WEBHOOK: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i-u)webhook|automation"));
+static REFERENCE: LazyLock<Regex> = LazyLock::new(|| compile(r"(?-u)\$\{([^{}\n]{1,80})\}"));
+static LIST: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r#"(?m-u)^[ \t]*["']?(?:wandb_|team_)?(?:secrets|stringData)["']?\s*[:=]\s*[\[{]?[ \t]*\n(?P<items>(?:[ \t]+[^\n]*\n?|[ \t]*-[^\n]*\n?)+)"#,
+    )
+});
+static ITEM: LazyLock<Regex> = LazyLock::new(|| {
+    compile(r#"(?m-u)^[ \t]*(?:-[ \t]*)?(?:\{?[ \t]*["']?name["']?[ \t]*[:=][ \t]*)?["']?(?P<name>[A-Za-z0-9_]+)["']?"#)
+});
 // Tokens that name their vendor, and what follows the scheme of an authorization header.
-pattern!(
-    SHAPED,
-    r"(?-u)\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|AKIA[A-Z0-9]{16}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]{8,})"
-);
-pattern!(
-    NAMED,
-    r#"(?i-u)(?:["'][\w.-]*(?:token|secret|passw(?:or)?d|api_?key|authorization|credential)[\w.-]*["']\s*:\s*["'](?:(?:Bearer|Basic|token)\s+)?(?P<value>[^"'\n\s]+)["'])"#
-);
-pattern!(
-    FOREIGN,
-    r#"(?-u)(?P<quote>["'])(?:(?i:Bearer|Basic|token)\s+)?(?P<reference>\$\{\{\s*secrets\.\w+\s*\}\}|\$[A-Z][A-Z0-9_]{2,}|\{\{\s*(?:secrets\.)?[A-Z][A-Z0-9_]{2,}\s*\}\}|\{[A-Z][A-Z0-9_]{2,}\}|%[A-Z][A-Z0-9_]{2,}%)["']"#
-);
+static SHAPED: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r"(?-u)\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|AKIA[A-Z0-9]{16}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]{8,})",
+    )
+});
+static NAMED: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r#"(?i-u)(?:["'][\w.-]*(?:token|secret|passw(?:or)?d|api_?key|authorization|credential)[\w.-]*["']\s*:\s*["'](?:(?:Bearer|Basic|token)\s+)?(?P<value>[^"'\n\s]+)["'])"#,
+    )
+});
+static FOREIGN: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r#"(?-u)(?P<quote>["'])(?:(?i:Bearer|Basic|token)\s+)?(?P<reference>\$\{\{\s*secrets\.\w+\s*\}\}|\$[A-Z][A-Z0-9_]{2,}|\{\{\s*(?:secrets\.)?[A-Z][A-Z0-9_]{2,}\s*\}\}|\{[A-Z][A-Z0-9_]{2,}\}|%[A-Z][A-Z0-9_]{2,}%)["']"#,
+    )
+});
