@@ -1,10 +1,23 @@
 //! Guidance broken without a key in sight. In: a text whose words are known, and the rules that name them. Out: the points
 //! that a pattern of a page, or the check that is called like its rule, would say something of.
 
+mod call;
+mod ci_without_entity;
 pub(super) mod cut_off_key;
+mod inline_environment;
+mod key_as_argument;
+mod key_in_image_build;
+mod key_option;
+mod keychain_in_production;
+mod login_argument;
 pub(super) mod passage;
 pub(super) mod permission_without_reason;
-pub(super) mod sdk_too_old;
+mod plain_http_server;
+mod printed_key;
+mod sdk_too_old;
+mod shell;
+mod unread_name;
+mod value;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -41,7 +54,19 @@ impl Point {
 type Check = fn(&Passage<'_>) -> Vec<Point>;
 
 /// The check of every rule that a pattern cannot say, by the id of the rule.
-const CHECKS: &[(&str, Check)] = &[(sdk_too_old::RULE, sdk_too_old::points)];
+const CHECKS: &[(&str, Check)] = &[
+    ("ci-without-entity", ci_without_entity::check),
+    ("inline-environment", inline_environment::check),
+    ("key-as-argument", key_as_argument::check),
+    ("key-in-image-build", key_in_image_build::check),
+    ("key-option", key_option::check),
+    ("keychain-in-production", keychain_in_production::check),
+    ("login-argument", login_argument::check),
+    ("plain-http-server", plain_http_server::check),
+    ("printed-key", printed_key::check),
+    ("sdk-too-old", sdk_too_old::check),
+    ("unread-name", unread_name::check),
+];
 
 /// The rules that are told where they are needed rather than found in a text.
 #[cfg(test)]
