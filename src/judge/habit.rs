@@ -15,7 +15,7 @@ pub(super) mod passage;
 pub(super) mod permission_without_reason;
 mod plain_http_server;
 mod printed_key;
-pub(super) mod sdk_too_old;
+mod sdk_too_old;
 mod secret_store;
 mod server_secret;
 pub(super) mod setting;
@@ -86,7 +86,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("login-argument", login_argument::check),
     ("plain-http-server", plain_http_server::check),
     ("printed-key", printed_key::check),
-    (sdk_too_old::RULE, sdk_too_old::points),
+    ("sdk-too-old", sdk_too_old::check),
     ("secret-name", webhook::names),
     ("secret-syntax", webhook::syntax),
     ("unread-name", unread_name::check),
