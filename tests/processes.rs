@@ -275,7 +275,7 @@ fn other_users_are_seen_and_what_is_hidden_from_this_one_is_counted() {
     both.sort();
     assert_eq!(found("0.json"), both);
     for how in ["1", "2"] {
-        assert_eq!(found(&format!("{how}.json")), [others.clone()]);
+        assert_eq!(found(&format!("{how}.json")), std::slice::from_ref(&others));
         let report = world.json(&format!("{how}.json"));
         let coverage = &report["coverage"];
         // The system hides it, so nobody could have looked.
