@@ -13,6 +13,8 @@ use crate::rule::Site;
 const LONGEST: usize = 16 * 1024;
 /// How many commands may lie in one another.
 const MAX_DEPTH: usize = 4;
+/// The longest expression of a template, in bytes.
+const LONGEST_TEMPLATE: usize = 256;
 /// The most words of a command.
 const MOST_WORDS: usize = 2000;
 
@@ -75,7 +77,13 @@ impl Command {
 
     /// Whether a program is known to be one, so that prose is ruled out.
     pub(in crate::judge) fn is_known(&self) -> bool {
-        self.shell && !self.program().is_empty() || is_program(self.words.get(self.assignments()))
+        let program = self.words.get(self.assignments());
+        // A path with options behind it is a program too.
+        let path = program.is_some_and(|word| word.text.contains(&b'/') && word.text.first() != Some(&b'/'))
+            && self.arguments().iter().any(|word| word.text.len() > 1 && word.text[0] == b'-');
+        // The options of one, to be put behind it.
+        let options = matches!(self.program(), b"-e" | b"--env" | b"--build-arg");
+        self.shell && !self.program().is_empty() || is_program(program) || path || options
     }
 }
 
@@ -420,6 +428,7 @@ impl Reader<'_> {
                 }
                 b'{' if self.text.get(self.at + 1) == Some(&b'{') => {
                     let rest = &self.text[self.at..self.end];
+                    let rest = &rest[..rest.len().min(LONGEST_TEMPLATE)];
                     let end = memchr::memmem::find(rest, b"}}").map_or(self.at + 2, |length| self.at + length + 2);
                     text.extend_from_slice(&self.text[self.at..end]);
                     self.at = end;

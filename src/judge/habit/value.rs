@@ -26,7 +26,7 @@ pub(in crate::judge) fn is_key_name(name: &[u8]) -> bool {
 }
 
 static EXPANDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?-u)\$\{?[A-Za-z_(]|\$\{\{|\{\{|`|%[A-Za-z_]\w*%|\$\$[({A-Za-z_]|<\+|%s|\{\w*\}").ok()
+    Regex::new(r"(?-u)\$\{?[A-Za-z_(]|\$\{\{|\{\{|`|%[A-Za-z_]\w*%|\$\$[({A-Za-z_]|<\+|%s|\{[\w.\[\]]*\}").ok()
 });
 
 /// Whether a word stands for something that a shell, a template or a program puts in its place.
@@ -38,7 +38,7 @@ static PLACEHOLDER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r#"(?ix-u) ^["']? (?: <[^<>\n]+> | \[[^\]\n]*key[^\]\n]*\] | \.\.\.+ | …| x{3,} | \*{3,}
         | (?:local-)? [\w.-]* (?: your | my | insert | replace | change_?me | paste | add )s?[\w-]* (?:key|token|api)[\w-]*
-        | [\w-]*(?:api)?[_-]?(?:key|token)[_-]?(?:here|goes[_-]here|of[_-]\w+)? ) ["']?$"#,
+        | (?:(?:wandb|wb)[_-])? (?:api[_-]?)? (?:key|token)[_-](?:here|goes[_-]here|of[_-]\w+) | (?:api[_-]?)?key ) ["']?$"#,
     )
     .ok()
 });
