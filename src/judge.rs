@@ -2,27 +2,33 @@
 //! permission keeps back, and on request why each of the others is none. A key's text goes no further than here.
 
 mod habit;
+mod keeper;
 mod key;
 mod mask;
 mod notebook;
 mod place;
+mod project;
+mod whole;
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::blob::{Before, Encoding, Origin, Place, Text};
 use crate::detect::{Candidate, Shape};
 use crate::finding::{By, Cell, Confidence, Finding, Key, Suppressed};
 use crate::policy::{Permission, Policy};
 use crate::rule::{Rule, RuleSet, Site};
-use crate::secret::{Format, KeyId, Secret};
+use crate::secret::{Format, KeyId, Secret, Wanted};
 pub use habit::cut_off_key::RULE as CUT_OFF_KEY;
 use habit::passage::Passage;
 use habit::{Habits, Point};
+pub use keeper::{Keeper, Lies};
 use key::{KeyJudge, Verdict};
 use notebook::Cells;
 use place::File;
 pub use place::PathClass;
+use project::Project;
+pub use whole::WhereItLies;
 
 /// What is thought of one candidate.
 pub enum Opinion {
@@ -67,6 +73,8 @@ pub struct Judge<'a> {
     policy: &'a Policy,
     is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
     habits: Option<Habits>,
+    lies: Option<WhereItLies<'a>>,
+    project: Mutex<Project>,
 }
 
 /// What a text came to.
@@ -95,6 +103,18 @@ pub fn path_class(origin: &Origin, text: &[u8]) -> PathClass {
     File::new(origin, text).class()
 }
 
+/// Makes `text`, of which `point` is what the finding is about, all that is shown of its place.
+pub fn show_only(finding: &mut Finding, text: &[u8], point: Range<usize>) {
+    let shown = finding.key.as_ref().map(|key| format!("[{}]", key.id));
+    let text = Text::plain(text, Before::default());
+    (finding.snippet, finding.line_digest) = mask::snippet(&text, &point, shown.as_deref());
+}
+
+/// The name of a process or of a variable as it may be shown: whoever chose it may have put a key into it.
+pub fn shown_name(name: &[u8]) -> Vec<u8> {
+    mask::masked(name)
+}
+
 impl<'a> Judge<'a> {
     /// A judge of keys by the rules that can speak and the policy that says which of them may. `is_object` tells whether an
     /// object id (40 hexadecimal digits) is one of an object in the git repository that holds the origin.
@@ -103,7 +123,7 @@ impl<'a> Judge<'a> {
         policy: &'a Policy,
         is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
     ) -> Judge<'a> {
-        Judge { rules, policy, is_object, habits: None }
+        Judge { rules, policy, is_object, habits: None, lies: None, project: Mutex::default() }
     }
 
     /// The same, who speaks of habits too. Of what lies in the past nobody can change the habits.
@@ -112,9 +132,17 @@ impl<'a> Judge<'a> {
         Judge { habits, ..self }
     }
 
+    /// Whether certain keys are looked for, and nothing else.
+    pub fn finds(&self) -> bool {
+        self.policy.wanted.is_some()
+    }
+
     /// Judges the candidates of one text, which are in order. `explain` asks for the silent ones too.
     pub fn judge(&self, origin: &Origin, text: &Text<'_>, candidates: &[Candidate], explain: bool) -> Judgement {
         let file = File::new(origin, text.bytes);
+        if let Some(wanted) = &self.policy.wanted {
+            return self.find(origin, text, &file, candidates, wanted);
+        }
         let verdicts = KeyJudge::new(text.bytes, &file).judge(candidates);
         let mut judgement = Judgement { opinions: Vec::new(), open: false, silent: Vec::new() };
         let mut cursor = Cursor::default();
@@ -143,6 +171,9 @@ impl<'a> Judge<'a> {
                             key: Some(Key::from(&secret)),
                             ..finding
                         };
+                        if let Some(key) = &finding.key {
+                            self.remember_key(text, &judged.credential, key, &finding);
+                        }
                         self.permit(finding, text, &judged.credential, &mut judgement.opinions);
                     }
                     continue;
@@ -155,6 +186,43 @@ impl<'a> Judge<'a> {
                 let place = cursor.place(text, &judged.credential);
                 judgement.opinions.push(Opinion::Silent { place, id: secret.id(), reason });
             }
+        }
+        judgement
+    }
+
+    /// Finds the candidates that are keys which are looked for. An equal fingerprint needs no evidence, and nothing hides it.
+    fn find(
+        &self,
+        origin: &Origin,
+        text: &Text<'_>,
+        file: &File,
+        candidates: &[Candidate],
+        wanted: &Wanted,
+    ) -> Judgement {
+        let keys = KeyJudge::new(text.bytes, file);
+        let mut judgement = Judgement { opinions: Vec::new(), open: false, silent: Vec::new() };
+        let mut cursor = Cursor::default();
+        for candidate in candidates {
+            let Shape::Key(format) = candidate.shape else { continue };
+            let end = candidate.key.end;
+            // With all that may be an on-prem prefix, with the usual one, without.
+            let usual = candidate.key.start.checked_sub(b"local-".len());
+            let usual = usual.filter(|&start| text.bytes[start..].starts_with(b"local-"));
+            let starts = [candidate.prefix, usual, Some(candidate.key.start)];
+            let found = starts.into_iter().flatten().find(|&start| wanted.holds(&text.bytes[start..end]));
+            let Some(credential) = found.map(|start| start..end) else { continue };
+            let because = keys.carrier(&credential);
+            let (counted, at) = text.counted(credential.clone());
+            let output = cursor.cell(origin, text, &credential).map(|(_, output)| output);
+            let site = file.site(counted.bytes, at.start, &because, output);
+            let Some(rule) = self.rules.for_site(site) else { continue };
+            let finding = Finding {
+                confidence: Confidence::High,
+                evidence: "it is a key that is looked for".to_owned() + &written(text),
+                key: Some(Key::from(&Secret::new(&text.bytes[credential.clone()], format))),
+                ..self.key_finding(origin, text, rule, &credential, &mut cursor)
+            };
+            judgement.opinions.push(Opinion::Finding(Box::new(finding)));
         }
         judgement
     }
@@ -190,6 +258,9 @@ impl<'a> Judge<'a> {
     ) -> Broken {
         let mut broken = Broken::default();
         let Some(habits) = self.habits.as_ref().filter(|_| habit::passage::may_be_told(origin)) else { return broken };
+        if self.policy.wanted.is_some() {
+            return broken;
+        }
         if origin.name().is_empty() {
             broken.unnamed = habits.any_somewhere(piece.bytes, names_wandb);
             return broken;
@@ -204,6 +275,9 @@ impl<'a> Judge<'a> {
                     let finding = self.broken(origin, text, rule, &point, &mut cursor);
                     self.permit(finding, text, &point.span, &mut broken.opinions);
                 }
+            }
+            if names_wandb {
+                self.remember_secrets(text, &passage, &mut cursor);
             }
         };
         if site != Site::Notebook {
@@ -236,7 +310,7 @@ impl<'a> Judge<'a> {
             confidence: point.confidence,
             evidence: point.evidence.clone(),
             span: text.offsets(point.span.clone()),
-            ..self.finding(origin, text, rule, &shown, None, cursor)
+            ..self.finding(origin, text, rule, &shown, point.hidden.then_some("[…]"), cursor)
         }
     }
 

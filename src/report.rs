@@ -24,6 +24,8 @@ pub struct Style {
     pub verbose: bool,
     /// Findings only.
     pub quiet: bool,
+    /// Leave out the findings, which were shown one by one.
+    pub shown: bool,
 }
 
 /// A date as ISO 8601 has it, in the zone of whoever set it; of a date that no calendar holds the seconds since 1970.

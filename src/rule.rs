@@ -106,13 +106,17 @@ pub enum Site {
     GitMessage,
     /// The configuration of a git repository.
     GitConfig,
+    /// The command line of a running process.
+    Process,
+    /// The environment of a running process.
+    Environ,
     /// Anything else.
     Other,
 }
 
 impl Site {
     /// Every kind.
-    pub const ALL: [Site; 20] = [
+    pub const ALL: [Site; 22] = [
         Site::Source,
         Site::Config,
         Site::Notebook,
@@ -132,6 +136,8 @@ impl Site {
         Site::Editor,
         Site::GitMessage,
         Site::GitConfig,
+        Site::Process,
+        Site::Environ,
         Site::Other,
     ];
 }

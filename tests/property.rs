@@ -165,8 +165,15 @@ fn scan(path: &str, text: &[u8], inline: bool) -> Outcome {
 fn reports(outcome: &Outcome) -> String {
     let mut out = Vec::new();
     report::json(outcome, &mut out).unwrap();
-    let plain =
-        Style { colour: false, width: 140, took: Duration::ZERO, suppressed: true, verbose: true, quiet: false };
+    let plain = Style {
+        colour: false,
+        width: 140,
+        took: Duration::ZERO,
+        suppressed: true,
+        verbose: true,
+        quiet: false,
+        shown: false,
+    };
     for style in [plain, Style { colour: true, width: 40, ..plain }] {
         report::pretty(outcome, &style, &mut out).unwrap();
     }

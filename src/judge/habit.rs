@@ -4,6 +4,7 @@
 mod call;
 mod ci_without_entity;
 pub(super) mod cut_off_key;
+mod identity_token;
 mod inline_environment;
 mod key_as_argument;
 mod key_in_image_build;
@@ -14,9 +15,14 @@ pub(super) mod passage;
 pub(super) mod permission_without_reason;
 mod plain_http_server;
 mod printed_key;
+mod sdk_too_old;
+mod secret_store;
+mod server_secret;
+pub(super) mod setting;
 mod shell;
 mod unread_name;
 mod value;
+pub(super) mod webhook;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,6 +30,8 @@ use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
 
+#[cfg(test)]
+use super::project;
 use crate::finding::Confidence;
 use crate::policy::Policy;
 use crate::rule::{Kind, Rule, RuleSet, Severity, Site};
@@ -41,12 +49,21 @@ pub(super) struct Point {
     pub(super) confidence: Confidence,
     /// How bad it is if that is less than the rule says.
     pub(super) severity: Option<Severity>,
+    /// Whether what is marked may not be shown.
+    pub(super) hidden: bool,
 }
 
 impl Point {
     /// A point that needs no more words than those of its rule.
     pub(super) fn new(span: Range<usize>) -> Point {
-        Point { about: span.clone(), span, evidence: String::new(), confidence: Confidence::High, severity: None }
+        Point {
+            about: span.clone(),
+            span,
+            evidence: String::new(),
+            confidence: Confidence::High,
+            severity: None,
+            hidden: false,
+        }
     }
 }
 
@@ -55,21 +72,39 @@ type Check = fn(&Passage<'_>) -> Vec<Point>;
 
 /// The check of every rule that a pattern cannot say, by the id of the rule.
 const CHECKS: &[(&str, Check)] = &[
+    ("admin-access-by-key", server_secret::admin_access),
     ("ci-without-entity", ci_without_entity::check),
+    ("identity-token-beside-key", identity_token::beside_key),
+    ("identity-token-in-project", identity_token::file_in_project),
     ("inline-environment", inline_environment::check),
     ("key-as-argument", key_as_argument::check),
     ("key-in-image-build", key_in_image_build::check),
     ("key-option", key_option::check),
     ("keychain-in-production", keychain_in_production::check),
+    ("kubernetes-secret-store", secret_store::in_kubernetes),
+    ("literal-admin-key", server_secret::admin_key),
+    ("literal-server-secret", server_secret::literal),
     ("login-argument", login_argument::check),
     ("plain-http-server", plain_http_server::check),
     ("printed-key", printed_key::check),
+    ("sdk-too-old", sdk_too_old::check),
+    ("secret-name", webhook::names),
+    ("secret-syntax", webhook::syntax),
     ("unread-name", unread_name::check),
+    ("unusable-secret-store", secret_store::unusable),
+    ("webhook-literal-token", webhook::literal_tokens),
 ];
 
 /// The rules that are told where they are needed rather than found in a text.
 #[cfg(test)]
-const CALLED: [&str; 2] = [cut_off_key::RULE, permission_without_reason::RULE];
+const CALLED: [&str; 6] = [
+    cut_off_key::RULE,
+    permission_without_reason::RULE,
+    project::SAME_KEY,
+    project::DANGLING,
+    project::TRACKED,
+    project::WIDE,
+];
 
 /// How a rule looks.
 enum Looks {

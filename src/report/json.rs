@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::date;
 use crate::blob::{self, Kind, Origin};
-use crate::finding::{Coverage, Finding, Key, Outcome, Suppressed};
+use crate::finding::{Coverage, Finding, Key, Looked, Outcome, Suppressed};
 use crate::object::{Commit, Held};
+use crate::process::Process;
 
 #[derive(Serialize)]
 struct Report<'o> {
@@ -18,7 +19,17 @@ struct Report<'o> {
     tool: Tool,
     findings: Vec<FindingView<'o>>,
     suppressed: Vec<SuppressedView<'o>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    places: Vec<PlaceView<'o>>,
     coverage: CoverageView<'o>,
+}
+
+/// A place of this machine, and what was found there.
+#[derive(Serialize)]
+struct PlaceView<'o> {
+    place: &'static str,
+    path: Cow<'o, str>,
+    state: &'static str,
 }
 
 #[derive(Serialize)]
@@ -60,6 +71,21 @@ struct Location<'o> {
     inner: Vec<Cow<'o, str>>,
     #[serde(flatten)]
     held: Option<HeldView<'o>>,
+    #[serde(flatten)]
+    process: Option<ProcessView<'o>>,
+}
+
+/// Which part of which process.
+#[derive(Serialize)]
+struct ProcessView<'o> {
+    pid: u32,
+    ppid: Option<u32>,
+    user: Option<&'o str>,
+    started: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    argument: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variable: Option<Cow<'o, str>>,
 }
 
 /// Where in a git repository.
@@ -128,6 +154,7 @@ struct CoverageView<'o> {
     bytes: u64,
     objects: u64,
     processes: u64,
+    processes_known: u64,
     skipped: Vec<SkipView<'o>>,
 }
 
@@ -144,6 +171,8 @@ struct SkipView<'o> {
 
 #[derive(Serialize)]
 struct Last<'o> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    places: Vec<PlaceView<'o>>,
     coverage: CoverageView<'o>,
 }
 
@@ -153,6 +182,7 @@ pub(super) fn write(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         findings: outcome.findings.iter().map(finding).collect(),
         suppressed: outcome.suppressed.iter().map(suppressed).collect(),
+        places: places(outcome),
         coverage: coverage(&outcome.coverage),
     };
     serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -165,7 +195,7 @@ pub(super) fn write_finding(one: &Finding, out: &mut dyn Write) -> io::Result<()
 }
 
 pub(super) fn write_coverage(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Last { coverage: coverage(&outcome.coverage) })?;
+    serde_json::to_writer(&mut *out, &Last { places: places(outcome), coverage: coverage(&outcome.coverage) })?;
     writeln!(out)
 }
 
@@ -220,6 +250,18 @@ fn location(finding: &Finding) -> Location<'_> {
         cell_line: cell.map(|cell| cell.line),
         inner: origin.display_inner().collect(),
         held: origin.held.as_deref().map(|held| self::held(origin.kind, held)),
+        process: origin.process.as_deref().map(process),
+    }
+}
+
+fn process(process: &Process) -> ProcessView<'_> {
+    ProcessView {
+        pid: process.pid,
+        ppid: process.ppid,
+        user: process.user.as_deref(),
+        started: date((process.started, 0)),
+        argument: process.argument,
+        variable: process.variable.as_deref().map(blob::display),
     }
 }
 
@@ -258,6 +300,13 @@ fn path_raw(origin: &Origin) -> Option<String> {
     str::from_utf8(&origin.path).is_err().then(|| BASE64.encode(&blob::without_keys(&origin.path)))
 }
 
+fn places(outcome: &Outcome) -> Vec<PlaceView<'_>> {
+    let places = outcome.places.iter();
+    places
+        .map(|Looked { what, path, state }| PlaceView { place: what, path: blob::display(path), state: state.name() })
+        .collect()
+}
+
 fn coverage(coverage: &Coverage) -> CoverageView<'_> {
     let skipped = coverage.skipped.iter().map(|skip| SkipView {
         path: skip.origin.display_path(),
@@ -271,7 +320,8 @@ fn coverage(coverage: &Coverage) -> CoverageView<'_> {
         files: coverage.files,
         bytes: coverage.bytes,
         objects: coverage.objects,
-        processes: 0,
+        processes: coverage.processes,
+        processes_known: coverage.processes_known,
         skipped: skipped.collect(),
     }
 }

@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, rendere
 
 use super::{Style, date};
 use crate::blob::{self, Kind, Origin};
-use crate::finding::{Finding, Outcome, visible};
+use crate::finding::{Finding, Looked, Outcome, State, visible};
 use crate::object::{Held, ObjectId};
 use crate::rule::Severity;
 
@@ -20,7 +20,7 @@ const REFS_SHOWN: usize = 3;
 pub(super) fn write(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(style.width);
-    for places in grouped(&outcome.findings) {
+    for places in grouped(if style.shown { &[] } else { &outcome.findings }) {
         writeln!(out, "{}\n", with_places(&renderer.render(&[group(&places)]), &places))?;
     }
     if style.suppressed {
@@ -36,6 +36,7 @@ pub(super) fn write(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io
     if style.quiet {
         return Ok(());
     }
+    places(outcome, style, out)?;
     not_read(outcome, style, out)?;
     writeln!(out, "{}", summary(outcome, style))
 }
@@ -82,6 +83,12 @@ fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
         } else {
             format!("{} ({})", finding.evidence, finding.rule.id)
         };
+        if finding.place.is_none() && finding.snippet.text.is_empty() {
+            // All of a file, or of a folder.
+            group = group.element(annotate_snippets::Origin::path(format!("{MARK}{nth}{MARK}")));
+            group = group.element(Level::NOTE.message(label));
+            continue;
+        }
         let line = finding.place.map_or(1, |place| usize::try_from(place.line).unwrap_or(usize::MAX));
         let snippet = Snippet::source(finding.snippet.text.as_str())
             .line_start(line)
@@ -130,7 +137,7 @@ fn at(finding: &Finding) -> String {
     let path = path(&finding.origin, |path| finding.display_path(path));
     let place = finding.place.map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
     let cell = finding.cell.map(|cell| format!(" (cell {}, line {})", cell.number, cell.line)).unwrap_or_default();
-    path + &place + &cell + &history(&finding.origin)
+    path + &place + &cell + &history(&finding.origin) + &who(&finding.origin)
 }
 
 /// `path!member`, or what has no path by what it is.
@@ -139,12 +146,33 @@ fn path(origin: &Origin, display: impl for<'p> Fn(&'p [u8]) -> Cow<'p, str>) -> 
         let inner: String = origin.display_inner().map(|name| format!("!{name}")).collect();
         format!("{what} {}{inner}", id.short())
     };
+    if let Some(process) = origin.process.as_deref() {
+        return format!("process {} ({})", process.pid, visible(&display(&origin.path)));
+    }
     let path = match (origin.kind, origin.held.as_deref()) {
         (Kind::Commit, Some(Held { commit: Some(commit), .. })) => named("commit", &commit.id),
         (kind, Some(Held { object: Some(id), .. })) if origin.path.is_empty() => named(kind.name(), id),
         _ => display(&origin.full_path()).into_owned(),
     };
     visible(&path).into_owned()
+}
+
+/// Which part of a process, who runs it, since when, and what started it.
+fn who(origin: &Origin) -> String {
+    let Some(process) = origin.process.as_deref() else { return String::new() };
+    let part = match (&process.argument, &process.variable) {
+        (Some(nth), _) => format!(", argument {nth}"),
+        (_, Some(name)) => format!(", variable {}", visible(&blob::display(name))),
+        _ => String::new(),
+    };
+    let mut said = Vec::new();
+    said.extend(process.user.as_ref().map(|user| format!("user {}", visible(user))));
+    said.push(format!("since {}", date((process.started, 0))));
+    if let Some(ppid) = process.ppid {
+        let name = process.parent.as_ref().map(|name| format!(" ({})", visible(&blob::display(name))));
+        said.push(format!("parent {ppid}{}", name.unwrap_or_default()));
+    }
+    format!("{part} ({})", said.join("; "))
 }
 
 /// Where in the history of a repository: which commit introduced it, who still holds it, where else it lies.
@@ -179,6 +207,29 @@ fn short(name: &[u8]) -> String {
     ["refs/heads/", "refs/tags/", "refs/"].iter().find_map(|at| name.strip_prefix(at)).unwrap_or(&name).to_owned()
 }
 
+/// The places of this machine that were looked at; those without a find only in number, unless they are asked for.
+fn places(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    if outcome.places.is_empty() {
+        return Ok(());
+    }
+    let of = |state| outcome.places.iter().filter(move |looked| looked.state == state);
+    let width = outcome.places.iter().map(|looked| looked.what.len()).max().unwrap_or_default();
+    writeln!(out, "Places of this machine:")?;
+    for state in [State::Found, State::NotReadable, State::Clean, State::Absent] {
+        if state > State::NotReadable && !style.verbose {
+            continue;
+        }
+        for Looked { what, path, .. } in of(state) {
+            writeln!(out, "  {:12}  {what:width$}  {}", state.name(), visible(&blob::display(path)))?;
+        }
+    }
+    if !style.verbose {
+        let (clean, absent) = (of(State::Clean).count(), of(State::Absent).count());
+        writeln!(out, "  and {clean} clean, {absent} absent (`-v` lists them)")?;
+    }
+    writeln!(out)
+}
+
 fn not_read(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let (gaps, passed): (Vec<_>, Vec<_>) = outcome.coverage.skipped.iter().partition(|skip| skip.gap);
     let line = |skip: &crate::finding::Skip| {
@@ -187,8 +238,10 @@ fn not_read(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result
     for skip in &gaps {
         writeln!(out, "not read: {}", line(skip))?;
     }
-    if style.verbose {
-        for skip in &passed {
+    for skip in passed {
+        if skip.origin.kind == Kind::Process {
+            writeln!(out, "not seen: {}", visible(&skip.reason))?;
+        } else if style.verbose {
             writeln!(out, "passed over: {}", line(skip))?;
         }
     }
@@ -220,18 +273,24 @@ fn summary(outcome: &Outcome, style: &Style) -> String {
         said.push(format!("{} allowed inline", outcome.suppressed.len()));
     }
     let gaps = coverage.skipped.iter().filter(|skip| skip.gap).count();
-    let passed = coverage.skipped.len() - gaps;
+    let passed = coverage.skipped.iter().filter(|skip| !skip.gap && skip.origin.kind != Kind::Process).count();
     let number = |number: u64, what| count(usize::try_from(number).unwrap_or(usize::MAX), what);
-    let objects = match coverage.objects {
-        0 => String::new(),
-        objects => format!(", {}", number(objects, "git object")),
-    };
-    let mut looked = format!(
-        "Looked at {}{objects}, {}, in {:.2} s",
-        number(coverage.files, "file"),
-        size(coverage.bytes),
-        style.took.as_secs_f64()
-    );
+    let mut parts = Vec::new();
+    if coverage.files > 0 || coverage.processes_known == 0 {
+        parts.push(number(coverage.files, "file"));
+    }
+    if coverage.objects > 0 {
+        parts.push(number(coverage.objects, "git object"));
+    }
+    if coverage.processes_known > 0 {
+        parts.push(number(coverage.processes, "process"));
+    }
+    parts.push(size(coverage.bytes));
+    let mut looked = format!("Looked at {}, in {:.2} s", parts.join(", "), style.took.as_secs_f64());
+    if coverage.processes_known > 0 {
+        let known = number(coverage.processes_known, "process");
+        looked.push_str(&format!("; {} of {known} visible", coverage.processes));
+    }
     if gaps > 0 {
         looked.push_str(&format!("; {gaps} could not be read"));
     }
@@ -242,7 +301,12 @@ fn summary(outcome: &Outcome, style: &Style) -> String {
 }
 
 fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+    let plural = match number {
+        1 => "",
+        _ if what.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{number} {what}{plural}")
 }
 
 /// Bytes in the largest unit of 1000 that leaves a digit before the point.

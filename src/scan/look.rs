@@ -67,7 +67,9 @@ impl<'l> Look<'l> {
     /// no context.
     pub(super) fn at_bytes(&mut self, text: &Text<'_>, within: Range<usize>) {
         let mut candidates = detect::candidates(text.bytes, within);
-        candidates.retain(|candidate| candidate.shape != Shape::Key(Format::Legacy));
+        if !self.judge.finds() {
+            candidates.retain(|candidate| candidate.shape != Shape::Key(Format::Legacy));
+        }
         if !candidates.is_empty() {
             self.candidates = true;
             let judgement = self.judge.judge(self.origin, text, &candidates, self.explain);
@@ -190,7 +192,7 @@ impl<'l> Look<'l> {
 
 /// Hides in what is shown of a text the keys that only decoding shows: the neighbours of the one that it is shown for, which
 /// is at `mark`.
-fn hide_encoded(shown: &mut String, mark: &mut Range<usize>) {
+pub(super) fn hide_encoded(shown: &mut String, mark: &mut Range<usize>) {
     const MOST: usize = 16;
     const HIDDEN: &str = "[…]";
     for _ in 0..MOST {

@@ -1,7 +1,7 @@
 //! One thread's share of a scan: each source is read, looked at as it stands, and opened if it is a container or a binary
 //! format. In: sources. Out: its part of the outcome.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
 use std::panic::{self, AssertUnwindSafe};
@@ -16,7 +16,7 @@ use crate::decode::archive::{self, Form, Opened, Unpack};
 use crate::decode::binary::{self, Binary};
 use crate::decode::probe;
 use crate::finding::{Coverage, Finding, Outcome, Skip};
-use crate::judge::{Judge, Opinion};
+use crate::judge::{Judge, Keeper, Opinion};
 use crate::source::tree::{self, Visit};
 use crate::source::{MAX_WHOLE, Piece, Reader, WHOLE};
 
@@ -33,6 +33,8 @@ pub(super) struct Worker<'w, 'a> {
     look: Looks,
     /// Where git directories are told of, if anybody asked for them.
     repositories: Option<&'w Mutex<Vec<PathBuf>>>,
+    /// The mode of the file at hand, if it is one, and one in which credentials are kept.
+    mode: Option<u32>,
 }
 
 /// What becomes of what a look says.
@@ -86,7 +88,7 @@ struct Seen {
 impl<'w, 'a> Worker<'w, 'a> {
     pub(super) fn new(scan: &'w Scan<'a>, judge: &'w Judge<'w>, all: &'w Mutex<Outcome>) -> Worker<'w, 'a> {
         let (reader, own) = (Reader::default(), Outcome::default());
-        Worker { scan, judge, reader, own, all, look: Looks::Tells, repositories: None }
+        Worker { scan, judge, reader, own, all, look: Looks::Tells, repositories: None, mode: None }
     }
 
     /// One that tells of the git directories it meets rather than passing over them.
@@ -231,6 +233,23 @@ impl<'w, 'a> Worker<'w, 'a> {
         self.keep(opinions);
     }
 
+    /// Looks at a text that has no lines and is no part of a file.
+    pub(super) fn look_at_text(&mut self, origin: &Origin, text: Text<'_>) -> Vec<Opinion> {
+        self.look(origin, &Piece { text, own: 0..text.bytes.len(), whole: true }, As::Text).0
+    }
+
+    /// Counts processes: those that were looked at, and those that are known to run.
+    pub(super) fn count_processes(&mut self, looked_at: u64, known: u64) {
+        self.own.coverage.processes += looked_at;
+        self.own.coverage.processes_known += known;
+    }
+
+    /// Counts bytes that are no source's.
+    pub(super) fn count_bytes(&mut self, bytes: u64) {
+        self.own.coverage.bytes += bytes;
+        self.scan.progress.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Reads a source piece by piece; `unopened` if it looks like a container and is none, or is none by where it comes from.
     fn windows(&mut self, origin: &Origin, input: impl Read, unopened: bool) -> io::Result<Seen> {
         let mut reader = std::mem::take(&mut self.reader);
@@ -259,6 +278,9 @@ impl<'w, 'a> Worker<'w, 'a> {
         let cells = origin.name().ends_with(b".ipynb") && !looked.0.is_empty();
         seen.open |= (looked.1 || cells) && !piece.whole;
         seen.opinions.extend(looked.0);
+        if first && !closed {
+            self.judge.file(origin, &piece.text, self.mode, &mut seen.opinions);
+        }
         if first
             && piece.whole
             && let Some(binary) = seen.binary.take()
@@ -374,8 +396,24 @@ impl<'w, 'a> Worker<'w, 'a> {
         Ok(found)
     }
 
+    /// Tells what only several sources say together, once all of them are read.
+    pub(super) fn together(&mut self) {
+        let mut by_source: BTreeMap<Option<Origin>, Vec<Opinion>> = BTreeMap::new();
+        for opinion in self.judge.together() {
+            let origin = opinion.finding().map(|finding| finding.origin.clone());
+            by_source.entry(origin).or_default().push(opinion);
+        }
+        by_source.into_values().for_each(|opinions| self.keep(opinions));
+    }
+
+    /// Likewise for one at hand that is said to have a mode.
+    pub(super) fn with_mode(mut self, mode: Option<u32>) -> Worker<'w, 'a> {
+        self.mode = mode;
+        self
+    }
+
     /// Takes the opinions of one source: numbers its findings, tells them, keeps them.
-    fn keep(&mut self, opinions: Vec<Opinion>) {
+    pub(super) fn keep(&mut self, opinions: Vec<Opinion>) {
         if opinions.is_empty() {
             return;
         }
@@ -466,10 +504,12 @@ impl Unpack for Members<'_, '_, '_> {
 
 impl Visit for Worker<'_, '_> {
     fn file(&mut self, origin: Origin, mut file: File) {
+        self.mode = Keeper::of(&origin).and_then(|_| tree::mode(&file));
         if let Err(error) = self.read(&origin, &mut file) {
             let reason = format!("cannot be read: {}", tree::plain(&error));
             self.skip(Skip { origin, reason, gap: true });
         }
+        self.mode = None;
     }
 
     fn skip(&mut self, skip: Skip) {
@@ -504,9 +544,12 @@ impl Drop for Worker<'_, '_> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.findings.append(&mut self.own.findings);
         all.suppressed.append(&mut self.own.suppressed);
-        let Coverage { files, objects, bytes, skipped } = std::mem::take(&mut self.own.coverage);
+        let Coverage { files, objects, processes, processes_known, bytes, skipped } =
+            std::mem::take(&mut self.own.coverage);
         all.coverage.files += files;
         all.coverage.objects += objects;
+        all.coverage.processes += processes;
+        all.coverage.processes_known += processes_known;
         all.coverage.bytes += bytes;
         all.coverage.skipped.extend(skipped);
     }

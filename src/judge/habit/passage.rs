@@ -27,7 +27,7 @@ const INSTALLED: [&[u8]; 4] = [b"site-packages", b"dist-packages", b"node_module
 
 /// Whether habits of a source are worth a word: it lies in nobody's past, in no container, and in no installed package.
 pub(in crate::judge) fn may_be_told(origin: &Origin) -> bool {
-    let kind = matches!(origin.kind, Kind::File | Kind::Stdin | Kind::Staged | Kind::Blob);
+    let kind = matches!(origin.kind, Kind::File | Kind::Stdin | Kind::Staged | Kind::Blob | Kind::Process);
     kind && origin.inner.is_empty() && !is_installed(&origin.path)
 }
 
