@@ -131,6 +131,21 @@ impl Origin {
     }
 }
 
+/// What git makes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It lies in no working tree.
+    Outside,
+    /// It lies in one, of which not enough can be read.
+    Unknown,
+    /// git has it.
+    Tracked,
+    /// git has it not, and `git add` would pass over it.
+    Ignored,
+    /// git has it not, and `git add` would take it.
+    Untracked,
+}
+
 /// A name as text: bytes that are not UTF-8 as `\xNN`, a key in it cut to its public part, and what is too long cut off. What
 /// a scanned file or a member of an archive is called is content too.
 pub fn display(name: &[u8]) -> Cow<'_, str> {

@@ -2,13 +2,16 @@
 //! permission keeps back, and on request why each of the others is none. A key's text goes no further than here.
 
 mod habit;
+mod keeper;
 mod key;
 mod mask;
 mod notebook;
 mod place;
+mod project;
+mod whole;
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::blob::{Before, Encoding, Origin, Place, Text};
 use crate::detect::{Candidate, Shape};
@@ -19,10 +22,13 @@ use crate::secret::{Format, KeyId, Secret, Wanted};
 pub use habit::cut_off_key::RULE as CUT_OFF_KEY;
 use habit::passage::Passage;
 use habit::{Habits, Point};
+pub use keeper::{Keeper, Lies};
 use key::{KeyJudge, Verdict};
 use notebook::Cells;
 use place::File;
 pub use place::PathClass;
+use project::Project;
+pub use whole::WhereItLies;
 
 /// What is thought of one candidate.
 pub enum Opinion {
@@ -67,6 +73,8 @@ pub struct Judge<'a> {
     policy: &'a Policy,
     is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
     habits: Option<Habits>,
+    lies: Option<WhereItLies<'a>>,
+    project: Mutex<Project>,
 }
 
 /// What a text came to.
@@ -115,7 +123,7 @@ impl<'a> Judge<'a> {
         policy: &'a Policy,
         is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
     ) -> Judge<'a> {
-        Judge { rules, policy, is_object, habits: None }
+        Judge { rules, policy, is_object, habits: None, lies: None, project: Mutex::default() }
     }
 
     /// The same, who speaks of habits too. Of what lies in the past nobody can change the habits.
@@ -163,6 +171,9 @@ impl<'a> Judge<'a> {
                             key: Some(Key::from(&secret)),
                             ..finding
                         };
+                        if let Some(key) = &finding.key {
+                            self.remember_key(text, &judged.credential, key, &finding);
+                        }
                         self.permit(finding, text, &judged.credential, &mut judgement.opinions);
                     }
                     continue;
@@ -265,6 +276,9 @@ impl<'a> Judge<'a> {
                     self.permit(finding, text, &point.span, &mut broken.opinions);
                 }
             }
+            if names_wandb {
+                self.remember_secrets(text, &passage, &mut cursor);
+            }
         };
         if site != Site::Notebook {
             tell(piece, site);
@@ -296,7 +310,7 @@ impl<'a> Judge<'a> {
             confidence: point.confidence,
             evidence: point.evidence.clone(),
             span: text.offsets(point.span.clone()),
-            ..self.finding(origin, text, rule, &shown, None, cursor)
+            ..self.finding(origin, text, rule, &shown, point.hidden.then_some("[…]"), cursor)
         }
     }
 

@@ -1,6 +1,8 @@
 //! What may be said: the rules that were selected, and the permissions that stand beside a line.
 //! In: words of the user, lines of a text. Out: yes or no, and for a permission its reason.
 
+use std::path::PathBuf;
+
 use crate::rule::{Group, Rule, RuleSet};
 use crate::secret::Wanted;
 
@@ -14,6 +16,17 @@ pub struct Policy {
     /// The keys that are looked for. If there are any, these are found wherever they stand, whatever else is said of them or
     /// allowed, and nothing else is.
     pub wanted: Option<Wanted>,
+    /// Who scans.
+    pub user: User,
+}
+
+/// What is known of the user who scans; nothing unless the door says it.
+#[derive(Clone, Debug, Default)]
+pub struct User {
+    /// The home folder.
+    pub home: Option<PathBuf>,
+    /// The file of patterns that git ignores in all repositories of the user.
+    pub excludes: Option<PathBuf>,
 }
 
 /// A word that names neither a rule nor a group.
@@ -33,7 +46,7 @@ impl Policy {
                 return Err(UnknownName { name: name.clone(), nearest });
             }
         }
-        Ok(Policy { select, ignore, inline, wanted: None })
+        Ok(Policy { select, ignore, inline, wanted: None, user: User::default() })
     }
 
     /// Whether the rule may speak.

@@ -13,15 +13,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::blob::{Kind, Origin};
+use crate::blob::{Kind, Origin, Standing};
 use crate::finding::{Finding, Outcome};
-use crate::judge::{Judge, Opinion};
+use crate::judge::{Judge, Keeper, Lies, Opinion};
 use crate::policy::Policy;
 use crate::process::Process;
 use crate::rule::RuleSet;
 use crate::rule::example::As;
 use crate::source::Reader;
 use crate::source::host::Host;
+use crate::source::git::standing::Standings;
+use crate::source::home::is_home;
 use crate::source::objects::Objects;
 use crate::source::tree::{self, Tree};
 pub use git::{Change, What, Wrong};
@@ -85,7 +87,9 @@ impl Scan<'_> {
             let path = path_of(origin);
             path.is_some_and(|path| objects.holds(&path, id))
         };
-        let judge = Judge::new(self.rules, self.policy, &is_object).of_habits();
+        let standings = Standings::new(self.policy.user.excludes.clone());
+        let lies = |origin: &Origin| self.lies(&standings, origin);
+        let judge = Judge::new(self.rules, self.policy, &is_object).of_habits().told(&lies);
         let worker = || Worker::new(self, &judge, &outcome);
         for input in inputs {
             match input {
@@ -98,6 +102,7 @@ impl Scan<'_> {
                 Input::Host(host) => host::look(self, host, &outcome, worker),
             }
         }
+        worker().together();
         let mut outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
         if self.stopped() {
             let cut_off = |root: &PathBuf| tree::skip(root, "interrupted before all of it was read", true);
@@ -113,6 +118,15 @@ impl Scan<'_> {
             once(&mut outcome);
         }
         Ok(outcome)
+    }
+
+    /// What is known of a file beside its bytes.
+    fn lies(&self, standings: &Standings, origin: &Origin) -> Lies {
+        let standing = standings.of(&tree::path(origin));
+        let home = Keeper::of(origin).and_then(|keeper| keeper.home(origin));
+        let own = self.policy.user.home.as_deref();
+        let apart = standing == Standing::Outside;
+        Lies { standing, home: apart && home.is_some_and(|home| is_home(&tree::native(home), own)) }
     }
 
     fn stopped(&self) -> bool {
@@ -165,9 +179,18 @@ impl Scan<'_> {
 
     /// Scans a text at hand as if it were a file of that path; no repository is asked.
     pub fn text(&self, path: &str, text: &[u8]) -> Outcome {
-        let judge = Judge::new(self.rules, self.policy, &|_, _| false).of_habits();
+        self.text_with_mode(path, text, None)
+    }
+
+    /// Likewise; a file that has a mode lies in a home folder.
+    fn text_with_mode(&self, path: &str, text: &[u8], mode: Option<u32>) -> Outcome {
+        let lies = |_: &Origin| match mode {
+            Some(_) => Lies { standing: Standing::Outside, home: true },
+            None => Lies { standing: Standing::Unknown, home: false },
+        };
+        let judge = Judge::new(self.rules, self.policy, &|_, _| false).of_habits().told(&lies);
         let outcome = Mutex::new(Outcome::default());
-        Worker::new(self, &judge, &outcome).bytes(&Origin::new(Kind::File, path), text);
+        Worker::new(self, &judge, &outcome).with_mode(mode).bytes(&Origin::new(Kind::File, path), text);
         outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -259,7 +282,7 @@ pub fn check_page(
     let results = rule.examples().into_iter().map(|example| {
         let text = example.filled(&rule.id);
         let outcome = match example.stands_as {
-            As::File => scan.text(example.path, text.as_bytes()),
+            As::File => scan.text_with_mode(example.path, text.as_bytes(), example.mode),
             As::Argv => scan.words(Kind::Process, example.path, &text),
             As::Environ => scan.words(Kind::Environ, example.path, &text),
         };

@@ -10,7 +10,7 @@ mod flow;
 mod lead;
 mod literal;
 mod markup;
-mod names;
+pub(super) mod names;
 mod netrc;
 mod object;
 mod outline;

@@ -83,6 +83,12 @@ fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
         } else {
             format!("{} ({})", finding.evidence, finding.rule.id)
         };
+        if finding.place.is_none() && finding.snippet.text.is_empty() {
+            // All of a file, or of a folder.
+            group = group.element(annotate_snippets::Origin::path(format!("{MARK}{nth}{MARK}")));
+            group = group.element(Level::NOTE.message(label));
+            continue;
+        }
         let line = finding.place.map_or(1, |place| usize::try_from(place.line).unwrap_or(usize::MAX));
         let snippet = Snippet::source(finding.snippet.text.as_str())
             .line_start(line)

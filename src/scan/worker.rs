@@ -1,7 +1,7 @@
 //! One thread's share of a scan: each source is read, looked at as it stands, and opened if it is a container or a binary
 //! format. In: sources. Out: its part of the outcome.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
 use std::panic::{self, AssertUnwindSafe};
@@ -16,7 +16,7 @@ use crate::decode::archive::{self, Form, Opened, Unpack};
 use crate::decode::binary::{self, Binary};
 use crate::decode::probe;
 use crate::finding::{Coverage, Finding, Outcome, Skip};
-use crate::judge::{Judge, Opinion};
+use crate::judge::{Judge, Keeper, Opinion};
 use crate::source::tree::{self, Visit};
 use crate::source::{MAX_WHOLE, Piece, Reader, WHOLE};
 
@@ -33,6 +33,8 @@ pub(super) struct Worker<'w, 'a> {
     look: Looks,
     /// Where git directories are told of, if anybody asked for them.
     repositories: Option<&'w Mutex<Vec<PathBuf>>>,
+    /// The mode of the file at hand, if it is one, and one in which credentials are kept.
+    mode: Option<u32>,
 }
 
 /// What becomes of what a look says.
@@ -86,7 +88,7 @@ struct Seen {
 impl<'w, 'a> Worker<'w, 'a> {
     pub(super) fn new(scan: &'w Scan<'a>, judge: &'w Judge<'w>, all: &'w Mutex<Outcome>) -> Worker<'w, 'a> {
         let (reader, own) = (Reader::default(), Outcome::default());
-        Worker { scan, judge, reader, own, all, look: Looks::Tells, repositories: None }
+        Worker { scan, judge, reader, own, all, look: Looks::Tells, repositories: None, mode: None }
     }
 
     /// One that tells of the git directories it meets rather than passing over them.
@@ -276,6 +278,9 @@ impl<'w, 'a> Worker<'w, 'a> {
         let cells = origin.name().ends_with(b".ipynb") && !looked.0.is_empty();
         seen.open |= (looked.1 || cells) && !piece.whole;
         seen.opinions.extend(looked.0);
+        if first && !closed {
+            self.judge.file(origin, &piece.text, self.mode, &mut seen.opinions);
+        }
         if first
             && piece.whole
             && let Some(binary) = seen.binary.take()
@@ -391,6 +396,22 @@ impl<'w, 'a> Worker<'w, 'a> {
         Ok(found)
     }
 
+    /// Tells what only several sources say together, once all of them are read.
+    pub(super) fn together(&mut self) {
+        let mut by_source: BTreeMap<Option<Origin>, Vec<Opinion>> = BTreeMap::new();
+        for opinion in self.judge.together() {
+            let origin = opinion.finding().map(|finding| finding.origin.clone());
+            by_source.entry(origin).or_default().push(opinion);
+        }
+        by_source.into_values().for_each(|opinions| self.keep(opinions));
+    }
+
+    /// Likewise for one at hand that is said to have a mode.
+    pub(super) fn with_mode(mut self, mode: Option<u32>) -> Worker<'w, 'a> {
+        self.mode = mode;
+        self
+    }
+
     /// Takes the opinions of one source: numbers its findings, tells them, keeps them.
     pub(super) fn keep(&mut self, opinions: Vec<Opinion>) {
         if opinions.is_empty() {
@@ -483,10 +504,12 @@ impl Unpack for Members<'_, '_, '_> {
 
 impl Visit for Worker<'_, '_> {
     fn file(&mut self, origin: Origin, mut file: File) {
+        self.mode = Keeper::of(&origin).and_then(|_| tree::mode(&file));
         if let Err(error) = self.read(&origin, &mut file) {
             let reason = format!("cannot be read: {}", tree::plain(&error));
             self.skip(Skip { origin, reason, gap: true });
         }
+        self.mode = None;
     }
 
     fn skip(&mut self, skip: Skip) {

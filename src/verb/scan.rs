@@ -14,7 +14,7 @@ use crate::cli::{self, Cli, Colour, FailOn, Format};
 use crate::watch;
 use crate::{FINDINGS, INCOMPLETE, complain};
 use wandward::finding::{Finding, Outcome};
-use wandward::policy::Policy;
+use wandward::policy::{Policy, User};
 use wandward::report::{self, Style};
 use wandward::rule::{RuleSet, Severity};
 use wandward::scan::{Change, Input, Progress, Running, Scan, What};
@@ -61,6 +61,7 @@ pub(crate) fn answer(
     let started = Instant::now();
     let mut policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
     policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
+    policy.user = User { home: std::env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
     let progress = Progress::default();
     let style = |quiet| Style {
         colour: colour(cli.color),
