@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use wandward::report::Format;
 
 /// Finds exposed Weights & Biases API keys, and says what to do about them.
 ///
@@ -35,6 +38,7 @@ Examples:
   wandward scan --range main..HEAD   what a branch adds, removed again or not
   git diff | wandward scan -         standard input
   wandward scan --format json . > report.json
+  wandward scan --output sarif=wandward.sarif --output html=report.html
   wandward explain src/train.py:12   why a line is a finding, or is none
 
 Allow one line, with a reason, in a comment on it or above it:
@@ -51,6 +55,11 @@ pub(crate) enum Command {
     /// is run or obeyed.
     #[command(after_help = EXAMPLES)]
     Scan(Box<Scan>),
+    /// Render saved reports again, in any format; several become one
+    ///
+    /// Reads reports of `--format json` and `--format jsonl`. A finding that several of them hold counts once; together they
+    /// are complete if each is.
+    Report(Box<Report>),
     /// List, show and test the rules
     Rules {
         #[command(subcommand)]
@@ -107,9 +116,13 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "NAME")]
     pub(crate) stdin_name: Option<PathBuf>,
 
-    /// The format of the report
-    #[arg(long, value_enum, default_value_t = Format::Pretty)]
-    pub(crate) format: Format,
+    /// The format of the report on standard output [default: pretty]
+    #[arg(long, value_name = "FORMAT", value_parser = format())]
+    pub(crate) format: Option<Format>,
+
+    /// Write a report to a file, too; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = output)]
+    pub(crate) output: Vec<(Format, PathBuf)>,
 
     /// Fail (exit 1) on findings of this severity or worse
     #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
@@ -160,6 +173,41 @@ pub(crate) struct Scan {
     pub(crate) no_progress: bool,
 }
 
+#[derive(Args)]
+pub(crate) struct Report {
+    /// Saved reports; `-` reads standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The format of the report on standard output [default: pretty]
+    #[arg(long, value_name = "FORMAT", value_parser = format())]
+    pub(crate) format: Option<Format>,
+
+    /// Write a report to a file, too; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = output)]
+    pub(crate) output: Vec<(Format, PathBuf)>,
+
+    /// Fail (exit 1) on findings of this severity or worse
+    #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
+    pub(crate) fail_on: FailOn,
+
+    /// List what a permission keeps back
+    #[arg(long)]
+    pub(crate) show_suppressed: bool,
+
+    /// Exit 0 rather than 3 when something could not be read
+    #[arg(long)]
+    pub(crate) allow_partial: bool,
+
+    /// Findings only: no summary
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// List what was passed over
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
     Auto,
@@ -168,21 +216,29 @@ pub(crate) enum Colour {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    Pretty,
-    /// One JSON object
-    Json,
-    /// One JSON object a line, as found
-    Jsonl,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
     Error,
     Warning,
     Note,
     Never,
+}
+
+/// The names of formats, with what each is.
+fn format() -> impl TypedValueParser<Value = Format> {
+    let names = Format::ALL.map(|format| {
+        let (name, what) = format.name();
+        PossibleValue::new(name).help(what)
+    });
+    PossibleValuesParser::new(names).try_map(|name| Format::named(&name).ok_or("no such format"))
+}
+
+/// `FORMAT=FILE`.
+fn output(text: &str) -> Result<(Format, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("not of the form FORMAT=FILE")?;
+    let format = Format::named(name).ok_or_else(|| {
+        format!("no format is called `{name}`; there are {}", Format::ALL.map(|format| format.name().0).join(", "))
+    })?;
+    if file.is_empty() { Err("no file is named".to_owned()) } else { Ok((format, file.into())) }
 }
 
 /// A number of bytes, with K, M or G for powers of 1024.

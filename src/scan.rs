@@ -2,6 +2,7 @@
 //! joins the verbs. In: what to scan and by which rules. Out: an [`Outcome`], sorted, and each finding as it is found.
 
 mod git;
+mod hashes;
 mod look;
 mod worker;
 
@@ -51,6 +52,21 @@ pub enum Input {
     Stdin(Option<PathBuf>),
 }
 
+impl Input {
+    /// The words in reports for what kinds of scan it asks for.
+    fn names(&self) -> &'static [&'static str] {
+        match self {
+            Input::Tree(_) => &["tree"],
+            Input::History(_) => &["tree", "history"],
+            Input::Change(Change { what: What::Staged(_), .. }) => &["staged"],
+            Input::Change(Change { what: What::Range(_), .. }) => &["range"],
+            Input::Change(Change { what: What::Push(_), .. }) => &["push"],
+            Input::Message(_) => &["message"],
+            Input::Stdin(_) => &["stdin"],
+        }
+    }
+}
+
 /// A scan.
 pub struct Scan<'a> {
     /// The rules that can speak.
@@ -94,6 +110,8 @@ impl Scan<'_> {
             };
             outcome.coverage.skipped.extend(tree.roots.iter().map(cut_off));
         }
+        hashes::tell_references(&mut outcome);
+        outcome.coverage.scans = input.names().iter().copied().collect();
         sort(&mut outcome);
         Ok(outcome)
     }

@@ -20,7 +20,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("decode", &["blob"]),
     ("detect", &["secret", "decode"]),
     ("judge", &["blob", "secret", "rule", "finding", "policy", "detect"]),
-    ("report", &["object", "blob", "finding", "rule"]),
+    ("report", &["object", "blob", "secret", "finding", "rule"]),
+    ("write", &[]),
     ("scan", &["object", "blob", "secret", "rule", "finding", "policy", "source", "decode", "detect", "judge"]),
 ];
 

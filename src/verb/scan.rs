@@ -9,13 +9,13 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::cli::{self, Cli, Colour, FailOn, Format};
+use super::out::{self, Targets, colour};
+use crate::cli::{self, Cli};
 use crate::watch;
-use crate::{FINDINGS, INCOMPLETE, complain};
-use wandward::finding::{Finding, Outcome};
+use wandward::finding::Finding;
 use wandward::policy::Policy;
-use wandward::report::{self, Style};
-use wandward::rule::{RuleSet, Severity};
+use wandward::report::{self, Report, Style};
+use wandward::rule::RuleSet;
 use wandward::scan::{Change, Input, Progress, Scan, What};
 use wandward::source::git::pre_push::{self, Framework, Pushed};
 use wandward::source::tree::Tree;
@@ -25,10 +25,11 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
     let policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
     let input = input(options)?;
     let progress = Progress::default();
+    let targets = Targets::new(options.format, &options.output)?.streaming();
     let out = Mutex::new(io::BufWriter::new(io::stdout()));
     let failed: Mutex<Option<io::Error>> = Mutex::new(None);
     let found = |finding: &Finding| {
-        if options.format != Format::Jsonl {
+        if !targets.streams() {
             return;
         }
         let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,25 +47,19 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
     }
-    match options.format {
-        Format::Pretty => {
-            let style = Style {
-                colour: colour(cli.color),
-                width: 140,
-                took: started.elapsed(),
-                suppressed: options.show_suppressed,
-                verbose: options.verbose,
-                quiet: options.quiet,
-            };
-            report::pretty(&outcome, &style, &mut out)?;
-        }
-        Format::Json => report::json(&outcome, &mut out)?,
-        Format::Jsonl => report::jsonl_coverage(&outcome, &mut out)?,
-    }
-    out.flush()?;
+    let report = Report::from(outcome);
+    let style = Style {
+        colour: colour(cli.color),
+        took: Some(started.elapsed()),
+        suppressed: options.show_suppressed,
+        verbose: options.verbose,
+        quiet: options.quiet,
+        ..out::style()
+    };
+    targets.write(&report, rules, &style, &mut out)?;
     Ok(match signal {
         Some(signal) => 128 + signal,
-        None => exit_code(&outcome, options, &input),
+        None => out::exit_code(&report, options.fail_on, options.allow_partial),
     })
 }
 
@@ -140,41 +135,4 @@ fn environment(name: &str) -> Option<OsString> {
 
 fn said(name: &str) -> Option<Vec<u8>> {
     environment(name).map(OsString::into_encoded_bytes)
-}
-
-/// Findings stand over an incomplete answer, and that over a clean one.
-fn exit_code(outcome: &Outcome, options: &cli::Scan, input: &Input) -> u8 {
-    let worst = outcome.findings.iter().map(Finding::severity).max();
-    let fails = match options.fail_on {
-        FailOn::Error => worst >= Some(Severity::Error),
-        FailOn::Warning => worst >= Some(Severity::Warning),
-        FailOn::Note => worst.is_some(),
-        FailOn::Never => false,
-    };
-    // A change may well be empty.
-    let nothing = outcome.coverage.files == 0
-        && outcome.coverage.objects == 0
-        && !matches!(input, Input::Change(_) | Input::Message(_));
-    if fails {
-        FINDINGS
-    } else if outcome.coverage.complete() && !nothing {
-        0
-    } else {
-        let nothing = nothing && outcome.coverage.complete();
-        let what = if nothing { "the paths hold no file at all" } else { "not everything asked for could be read" };
-        if options.allow_partial {
-            complain(&format!("warning: {what}; `--allow-partial` lets it pass"));
-            return 0;
-        }
-        complain(&format!("{what}, so this is no clean bill (`--allow-partial` lets it pass)"));
-        INCOMPLETE
-    }
-}
-
-fn colour(choice: Colour) -> bool {
-    match choice {
-        Colour::Always => true,
-        Colour::Never => false,
-        Colour::Auto => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
-    }
 }
