@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::blob::{Origin, Place};
 use crate::rule::{Rule, Severity};
 use crate::secret::{self, Fingerprint, Format, KeyId, Secret};
+pub(crate) use shown::acts;
 pub use shown::{visible, without_addresses, without_key_shapes};
 
 /// How sure a finding is.

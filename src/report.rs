@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, acts};
 use crate::rule::{RuleSet, Severity};
 pub use model::Report;
 pub use read::ReadError;
@@ -166,13 +166,40 @@ struct Last<'r> {
 }
 
 fn json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
+    serde_json::to_writer_pretty(Escaped(&mut *out), value)?;
     writeln!(out)
 }
 
 fn json_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
+    serde_json::to_writer(Escaped(&mut *out), value)?;
     writeln!(out)
+}
+
+/// Escapes in the strings of JSON what acts where it is read, which changes nothing of what they say. No such character
+/// stands outside of them.
+struct Escaped<'w>(&'w mut dyn Write);
+
+impl Write for Escaped<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // The serializer writes whole characters.
+        let Ok(text) = str::from_utf8(bytes) else { return Err(io::ErrorKind::InvalidData.into()) };
+        let mut kept = 0;
+        for (at, c) in text.char_indices() {
+            if (acts(c) && c != '\n') || (c == '#' && text[at..].starts_with("##")) {
+                self.0.write_all(&bytes[kept..at])?;
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(self.0, "\\u{unit:04x}")?;
+                }
+                kept = at + c.len_utf8();
+            }
+        }
+        self.0.write_all(&bytes[kept..])?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// A date as ISO 8601 has it, in the zone of whoever set it; of a date that no calendar holds the seconds since 1970.
