@@ -44,10 +44,13 @@ fn each_line(file: &[u8], last: u64, mut tell: impl FnMut(u64, u64)) {
         line < last
     };
     for chunk in file.utf8_chunks() {
-        for unit in chunk.valid().encode_utf16() {
-            if !rolling.unit(unit, &mut tell) {
-                return;
-            }
+        let valid = chunk.valid();
+        let all = match valid.is_ascii() {
+            true => valid.bytes().all(|byte| rolling.unit(u16::from(byte), &mut tell)),
+            false => valid.encode_utf16().all(|unit| rolling.unit(unit, &mut tell)),
+        };
+        if !all {
+            return;
         }
         if !chunk.invalid().is_empty() && !rolling.unit(0xFFFD, &mut tell) {
             return;
@@ -85,6 +88,7 @@ impl Default for Rolling {
 
 impl Rolling {
     /// Takes a unit of the file; false once nothing more is wanted.
+    #[inline]
     fn unit(&mut self, unit: u16, tell: &mut impl FnMut(u64, u64) -> bool) -> bool {
         const SPACE: u16 = 0x20;
         const TAB: u16 = 0x09;
@@ -121,7 +125,7 @@ impl Rolling {
             .wrapping_mul(FACTOR)
             .wrapping_add(u64::from(unit))
             .wrapping_sub(LEAVING.wrapping_mul(u64::from(leaving)));
-        self.at = (self.at + 1) % BLOCK;
+        self.at = if self.at + 1 == BLOCK { 0 } else { self.at + 1 };
     }
 }
 
