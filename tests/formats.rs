@@ -54,7 +54,10 @@ fn world() -> World {
         keys.push(key(kind, &format!("formats {}", keys.len())));
         keys.last().unwrap().clone()
     };
-    repo.save("past.py", format!("import wandb\nwandb.login(key=\"{}\")\n", new("legacy")));
+    // The same line in two versions of a file has one finding id.
+    let line = format!("wandb.login(key=\"{}\")\n", new("legacy"));
+    repo.save("past.py", format!("import wandb\n{line}"));
+    repo.save("past.py", format!("import wandb\n\n{line}"));
     repo.delete("past.py");
     repo.git(
         &["commit", "-q", "--allow-empty", "--author", "eve@example.org <eve@example.org>", "-m"]
