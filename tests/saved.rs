@@ -23,6 +23,9 @@ fn world() -> Repo {
     repo.write("a.py", format!("import wandb\nwandb.login(key=\"{}\")  # ä\u{1b} tab\there\n", key("a")));
     repo.write("b/.env", format!("WANDB_API_KEY={}\nX=1\nWANDB_API_KEY={}\n", key("a"), key("b")));
     repo.write("c.py", format!("wandb.login(key=\"{}\")  # wandward: allow[hardcoded-key] made up\n", key("c")));
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, format!("WANDB_API_KEY={}\n", key("e")).as_bytes()).unwrap();
+    repo.write("b/log.gz", packed.finish().unwrap());
     repo.write("odd\n::name.py", format!("wandb.login(key=\"{}\")\n", key("d")));
     repo
 }
@@ -125,9 +128,9 @@ fn of_several_reports_each_finding_counts_once_and_all_gaps_count() {
         .iter()
         .map(|finding| format!("{}:{}", finding["location"]["path"].as_str().unwrap(), finding["location"]["line"]))
         .collect();
-    assert_eq!(places, ["a.py:2", "b/.env:1", "b/.env:3"]);
+    assert_eq!(places, ["a.py:2", "b/.env:1", "b/.env:3", "b/log.gz:1"]);
     assert_eq!(both["suppressed"].as_array().unwrap().len(), 1);
-    assert_eq!((&both["coverage"]["complete"], &both["coverage"]["files"]), (&json!(true), &json!(4)));
+    assert_eq!((&both["coverage"]["complete"], &both["coverage"]["files"]), (&json!(true), &json!(6)));
     let (other_way, _) = merged(&["../b.json", "../a.json"]);
     assert_eq!(other_way, both);
 
