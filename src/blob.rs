@@ -1,11 +1,14 @@
 //! Bytes, where they came from, and where in them something stands.
 
+mod line_hash;
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::object::Held;
 use crate::process::Process;
+pub use line_hash::line_hashes;
 
 /// Where a text came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -354,6 +354,7 @@ impl<'a> Judge<'a> {
             origin: origin.clone(),
             place: Some(cursor.place(text, point)),
             cell: cursor.cell(origin, text, point).map(|(cell, _)| cell),
+            line_hash: None,
             span: text.offsets(point.clone()),
             key: None,
             snippet,

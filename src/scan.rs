@@ -2,6 +2,7 @@
 //! joins the verbs. In: what to scan and by which rules. Out: an [`Outcome`], sorted, and each finding as it is found.
 
 mod git;
+mod hashes;
 mod host;
 mod look;
 mod processes;
@@ -64,6 +65,24 @@ pub enum Input<'h> {
     Host(Host<'h>),
 }
 
+impl Input<'_> {
+    /// The words in reports for what kinds of scan it asks for.
+    fn names(&self) -> &'static [&'static str] {
+        match self {
+            Input::Tree(_) => &["tree"],
+            Input::History(_) => &["tree", "history"],
+            Input::Change(Change { what: What::Staged(_), .. }) => &["staged"],
+            Input::Change(Change { what: What::Range(_), .. }) => &["range"],
+            Input::Change(Change { what: What::Push(_), .. }) => &["push"],
+            Input::Message(_) => &["message"],
+            Input::Stdin(_) => &["stdin"],
+            Input::Processes(Running { environ: false, .. }) => &["process"],
+            Input::Processes(Running { environ: true, .. }) => &["process", "environ"],
+            Input::Host(_) => &["host"],
+        }
+    }
+}
+
 /// A scan.
 pub struct Scan<'a> {
     /// The rules that can speak.
@@ -113,6 +132,8 @@ impl Scan<'_> {
             });
             outcome.coverage.skipped.extend(roots.map(cut_off));
         }
+        hashes::tell_rest(&mut outcome);
+        outcome.coverage.scans = inputs.iter().flat_map(Input::names).copied().collect();
         sort(&mut outcome);
         if inputs.len() > 1 {
             once(&mut outcome);

@@ -5,7 +5,9 @@ use std::ffi::OsString;
 pub(crate) mod explain;
 pub(crate) mod find;
 pub(crate) mod host;
+mod out;
 pub(crate) mod ps;
+pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod scan;
 

@@ -121,9 +121,10 @@ fn is_word(value: &[u8]) -> bool {
     value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'.' | b'-' | b'/' | b'*' | b':' | b'{'))
 }
 
-/// The text with control and bidirectional characters spelled out.
+/// The text without e-mail addresses, and with control and bidirectional characters spelled out.
 pub(super) fn visible(text: &[u8]) -> String {
-    crate::finding::visible(&String::from_utf8_lossy(text)).into_owned()
+    let text = String::from_utf8_lossy(text);
+    crate::finding::visible(&crate::finding::without_addresses(&text)).into_owned()
 }
 
 /// The line round `point` as it may be shown, and the digest of the whole line for a finding's id. `shown` stands for the

@@ -199,6 +199,7 @@ pub(super) fn whole_file(rule: &Arc<Rule>, origin: &Origin, evidence: String, se
         origin: origin.clone(),
         place: None,
         cell: None,
+        line_hash: None,
         span: 0..0,
         key: None,
         snippet: Snippet::default(),

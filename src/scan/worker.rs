@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use super::Scan;
+use super::hashes::{self, HEAD};
 use super::look::Look;
 use crate::blob::{Before, Kind, Origin, Text};
 use crate::decode::archive::{self, Form, Opened, Unpack};
@@ -31,6 +32,8 @@ pub(super) struct Worker<'w, 'a> {
     own: Outcome,
     all: &'w Mutex<Outcome>,
     look: Looks,
+    /// The hash of the first line of the container whose members are looked at.
+    first_line: Option<String>,
     /// Where git directories are told of, if anybody asked for them.
     repositories: Option<&'w Mutex<Vec<PathBuf>>>,
     /// The mode of the file at hand, if it is one, and one in which credentials are kept.
@@ -88,7 +91,7 @@ struct Seen {
 impl<'w, 'a> Worker<'w, 'a> {
     pub(super) fn new(scan: &'w Scan<'a>, judge: &'w Judge<'w>, all: &'w Mutex<Outcome>) -> Worker<'w, 'a> {
         let (reader, own) = (Reader::default(), Outcome::default());
-        Worker { scan, judge, reader, own, all, look: Looks::Tells, repositories: None, mode: None }
+        Worker { scan, judge, reader, own, all, look: Looks::Tells, first_line: None, repositories: None, mode: None }
     }
 
     /// One that tells of the git directories it meets rather than passing over them.
@@ -124,6 +127,7 @@ impl<'w, 'a> Worker<'w, 'a> {
         // Standard input cannot be read twice, so as much of it as is ever held is read at once.
         let mut head = Vec::new();
         let read = io::stdin().lock().take(MAX_WHOLE as u64).read_to_end(&mut head);
+        self.first_line = hashes::first_line(&head);
         let result = read.and_then(|_| {
             if head.len() < MAX_WHOLE {
                 self.bytes(&origin, &head);
@@ -173,10 +177,20 @@ impl<'w, 'a> Worker<'w, 'a> {
         }
         if let Some(form) = seen.form.filter(|_| !self.stopped()) {
             file.rewind()?;
+            let mut head = Vec::new();
+            file.take(HEAD).read_to_end(&mut head)?;
+            self.first_line = hashes::first_line(&head);
+            file.rewind()?;
             if !self.members(origin, form, seen.bytes, &mut *file, &mut seen.opinions) {
                 file.rewind()?;
                 seen = self.windows(origin, &mut *file, true)?;
             }
+        }
+        if seen.opinions.iter().any(|opinion| opinion.finding().is_some()) {
+            file.rewind()?;
+            let mut bytes = Vec::new();
+            file.take(if held { MAX_WHOLE as u64 } else { HEAD }).read_to_end(&mut bytes)?;
+            hashes::tell(&mut seen.opinions, &bytes, held);
         }
         self.keep(seen.opinions);
         self.count(origin, seen.bytes);
@@ -212,12 +226,14 @@ impl<'w, 'a> Worker<'w, 'a> {
         let text = Text::plain(bytes, Before::default());
         let mut seen = Seen::default();
         self.piece(origin, &Piece { text, own: 0..bytes.len(), whole: true }, &mut seen);
+        self.first_line = seen.form.and_then(|_| hashes::first_line(bytes));
         if let Some(form) = seen.form
             && !self.members(origin, form, bytes.len() as u64, Cursor::new(bytes), &mut seen.opinions)
         {
             seen = Seen { unopened: true, ..Seen::default() };
             self.piece(origin, &Piece { text, own: 0..bytes.len(), whole: true }, &mut seen);
         }
+        hashes::tell(&mut seen.opinions, bytes, true);
         self.keep(seen.opinions);
         self.count(origin, bytes.len() as u64);
     }
@@ -379,7 +395,7 @@ impl<'w, 'a> Worker<'w, 'a> {
         if structured {
             (&mut input).take((MAX_WHOLE - head.len()) as u64).read_to_end(&mut head)?;
         }
-        let seen = if structured && head.len() < MAX_WHOLE {
+        let mut seen = if structured && head.len() < MAX_WHOLE {
             let mut seen = Seen { unopened: true, ..Seen::default() };
             let text = Text::plain(&head, Before::default());
             self.piece(origin, &Piece { text, own: 0..head.len(), whole: true }, &mut seen);
@@ -392,6 +408,9 @@ impl<'w, 'a> Worker<'w, 'a> {
         }
         let found =
             seen.opinions.iter().filter_map(Opinion::finding).map(|finding| finding.about().to_owned()).collect();
+        for finding in seen.opinions.iter_mut().filter_map(Opinion::finding_mut) {
+            finding.line_hash.clone_from(&self.first_line);
+        }
         self.keep(seen.opinions);
         Ok(found)
     }
@@ -544,7 +563,7 @@ impl Drop for Worker<'_, '_> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.findings.append(&mut self.own.findings);
         all.suppressed.append(&mut self.own.suppressed);
-        let Coverage { files, objects, processes, processes_known, bytes, skipped } =
+        let Coverage { files, objects, processes, processes_known, bytes, skipped, .. } =
             std::mem::take(&mut self.own.coverage);
         all.coverage.files += files;
         all.coverage.objects += objects;

@@ -2,13 +2,12 @@
 
 use anyhow::Result;
 
-use super::scan::{Manner, answer};
+use super::scan::answer;
 use crate::cli::{self, Cli};
 use wandward::rule::RuleSet;
 use wandward::scan::{Input, Running};
 
 pub(crate) fn run(cli: &Cli, options: &cli::Ps, rules: &RuleSet) -> Result<u8> {
     let running = Running { environ: options.environ, watch: options.watch };
-    let manner = Manner { may_be_empty: true, live: options.watch.is_some() };
-    answer(cli, &options.report, rules, &[Input::Processes(running)], &manner)
+    answer(cli, &options.report, rules, &[Input::Processes(running)], options.watch.is_some())
 }

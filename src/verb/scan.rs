@@ -9,14 +9,14 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use super::out::{self, Targets, colour};
 use super::{environment, find, host};
-use crate::cli::{self, Cli, Colour, FailOn, Format};
+use crate::cli::{self, Cli};
 use crate::watch;
-use crate::{FINDINGS, INCOMPLETE, complain};
 use wandward::finding::{Finding, Outcome};
 use wandward::policy::{Policy, User};
-use wandward::report::{self, Style};
-use wandward::rule::{RuleSet, Severity};
+use wandward::report::{self, Format, Report, Style};
+use wandward::rule::RuleSet;
 use wandward::scan::{Change, Input, Progress, Running, Scan, What};
 use wandward::source::git::pre_push::{self, Framework, Pushed};
 use wandward::source::tree::Tree;
@@ -26,15 +26,13 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
         bail!("`--find -` reads standard input, so nothing else can");
     }
     let mut inputs = vec![input(options)?];
-    // A change may well be empty.
-    let may_be_empty = matches!(inputs[0], Input::Change(_) | Input::Message(_));
     if options.ps {
         inputs.push(Input::Processes(Running::default()));
     }
     if options.host {
         inputs.push(host::input()?);
     }
-    answer(cli, &options.report, rules, &inputs, &Manner { may_be_empty, live: false })
+    answer(cli, &options.report, rules, &inputs, false)
 }
 
 /// Whether what is to be scanned comes from standard input, or is named there.
@@ -42,47 +40,40 @@ fn reads_stdin(options: &cli::Scan) -> bool {
     options.pre_push.is_some() || options.paths.iter().any(|path| path.as_os_str() == "-")
 }
 
-/// How an answer is given.
-pub(crate) struct Manner {
-    /// Whether it is no gap that there was nothing to look at.
-    pub(crate) may_be_empty: bool,
-    /// Whether people, too, are shown each finding as it is found.
-    pub(crate) live: bool,
-}
-
-/// Scans, writes the report, and chooses the exit code.
+/// Scans, writes the report, and chooses the exit code. If it is `live`, people too are shown each finding as it is found.
 pub(crate) fn answer(
     cli: &Cli,
     options: &cli::Report,
     rules: &RuleSet,
     inputs: &[Input<'_>],
-    manner: &Manner,
+    live: bool,
 ) -> Result<u8> {
     let started = Instant::now();
     let mut policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
     policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
     policy.user = User { home: std::env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
     let progress = Progress::default();
-    let style = |quiet| Style {
+    let targets = Targets::new(options.format, &options.output)?.streaming();
+    let live = live && targets.are_for_people();
+    let style = || Style {
         colour: colour(cli.color),
-        width: 140,
-        took: started.elapsed(),
+        took: Some(started.elapsed()),
         suppressed: options.show_suppressed,
         verbose: options.verbose,
-        quiet,
-        shown: false,
+        quiet: options.quiet,
+        ..out::style()
     };
     let out = Mutex::new(io::BufWriter::new(io::stdout()));
     let failed: Mutex<Option<io::Error>> = Mutex::new(None);
     let found = |finding: &Finding| {
         let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = match options.format {
-            Format::Jsonl => report::jsonl_finding(finding, &mut *out),
-            Format::Pretty if manner.live => {
-                let one = Outcome { findings: vec![finding.clone()], ..Outcome::default() };
-                report::pretty(&one, &Style { suppressed: false, ..style(true) }, &mut *out)
-            }
-            _ => return,
+        let written = if targets.streams() {
+            report::jsonl_finding(finding, &mut *out)
+        } else if live {
+            let one = Report::from(Outcome { findings: vec![finding.clone()], ..Outcome::default() });
+            one.write(Format::Pretty, rules, &Style { suppressed: false, quiet: true, ..style() }, &mut *out)
+        } else {
+            return;
         };
         if let Err(error) = written.and_then(|()| out.flush()) {
             progress.stop.store(true, Ordering::Relaxed);
@@ -92,23 +83,17 @@ pub(crate) fn answer(
     let scan = Scan { rules, policy: &policy, progress: &progress, threads: options.jobs, found: &found };
     let show = !options.quiet && !options.no_progress && io::stderr().is_terminal();
     let reads_stdin = matches!(inputs, [Input::Stdin(_)]);
-    let (outcome, signal) = watch::watch(&progress, show && !manner.live, reads_stdin, || scan.run(inputs))?;
+    let (outcome, signal) = watch::watch(&progress, show && !live, reads_stdin, || scan.run(inputs))?;
     let outcome = outcome?;
     let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
     }
-    match options.format {
-        Format::Pretty => {
-            report::pretty(&outcome, &Style { shown: manner.live, ..style(options.quiet) }, &mut out)?;
-        }
-        Format::Json => report::json(&outcome, &mut out)?,
-        Format::Jsonl => report::jsonl_coverage(&outcome, &mut out)?,
-    }
-    out.flush()?;
+    let report = Report::from(outcome);
+    targets.write(&report, rules, &Style { shown: live, ..style() }, &mut out)?;
     Ok(match signal {
         Some(signal) => 128 + signal,
-        None => exit_code(&outcome, options, manner),
+        None => out::exit_code(&report, options.fail_on, options.allow_partial),
     })
 }
 
@@ -179,38 +164,4 @@ fn pushed(remote: &str) -> Result<Pushed> {
 
 fn said(name: &str) -> Option<Vec<u8>> {
     environment(name).map(OsString::into_encoded_bytes)
-}
-
-/// Findings stand over an incomplete answer, and that over a clean one.
-fn exit_code(outcome: &Outcome, options: &cli::Report, manner: &Manner) -> u8 {
-    let worst = outcome.findings.iter().map(|finding| finding.severity).max();
-    let fails = match options.fail_on {
-        FailOn::Error => worst >= Some(Severity::Error),
-        FailOn::Warning => worst >= Some(Severity::Warning),
-        FailOn::Note => worst.is_some(),
-        FailOn::Never => false,
-    };
-    let nothing = outcome.coverage.files == 0 && outcome.coverage.objects == 0 && !manner.may_be_empty;
-    if fails {
-        FINDINGS
-    } else if outcome.coverage.complete() && !nothing {
-        0
-    } else {
-        let nothing = nothing && outcome.coverage.complete();
-        let what = if nothing { "the paths hold no file at all" } else { "not everything asked for could be read" };
-        if options.allow_partial {
-            complain(&format!("warning: {what}; `--allow-partial` lets it pass"));
-            return 0;
-        }
-        complain(&format!("{what}, so this is no clean bill (`--allow-partial` lets it pass)"));
-        INCOMPLETE
-    }
-}
-
-fn colour(choice: Colour) -> bool {
-    match choice {
-        Colour::Always => true,
-        Colour::Never => false,
-        Colour::Auto => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
-    }
 }
