@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::object::Held;
+use crate::process::Process;
 pub use line_hash::line_hashes;
 
 /// Where a text came from.
@@ -32,6 +33,10 @@ pub enum Kind {
     Reflog,
     /// Any other file of a git directory.
     GitConfig,
+    /// The command line of a running process.
+    Process,
+    /// The environment of a running process.
+    Environ,
 }
 
 impl Kind {
@@ -48,6 +53,8 @@ impl Kind {
             Kind::Ref => "ref",
             Kind::Reflog => "reflog",
             Kind::GitConfig => "git-config",
+            Kind::Process => "process",
+            Kind::Environ => "environ",
         }
     }
 }
@@ -58,23 +65,30 @@ pub struct Origin {
     /// The kind of source.
     pub kind: Kind,
     /// The path as it was reached from the argument, `/` between its parts; raw bytes, since names need not be UTF-8. Of what
-    /// lies in git objects, relative to the repository; empty where it has none.
+    /// lies in git objects, relative to the repository; empty where it has none. Of a process, what it is called.
     pub path: Vec<u8>,
     /// The way into a container, the outermost member first; empty outside of one.
     pub inner: Vec<Vec<u8>>,
     /// Where in a git repository it lies, if it does.
     pub held: Option<Arc<Held>>,
+    /// Which process it is of, if it is of one.
+    pub process: Option<Arc<Process>>,
 }
 
 impl Origin {
     /// A source that is no member of a container.
     pub fn new(kind: Kind, path: impl Into<Vec<u8>>) -> Origin {
-        Origin { kind, path: path.into(), inner: Vec::new(), held: None }
+        Origin { kind, path: path.into(), inner: Vec::new(), held: None, process: None }
     }
 
     /// The same, held by a git repository.
     pub fn held(self, held: Held) -> Origin {
         Origin { held: Some(Arc::new(held)), ..self }
+    }
+
+    /// A text of a running process.
+    pub fn of_process(kind: Kind, name: impl Into<Vec<u8>>, process: Process) -> Origin {
+        Origin { process: Some(Arc::new(process)), ..Origin::new(kind, name) }
     }
 
     /// A member of this source.
@@ -118,6 +132,21 @@ impl Origin {
     pub fn file_name(&self) -> &[u8] {
         self.name().rsplit(|&b| b == b'/').next().unwrap_or_default()
     }
+}
+
+/// What git makes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It lies in no working tree.
+    Outside,
+    /// It lies in one, of which not enough can be read.
+    Unknown,
+    /// git has it.
+    Tracked,
+    /// git has it not, and `git add` would pass over it.
+    Ignored,
+    /// git has it not, and `git add` would take it.
+    Untracked,
 }
 
 /// A name as text: bytes that are not UTF-8 as `\xNN`, a key in it cut to its public part, and what is too long cut off. What

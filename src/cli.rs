@@ -1,6 +1,7 @@
 //! The flags, and nothing but the flags.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -37,6 +38,8 @@ Examples:
   wandward scan --staged             what the next commit would add, as a pre-commit hook asks
   wandward scan --range main..HEAD   what a branch adds, removed again or not
   git diff | wandward scan -         standard input
+  pass show wandb | wandward scan --find - --history --ps --host
+                                     one key, all its places
   wandward scan --format json . > report.json
   wandward scan --output sarif=wandward.sarif --output html=report.html
   wandward explain src/train.py:12   why a line is a finding, or is none
@@ -44,6 +47,20 @@ Examples:
 Allow one line, with a reason, in a comment on it or above it:
   # wandward: allow[hardcoded-key] made up for this test
   # wandward: allow-next-line[hardcoded-key] made up for this test";
+
+const PS_EXAMPLES: &str = "\
+Examples:
+  wandward ps                        what the command lines of running processes show
+  wandward ps --environ              and the environments of your own
+  wandward ps --watch 0.5            twice a second, until it is interrupted
+  wandward ps --watch --format jsonl each new finding as a line";
+
+const HOST_EXAMPLES: &str = "\
+Examples:
+  wandward host                      where this user's keys lie
+  wandward host -v                   and every place that was looked at
+  pass show wandb | wandward scan --find - --history --ps --host ~/projects
+                                     one key, all its places";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -55,11 +72,24 @@ pub(crate) enum Command {
     /// is run or obeyed.
     #[command(after_help = EXAMPLES)]
     Scan(Box<Scan>),
+    /// Scan the command lines of running processes
+    ///
+    /// Whatever stands on a command line, every user of the machine may read for as long as the process runs. All
+    /// processes that this user sees are looked at; wandward itself is left out, and what started it is not.
+    #[command(after_help = PS_EXAMPLES)]
+    Ps(Box<Ps>),
+    /// Scan the places of this machine in which keys lie
+    ///
+    /// The home folder's netrc, W&B settings, shell and interpreter histories, start-up files, `.env` files, editor and MCP
+    /// settings, run folders and caches, crontab and services; and `wandb/` and `.env` in the working directory. Nothing is
+    /// changed. `-v` lists every place with what was found there.
+    #[command(after_help = HOST_EXAMPLES)]
+    Host(Box<Host>),
     /// Render saved reports again, in any format; several become one
     ///
     /// Reads reports of `--format json` and `--format jsonl`. A finding that several of them hold counts once; together they
     /// are complete if each is.
-    Report(Box<Report>),
+    Report(Box<Saved>),
     /// List, show and test the rules
     Rules {
         #[command(subcommand)]
@@ -116,6 +146,49 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "NAME")]
     pub(crate) stdin_name: Option<PathBuf>,
 
+    /// Look at running processes, too, as `wandward ps` does
+    #[arg(long)]
+    pub(crate) ps: bool,
+
+    /// Look at the places of this machine, too, as `wandward host` does
+    #[arg(long)]
+    pub(crate) host: bool,
+
+    #[command(flatten)]
+    pub(crate) report: Report,
+
+    /// Leave out what matches, below the paths; as in a .gitignore
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+
+    /// Pass over larger files, and say so (500K, 20M, 1G)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_file_size: Option<u64>,
+}
+
+#[derive(Args)]
+pub(crate) struct Ps {
+    /// Read the environments of your own processes, too
+    #[arg(long)]
+    pub(crate) environ: bool,
+
+    /// Keep looking, each time after so many seconds, and tell what is new [default: 2]
+    #[arg(long, value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "2", value_parser = interval)]
+    pub(crate) watch: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) report: Report,
+}
+
+#[derive(Args)]
+pub(crate) struct Host {
+    #[command(flatten)]
+    pub(crate) report: Report,
+}
+
+/// What every verb that scans shares: what may be said, and how.
+#[derive(Args)]
+pub(crate) struct Report {
     /// The format of the report on standard output [default: pretty]
     #[arg(long, value_name = "FORMAT", value_parser = format())]
     pub(crate) format: Option<Format>,
@@ -128,6 +201,12 @@ pub(crate) struct Scan {
     #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
     pub(crate) fail_on: FailOn,
 
+    /// Report exactly the keys that standard input names, one a line, by themselves or by fingerprint (`ww1-…`)
+    ///
+    /// Where a fingerprint is equal no evidence is asked for, and neither a permission nor a baseline nor `--select` hides it.
+    #[arg(long, value_name = "-", value_parser = dash)]
+    pub(crate) find: Option<Dash>,
+
     /// Only these rules or groups (keys, habits, sdk, server)
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(crate) select: Vec<String>,
@@ -135,10 +214,6 @@ pub(crate) struct Scan {
     /// All but these rules or groups
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
-
-    /// Leave out what matches, below the paths; as in a .gitignore
-    #[arg(long, value_name = "GLOB")]
-    pub(crate) exclude: Vec<String>,
 
     /// List what a permission keeps back
     #[arg(long)]
@@ -151,10 +226,6 @@ pub(crate) struct Scan {
     /// Exit 0 rather than 3 when something could not be read
     #[arg(long)]
     pub(crate) allow_partial: bool,
-
-    /// Pass over larger files, and say so (500K, 20M, 1G)
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub(crate) max_file_size: Option<u64>,
 
     /// Threads [default: one a core]
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
@@ -174,7 +245,7 @@ pub(crate) struct Scan {
 }
 
 #[derive(Args)]
-pub(crate) struct Report {
+pub(crate) struct Saved {
     /// Saved reports; `-` reads standard input
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
@@ -239,6 +310,26 @@ fn output(text: &str) -> Result<(Format, PathBuf), String> {
         format!("no format is called `{name}`; there are {}", Format::ALL.map(|format| format.name().0).join(", "))
     })?;
     if file.is_empty() { Err("no file is named".to_owned()) } else { Ok((format, file.into())) }
+}
+
+/// Standard input.
+#[derive(Clone, Copy)]
+pub(crate) struct Dash;
+
+/// A key is never an argument, so its place is standard input.
+fn dash(text: &str) -> Result<Dash, String> {
+    if text == "-" { Ok(Dash) } else { Err("it must be `-`: the keys are read from standard input".to_owned()) }
+}
+
+/// A number of seconds, or of milliseconds with `ms` behind it: at least a hundredth of a second, at most a day.
+fn interval(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1e-3),
+        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
+    };
+    let seconds = number.parse::<f64>().ok().map(|number| number * unit);
+    let seconds = seconds.filter(|seconds| (0.01..=86400.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "not a number of seconds from 0.01 to 86400".to_owned())
 }
 
 /// A number of bytes, with K, M or G for powers of 1024.

@@ -3,6 +3,7 @@
 //! shapes in it that nothing speaks for. Out: views, each with the way back. Most texts have none, and cost two cheap looks.
 
 pub mod archive;
+pub mod argv;
 pub mod binary;
 mod blob64;
 mod call;
@@ -22,9 +23,9 @@ pub const MAX_DEPTH: usize = 4;
 const NEAR: usize = 256;
 
 /// The forms of `text` that may show a key which the text itself does not show, or what speaks for one that it does show.
-/// `runs` are its long runs of key characters, `silent` the places of key shapes that are no keys as the text stands.
-pub fn views(text: &[u8], runs: &[Range<usize>], silent: &[usize]) -> Vec<View> {
-    let seen = probe::survey(text);
+/// `seen` is what a survey of it saw, `runs` are its long runs of key characters, `silent` the places of key shapes that are
+/// no keys as the text stands.
+pub fn views(text: &[u8], seen: &probe::Survey, runs: &[Range<usize>], silent: &[usize]) -> Vec<View> {
     let mut hidden = Cues::default();
     for run in runs {
         hidden.take(escape::beside(text, run), run.clone());
@@ -47,8 +48,8 @@ pub fn views(text: &[u8], runs: &[Range<usize>], silent: &[usize]) -> Vec<View> 
     if !seen.zeros.is_empty() {
         views.extend(wide::view(text, &seen.zeros));
     }
-    if !runs.is_empty() {
-        blob64::views(text, runs, &mut views);
+    if !runs.is_empty() || !seen.gzips.is_empty() {
+        blob64::views(text, runs, &seen.gzips, &mut views);
     }
     if seen.names_wandb {
         views.extend(pieces::view(text, &cuts, silent));
@@ -69,7 +70,8 @@ fn shows(view: &View) -> bool {
 /// Whether a text that was found encoded could hold a key, as it is or encoded once more.
 fn could_hold(text: &[u8]) -> bool {
     let seen = probe::survey(text);
-    seen.names_wandb || !seen.zeros.is_empty() || !seen.escapes.is_empty() || probe::runs(text).next().is_some()
+    let encoded = [&seen.zeros, &seen.escapes, &seen.gzips].into_iter().any(|places| !places.is_empty());
+    seen.names_wandb || encoded || probe::runs(text).next().is_some()
 }
 
 /// Which kinds of escape are worth undoing in a text, and where.

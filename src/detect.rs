@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use memchr::memmem;
 
 use crate::decode::probe::{self, MIN_RUN};
-use crate::secret::Format;
+use crate::secret::{Format, Secret};
 
 /// What every key of the newer format begins with.
 const V1_START: &[u8] = b"wandb_v1_";
@@ -47,6 +47,14 @@ pub struct Candidate {
 /// the border is seen whole.
 pub fn candidates(text: &[u8], within: Range<usize>) -> Vec<Candidate> {
     among(text, within.clone(), &probe::runs_in(text, within))
+}
+
+/// The key that a text is, with its on-prem prefix, if it is a whole one and nothing else.
+pub fn credential(text: &[u8]) -> Option<Secret<'_>> {
+    let found = candidates(text, 0..text.len());
+    let [Candidate { shape: Shape::Key(format), key, prefix }] = &found[..] else { return None };
+    let whole = prefix.unwrap_or(key.start) == 0 && key.end == text.len();
+    whole.then(|| Secret::new(text, *format))
 }
 
 /// As [`candidates`], of a text whose long runs are known.

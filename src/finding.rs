@@ -80,6 +80,8 @@ pub struct Finding {
     pub id: String,
     /// The rule that speaks.
     pub rule: Arc<Rule>,
+    /// How bad it is: as bad as its rule, or less.
+    pub severity: Severity,
     /// How sure it is.
     pub confidence: Confidence,
     /// Why this is one, in a clause that can follow the rule's message.
@@ -130,11 +132,6 @@ impl Finding {
             Some(word) => Cow::Owned(shown.replace(&word, key.id.as_str())),
             None => shown,
         }
-    }
-
-    /// How bad it is.
-    pub fn severity(&self) -> Severity {
-        self.rule.severity
     }
 
     /// Gives each finding of one source its id: a digest over rule, path, the masked line, and how many equal ones stand
@@ -200,6 +197,10 @@ pub struct Coverage {
     pub files: u64,
     /// Objects of git repositories read; trees count, though they are no text.
     pub objects: u64,
+    /// Processes looked at; those without a command line, such as threads of the kernel, count.
+    pub processes: u64,
+    /// Processes that are known to run, this one left out.
+    pub processes_known: u64,
     /// Bytes read.
     pub bytes: u64,
     /// What was not read.
@@ -213,6 +214,42 @@ impl Coverage {
     }
 }
 
+/// What was found at a place that was looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Something was.
+    Found,
+    /// It may not be read, or not all of it could be.
+    NotReadable,
+    /// Nothing was.
+    Clean,
+    /// There is no such place.
+    Absent,
+}
+
+impl State {
+    /// The words in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Found => "found",
+            State::NotReadable => "not readable",
+            State::Clean => "clean",
+            State::Absent => "absent",
+        }
+    }
+}
+
+/// A place of this machine that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// What it is.
+    pub what: &'static str,
+    /// Its path, in raw bytes; of what is absent it may be a pattern.
+    pub path: Vec<u8>,
+    /// What was found there.
+    pub state: State,
+}
+
 /// The answer of a scan.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
@@ -220,6 +257,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// What a permission keeps back, sorted likewise.
     pub suppressed: Vec<Suppressed>,
+    /// The places of this machine, if it was asked for them, in the order of their table.
+    pub places: Vec<Looked>,
     /// What was looked at.
     pub coverage: Coverage,
 }

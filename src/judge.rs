@@ -2,25 +2,33 @@
 //! permission keeps back, and on request why each of the others is none. A key's text goes no further than here.
 
 mod habit;
+mod keeper;
 mod key;
 mod mask;
 mod notebook;
 mod place;
+mod project;
+mod whole;
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::blob::{Before, Encoding, Origin, Place, Text};
 use crate::detect::{Candidate, Shape};
 use crate::finding::{By, Cell, Confidence, Finding, Key, Suppressed};
 use crate::policy::{Permission, Policy};
-use crate::rule::{Rule, RuleSet};
-use crate::secret::{Format, KeyId, Secret};
+use crate::rule::{Rule, RuleSet, Site};
+use crate::secret::{Format, KeyId, Secret, Wanted};
 pub use habit::cut_off_key::RULE as CUT_OFF_KEY;
+use habit::passage::Passage;
+use habit::{Habits, Point};
+pub use keeper::{Keeper, Lies};
 use key::{KeyJudge, Verdict};
 use notebook::Cells;
 use place::File;
 pub use place::PathClass;
+use project::Project;
+pub use whole::WhereItLies;
 
 /// What is thought of one candidate.
 pub enum Opinion {
@@ -61,12 +69,12 @@ impl Opinion {
 
 /// Judges texts.
 pub struct Judge<'a> {
-    /// The rules that can speak.
-    pub rules: &'a RuleSet,
-    /// Which of them may.
-    pub policy: &'a Policy,
-    /// Whether an object id (40 hexadecimal digits) is one of an object in the git repository that holds the origin.
-    pub is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
+    rules: &'a RuleSet,
+    policy: &'a Policy,
+    is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
+    habits: Option<Habits>,
+    lies: Option<WhereItLies<'a>>,
+    project: Mutex<Project>,
 }
 
 /// What a text came to.
@@ -79,15 +87,62 @@ pub struct Judgement {
     pub silent: Vec<usize>,
 }
 
+/// What the habit rules say of a text.
+#[derive(Default)]
+pub struct Broken {
+    /// One for every point that is worth a word.
+    pub opinions: Vec<Opinion>,
+    /// Whether more would be said if all of the source were read at once.
+    pub open: bool,
+    /// Whether something may be said of this text under a name, which it has none yet.
+    pub unnamed: bool,
+}
+
 /// What of the name of a source can change what is said of `text`, its content.
 pub fn path_class(origin: &Origin, text: &[u8]) -> PathClass {
     File::new(origin, text).class()
 }
 
-impl Judge<'_> {
+/// Makes `text`, of which `point` is what the finding is about, all that is shown of its place.
+pub fn show_only(finding: &mut Finding, text: &[u8], point: Range<usize>) {
+    let shown = finding.key.as_ref().map(|key| format!("[{}]", key.id));
+    let text = Text::plain(text, Before::default());
+    (finding.snippet, finding.line_digest) = mask::snippet(&text, &point, shown.as_deref());
+}
+
+/// The name of a process or of a variable as it may be shown: whoever chose it may have put a key into it.
+pub fn shown_name(name: &[u8]) -> Vec<u8> {
+    mask::masked(name)
+}
+
+impl<'a> Judge<'a> {
+    /// A judge of keys by the rules that can speak and the policy that says which of them may. `is_object` tells whether an
+    /// object id (40 hexadecimal digits) is one of an object in the git repository that holds the origin.
+    pub fn new(
+        rules: &'a RuleSet,
+        policy: &'a Policy,
+        is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
+    ) -> Judge<'a> {
+        Judge { rules, policy, is_object, habits: None, lies: None, project: Mutex::default() }
+    }
+
+    /// The same, who speaks of habits too. Of what lies in the past nobody can change the habits.
+    pub fn of_habits(self) -> Judge<'a> {
+        let habits = Some(Habits::new(self.rules, self.policy));
+        Judge { habits, ..self }
+    }
+
+    /// Whether certain keys are looked for, and nothing else.
+    pub fn finds(&self) -> bool {
+        self.policy.wanted.is_some()
+    }
+
     /// Judges the candidates of one text, which are in order. `explain` asks for the silent ones too.
     pub fn judge(&self, origin: &Origin, text: &Text<'_>, candidates: &[Candidate], explain: bool) -> Judgement {
         let file = File::new(origin, text.bytes);
+        if let Some(wanted) = &self.policy.wanted {
+            return self.find(origin, text, &file, candidates, wanted);
+        }
         let verdicts = KeyJudge::new(text.bytes, &file).judge(candidates);
         let mut judgement = Judgement { opinions: Vec::new(), open: false, silent: Vec::new() };
         let mut cursor = Cursor::default();
@@ -109,13 +164,16 @@ impl Judge<'_> {
                     let output = cursor.cell(origin, text, &judged.credential).map(|(_, output)| output);
                     let site = file.site(counted.bytes, at.start, &because, output);
                     if let Some(rule) = self.rules.for_site(site).filter(|rule| self.policy.selects(rule)) {
-                        let finding = self.finding(origin, text, rule, &judged.credential, &mut cursor);
+                        let finding = self.key_finding(origin, text, rule, &judged.credential, &mut cursor);
                         let finding = Finding {
                             confidence,
                             evidence: because.clause() + &written(text),
                             key: Some(Key::from(&secret)),
                             ..finding
                         };
+                        if let Some(key) = &finding.key {
+                            self.remember_key(text, &judged.credential, key, &finding);
+                        }
                         self.permit(finding, text, &judged.credential, &mut judgement.opinions);
                     }
                     continue;
@@ -128,6 +186,43 @@ impl Judge<'_> {
                 let place = cursor.place(text, &judged.credential);
                 judgement.opinions.push(Opinion::Silent { place, id: secret.id(), reason });
             }
+        }
+        judgement
+    }
+
+    /// Finds the candidates that are keys which are looked for. An equal fingerprint needs no evidence, and nothing hides it.
+    fn find(
+        &self,
+        origin: &Origin,
+        text: &Text<'_>,
+        file: &File,
+        candidates: &[Candidate],
+        wanted: &Wanted,
+    ) -> Judgement {
+        let keys = KeyJudge::new(text.bytes, file);
+        let mut judgement = Judgement { opinions: Vec::new(), open: false, silent: Vec::new() };
+        let mut cursor = Cursor::default();
+        for candidate in candidates {
+            let Shape::Key(format) = candidate.shape else { continue };
+            let end = candidate.key.end;
+            // With all that may be an on-prem prefix, with the usual one, without.
+            let usual = candidate.key.start.checked_sub(b"local-".len());
+            let usual = usual.filter(|&start| text.bytes[start..].starts_with(b"local-"));
+            let starts = [candidate.prefix, usual, Some(candidate.key.start)];
+            let found = starts.into_iter().flatten().find(|&start| wanted.holds(&text.bytes[start..end]));
+            let Some(credential) = found.map(|start| start..end) else { continue };
+            let because = keys.carrier(&credential);
+            let (counted, at) = text.counted(credential.clone());
+            let output = cursor.cell(origin, text, &credential).map(|(_, output)| output);
+            let site = file.site(counted.bytes, at.start, &because, output);
+            let Some(rule) = self.rules.for_site(site) else { continue };
+            let finding = Finding {
+                confidence: Confidence::High,
+                evidence: "it is a key that is looked for".to_owned() + &written(text),
+                key: Some(Key::from(&Secret::new(&text.bytes[credential.clone()], format))),
+                ..self.key_finding(origin, text, rule, &credential, &mut cursor)
+            };
+            judgement.opinions.push(Opinion::Finding(Box::new(finding)));
         }
         judgement
     }
@@ -147,13 +242,80 @@ impl Judge<'_> {
     ) {
         let rule = self.rules.get(habit::cut_off_key::RULE).filter(|rule| self.policy.selects(rule));
         if let Some(rule) = rule.filter(|_| habit::cut_off_key::holds(text.bytes, candidate)) {
-            let finding = self.finding(origin, text, rule, &candidate.key, cursor);
+            let finding = self.key_finding(origin, text, rule, &candidate.key, cursor);
             self.permit(finding, text, &candidate.key, opinions);
         }
     }
 
-    /// A finding with what every one has.
-    fn finding(
+    /// What breaks a habit rule in a text, if it is known whether that names W&B. `is_said` tells whether a key was found in
+    /// some bytes of the source, so that they need no more words.
+    pub fn habits(
+        &self,
+        origin: &Origin,
+        piece: &Text<'_>,
+        [whole, names_wandb]: [bool; 2],
+        is_said: impl Fn(&Range<u64>) -> bool,
+    ) -> Broken {
+        let mut broken = Broken::default();
+        let Some(habits) = self.habits.as_ref().filter(|_| habit::passage::may_be_told(origin)) else { return broken };
+        if self.policy.wanted.is_some() {
+            return broken;
+        }
+        if origin.name().is_empty() {
+            broken.unnamed = habits.any_somewhere(piece.bytes, names_wandb);
+            return broken;
+        }
+        let file = File::new(origin, piece.bytes);
+        let site = file.habit_site(piece.bytes);
+        let mut tell = |text: &Text<'_>, site: Site| {
+            let passage = Passage { origin, file: &file, site, text: text.bytes, whole };
+            let mut cursor = Cursor::default();
+            for (rule, point) in habits.points(&passage, names_wandb) {
+                if !is_said(&text.offsets(point.about.clone())) {
+                    let finding = self.broken(origin, text, rule, &point, &mut cursor);
+                    self.permit(finding, text, &point.span, &mut broken.opinions);
+                }
+            }
+            if names_wandb {
+                self.remember_secrets(text, &passage, &mut cursor);
+            }
+        };
+        if site != Site::Notebook {
+            tell(piece, site);
+        } else if [Site::Notebook, Site::Docs].iter().any(|site| habits.any(*site, piece.bytes, names_wandb)) {
+            // Only all of a notebook shows its cells.
+            if !whole {
+                return Broken { open: true, ..broken };
+            }
+            let [code, prose] = notebook::sources(piece.bytes);
+            tell(&piece.decoded(&code), Site::Notebook);
+            tell(&piece.decoded(&prose), Site::Docs);
+        }
+        broken
+    }
+
+    /// The finding of a habit.
+    fn broken(
+        &self,
+        origin: &Origin,
+        text: &Text<'_>,
+        rule: &Arc<Rule>,
+        point: &Point,
+        cursor: &mut Cursor,
+    ) -> Finding {
+        let line = memchr::memchr(b'\n', &text.bytes[point.span.clone()]);
+        let shown = point.span.start..line.map_or(point.span.end, |length| point.span.start + length);
+        Finding {
+            severity: point.severity.unwrap_or(rule.severity).min(rule.severity),
+            confidence: point.confidence,
+            evidence: point.evidence.clone(),
+            span: text.offsets(point.span.clone()),
+            ..self.finding(origin, text, rule, &shown, point.hidden.then_some("[…]"), cursor)
+        }
+    }
+
+    /// The finding of a key, or of a part of one.
+    fn key_finding(
         &self,
         origin: &Origin,
         text: &Text<'_>,
@@ -162,15 +324,28 @@ impl Judge<'_> {
         cursor: &mut Cursor,
     ) -> Finding {
         let bytes = &text.bytes[point.clone()];
-        let v1 = memchr::memmem::find(bytes, b"wandb_v");
-        let shown = match v1 {
+        let id = match memchr::memmem::find(bytes, b"wandb_v") {
             Some(at) => KeyId::of(&bytes[at..], Format::V1),
             None => KeyId::of(&bytes[bytes.len() - Format::Legacy.length()..], Format::Legacy),
         };
-        let (snippet, line_digest) = mask::snippet(text, point, Some(&format!("[{shown}]")));
+        self.finding(origin, text, rule, point, Some(&format!("[{id}]")), cursor)
+    }
+
+    /// A finding with what every one has. `shown` stands for the point, if that may not be shown as it is.
+    fn finding(
+        &self,
+        origin: &Origin,
+        text: &Text<'_>,
+        rule: &Arc<Rule>,
+        point: &Range<usize>,
+        shown: Option<&str>,
+        cursor: &mut Cursor,
+    ) -> Finding {
+        let (snippet, line_digest) = mask::snippet(text, point, shown);
         Finding {
             id: String::new(),
             rule: Arc::clone(rule),
+            severity: rule.severity,
             confidence: Confidence::Low,
             evidence: String::new(),
             origin: origin.clone(),
@@ -198,6 +373,7 @@ impl Judge<'_> {
         if let Some(rule) = rule.filter(|_| habit::permission_without_reason::holds(&permission)) {
             let note = Finding {
                 rule: Arc::clone(rule),
+                severity: rule.severity,
                 confidence: Confidence::High,
                 evidence: format!("it allows `{}`", finding.rule.id),
                 key: None,

@@ -5,7 +5,7 @@
 //! bytes      texts      candidates findings  text out
 //! ```
 //!
-//! Nouns stand on the ground floor and import nothing above them: [`object`] (a git object, where it lies), [`blob`] (bytes,
+//! Nouns stand on the ground floor and import nothing above them: [`object`] (a git object, where it lies), [`process`] (one that runs), [`blob`] (bytes,
 //! where they came from, the way back), [`secret`] (a key that cannot be printed), [`rule`] (a page becomes a rule), [`finding`] (what a scan says),
 //! [`policy`] (what is allowed to be said, and what is permitted). A verb names nouns, and what the verb before it
 //! hands over. [`write`](mod@write) is the one room that creates files. The library prints nothing, exits nowhere and never sees a flag.
@@ -17,6 +17,7 @@ pub mod finding;
 pub mod judge;
 pub mod object;
 pub mod policy;
+pub mod process;
 pub mod report;
 pub mod rule;
 pub mod scan;

@@ -46,6 +46,8 @@ fn run(cli: &Cli) -> Result<u8> {
     let rules = RuleSet::builtin()?;
     match &cli.command {
         Command::Scan(options) => verb::scan::run(cli, options, &rules),
+        Command::Ps(options) => verb::ps::run(cli, options, &rules),
+        Command::Host(options) => verb::host::run(cli, options, &rules),
         Command::Report(options) => verb::report::run(cli, options, &rules),
         Command::Rules { command } => verb::rules::run(command.as_ref(), &rules),
         Command::Explain { what } => verb::explain::run(&rules, what),

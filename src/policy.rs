@@ -1,7 +1,10 @@
 //! What may be said: the rules that were selected, and the permissions that stand beside a line.
 //! In: words of the user, lines of a text. Out: yes or no, and for a permission its reason.
 
+use std::path::PathBuf;
+
 use crate::rule::{Group, Rule, RuleSet};
+use crate::secret::Wanted;
 
 /// Which rules speak, and whether permissions in the text count.
 #[derive(Clone, Debug)]
@@ -10,6 +13,20 @@ pub struct Policy {
     ignore: Vec<String>,
     /// Whether permissions in the text are honoured.
     pub inline: bool,
+    /// The keys that are looked for. If there are any, these are found wherever they stand, whatever else is said of them or
+    /// allowed, and nothing else is.
+    pub wanted: Option<Wanted>,
+    /// Who scans.
+    pub user: User,
+}
+
+/// What is known of the user who scans; nothing unless the door says it.
+#[derive(Clone, Debug, Default)]
+pub struct User {
+    /// The home folder.
+    pub home: Option<PathBuf>,
+    /// The file of patterns that git ignores in all repositories of the user.
+    pub excludes: Option<PathBuf>,
 }
 
 /// A word that names neither a rule nor a group.
@@ -29,7 +46,7 @@ impl Policy {
                 return Err(UnknownName { name: name.clone(), nearest });
             }
         }
-        Ok(Policy { select, ignore, inline })
+        Ok(Policy { select, ignore, inline, wanted: None, user: User::default() })
     }
 
     /// Whether the rule may speak.

@@ -108,6 +108,8 @@ pub struct Style {
     pub verbose: bool,
     /// Findings only.
     pub quiet: bool,
+    /// Leave out the findings, which were shown one by one.
+    pub shown: bool,
 }
 
 impl Report {
@@ -126,12 +128,12 @@ impl Report {
         let scans = &self.coverage.scans;
         let of_files =
             scans.is_empty() || scans.iter().any(|scan| matches!(scan.as_str(), "tree" | "history" | "stdin"));
-        of_files && self.coverage.files == 0 && self.coverage.objects == 0 && self.coverage.processes == 0
+        of_files && self.coverage.files == 0 && self.coverage.objects == 0
     }
 
     /// Writes the last line of a JSON-lines report.
     pub fn write_coverage(&self, out: &mut dyn Write) -> io::Result<()> {
-        json_line(&Last { coverage: &self.coverage }, out)
+        json_line(&Last { places: &self.places, coverage: &self.coverage }, out)
     }
 
     /// Writes it. The rules say what a format wants to know of a rule beyond its findings.
@@ -162,6 +164,8 @@ pub fn jsonl_finding(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
 
 #[derive(Serialize)]
 struct Last<'r> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    places: &'r [model::Place],
     coverage: &'r model::Looked,
 }
 

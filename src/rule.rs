@@ -6,6 +6,7 @@ pub mod example;
 use std::fmt;
 use std::sync::Arc;
 
+use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use example::Example;
@@ -105,8 +106,40 @@ pub enum Site {
     GitMessage,
     /// The configuration of a git repository.
     GitConfig,
+    /// The command line of a running process.
+    Process,
+    /// The environment of a running process.
+    Environ,
     /// Anything else.
     Other,
+}
+
+impl Site {
+    /// Every kind.
+    pub const ALL: [Site; 22] = [
+        Site::Source,
+        Site::Config,
+        Site::Notebook,
+        Site::NotebookOutput,
+        Site::Script,
+        Site::Docs,
+        Site::Image,
+        Site::Ci,
+        Site::Deployment,
+        Site::Netrc,
+        Site::Settings,
+        Site::RunFolder,
+        Site::Log,
+        Site::Chat,
+        Site::Url,
+        Site::History,
+        Site::Editor,
+        Site::GitMessage,
+        Site::GitConfig,
+        Site::Process,
+        Site::Environ,
+        Site::Other,
+    ];
 }
 
 /// How a rule comes to speak.
@@ -114,8 +147,26 @@ pub enum Site {
 pub enum Kind {
     /// A key in this kind of place.
     Exposure(Site),
-    /// A check in code that has the rule's name.
+    /// A pattern on its page, or a check in code that has the rule's name.
     Habit,
+}
+
+/// Which texts a habit rule reads, and what it looks for.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Words in small ASCII letters; a text that has none of them, in any case, is not read. None at all: every text is.
+    pub words: Vec<String>,
+    /// The kinds of place it speaks for; none at all: every kind.
+    pub sites: Vec<Site>,
+    /// What a finding looks like: the group `point`, or the whole match. Without one, a check in code looks.
+    pub pattern: Option<Regex>,
+}
+
+impl Scope {
+    /// Whether it speaks for that kind of place.
+    pub fn holds(&self, site: Site) -> bool {
+        self.sites.is_empty() || self.sites.contains(&site)
+    }
 }
 
 /// A rule: one page.
@@ -134,6 +185,8 @@ pub struct Rule {
     pub group: Group,
     /// How the rule comes to speak.
     pub kind: Kind,
+    /// What a habit rule reads; of an exposure, nothing.
+    pub scope: Scope,
     /// The sentence of W&B's guidance that the rule stands for, in our words.
     pub guidance: String,
     /// The page, whole.
@@ -163,6 +216,45 @@ struct Head {
     group: Group,
     guidance: String,
     site: Option<Site>,
+    #[serde(default)]
+    words: Vec<String>,
+    #[serde(default)]
+    sites: Vec<Site>,
+    pattern: Option<String>,
+}
+
+impl Head {
+    fn kind(&self) -> Result<Kind, &'static str> {
+        let scoped = !self.words.is_empty() || !self.sites.is_empty() || self.pattern.is_some();
+        match (&self.kind, self.site) {
+            (HeadKind::Exposure, _) if scoped => Err("an exposure has no `words`, `sites` or `pattern`"),
+            (HeadKind::Exposure, Some(site)) => Ok(Kind::Exposure(site)),
+            (HeadKind::Exposure, None) => Err("no `site` for an exposure"),
+            (HeadKind::Habit, None) => Ok(Kind::Habit),
+            (HeadKind::Habit, Some(_)) => Err("a habit has no `site`, but may have `sites`"),
+        }
+    }
+
+    /// What a habit reads. Without words a pattern would have to read everything.
+    fn scope(&self) -> Result<Scope, String> {
+        if self.words.iter().any(|word| word.is_empty() || !word.is_ascii()) {
+            return Err("a word must be ASCII, and not empty".to_owned());
+        }
+        let pattern = match &self.pattern {
+            Some(_) if self.words.is_empty() => return Err("no `words` beside the pattern".to_owned()),
+            Some(pattern) => {
+                let built = RegexBuilder::new(pattern).multi_line(true).build();
+                let built = built.map_err(|error| format!("in the pattern: {error}"))?;
+                if built.is_match(b"") {
+                    return Err("the pattern matches where nothing is".to_owned());
+                }
+                Some(built)
+            }
+            None => None,
+        };
+        let words = self.words.iter().map(|word| word.to_ascii_lowercase()).collect();
+        Ok(Scope { words, sites: self.sites.clone(), pattern })
+    }
 }
 
 #[derive(Deserialize, PartialEq)]
@@ -181,12 +273,8 @@ impl Rule {
             .find(|block| block.info == "toml rule")
             .ok_or_else(|| missing("`toml rule` block"))?;
         let head: Head = toml::from_str(head.text).map_err(|e| wrong(format!("in the rule block: {}", e.message())))?;
-        let kind = match (head.kind, head.site) {
-            (HeadKind::Exposure, Some(site)) => Kind::Exposure(site),
-            (HeadKind::Exposure, None) => return Err(missing("`site` for an exposure")),
-            (HeadKind::Habit, None) => Kind::Habit,
-            (HeadKind::Habit, Some(_)) => return Err(wrong("a habit has no `site`".to_owned())),
-        };
+        let kind = head.kind().map_err(|what| wrong(what.to_owned()))?;
+        let scope = head.scope().map_err(wrong)?;
         let (title, rest) = page
             .strip_prefix("# ")
             .and_then(|page| page.split_once('\n'))
@@ -203,6 +291,7 @@ impl Rule {
             severity: head.severity,
             group: head.group,
             kind,
+            scope,
             guidance: head.guidance,
             page: page.to_owned(),
         })

@@ -3,24 +3,33 @@
 
 mod git;
 mod hashes;
+mod host;
 mod look;
+mod processes;
 mod worker;
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::blob::{Kind, Origin};
-use crate::finding::{Finding, Outcome, Skip};
-use crate::judge::{Judge, Opinion};
+use crate::blob::{Kind, Origin, Standing};
+use crate::finding::{Finding, Outcome};
+use crate::judge::{Judge, Keeper, Lies, Opinion};
 use crate::policy::Policy;
+use crate::process::Process;
 use crate::rule::RuleSet;
+use crate::rule::example::As;
 use crate::source::Reader;
+use crate::source::git::standing::Standings;
+use crate::source::home::is_home;
+use crate::source::host::Host;
 use crate::source::objects::Objects;
 use crate::source::tree::{self, Tree};
 pub use git::{Change, What, Wrong};
 use look::Look;
+pub use processes::Running;
 use worker::Worker;
 
 /// How far a scan has come, and whether it is to stop; shared with whoever watches it.
@@ -39,7 +48,7 @@ pub struct Progress {
 }
 
 /// What to scan.
-pub enum Input {
+pub enum Input<'h> {
     /// Files and folders.
     Tree(Tree),
     /// Files and folders, and all that the repositories hold that they lie in or hold.
@@ -50,9 +59,13 @@ pub enum Input {
     Message(PathBuf),
     /// Standard input, under a name if it was given one.
     Stdin(Option<PathBuf>),
+    /// The processes that run.
+    Processes(Running),
+    /// The places of this machine.
+    Host(Host<'h>),
 }
 
-impl Input {
+impl Input<'_> {
     /// The words in reports for what kinds of scan it asks for.
     fn names(&self) -> &'static [&'static str] {
         match self {
@@ -63,6 +76,8 @@ impl Input {
             Input::Change(Change { what: What::Push(_), .. }) => &["push"],
             Input::Message(_) => &["message"],
             Input::Stdin(_) => &["stdin"],
+            Input::Processes(_) => &["process"],
+            Input::Host(_) => &["host"],
         }
     }
 }
@@ -83,37 +98,55 @@ pub struct Scan<'a> {
 
 impl Scan<'_> {
     /// Scans. The outcome is sorted by source, path and offset.
-    pub fn run(&self, input: &Input) -> Result<Outcome, Wrong> {
+    pub fn run(&self, inputs: &[Input<'_>]) -> Result<Outcome, Wrong> {
         let objects = Objects::default();
         let outcome = Mutex::new(Outcome::default());
         let is_object = |origin: &Origin, id: &str| {
             let path = path_of(origin);
             path.is_some_and(|path| objects.holds(&path, id))
         };
-        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
+        let standings = Standings::new(self.policy.user.excludes.clone());
+        let lies = |origin: &Origin| self.lies(&standings, origin);
+        let judge = Judge::new(self.rules, self.policy, &is_object).of_habits().told(&lies);
         let worker = || Worker::new(self, &judge, &outcome);
-        match input {
-            Input::Tree(tree) => tree.walk(self.threads, worker)?,
-            Input::History(tree) => self.history(tree, &outcome)?,
-            Input::Change(change) => self.change(change, &outcome)?,
-            Input::Message(path) => worker().message(path),
-            Input::Stdin(name) => worker().stdin(name.as_deref()),
+        for input in inputs {
+            match input {
+                Input::Tree(tree) => tree.walk(self.threads, worker)?,
+                Input::History(tree) => self.history(tree, &outcome)?,
+                Input::Change(change) => self.change(change, &outcome)?,
+                Input::Message(path) => worker().message(path),
+                Input::Stdin(name) => worker().stdin(name.as_deref()),
+                Input::Processes(running) => processes::look(&mut worker(), running),
+                Input::Host(host) => host::look(self, host, &outcome, worker),
+            }
         }
+        worker().together();
         let mut outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if self.stopped()
-            && let Input::Tree(tree) | Input::History(tree) | Input::Change(Change { tree, .. }) = input
-        {
-            let cut_off = |root: &PathBuf| Skip {
-                origin: tree::origin(root),
-                reason: "interrupted before all of it was read".to_owned(),
-                gap: true,
-            };
-            outcome.coverage.skipped.extend(tree.roots.iter().map(cut_off));
+        if self.stopped() {
+            let cut_off = |root: &PathBuf| tree::skip(root, "interrupted before all of it was read", true);
+            let roots = inputs.iter().flat_map(|input| match input {
+                Input::Tree(tree) | Input::History(tree) | Input::Change(Change { tree, .. }) => &tree.roots[..],
+                Input::Host(host) => std::slice::from_ref(&host.home),
+                _ => &[],
+            });
+            outcome.coverage.skipped.extend(roots.map(cut_off));
         }
-        hashes::tell_references(&mut outcome);
-        outcome.coverage.scans = input.names().iter().copied().collect();
+        hashes::tell_rest(&mut outcome);
+        outcome.coverage.scans = inputs.iter().flat_map(|input| input.names()).copied().collect();
         sort(&mut outcome);
+        if inputs.len() > 1 {
+            once(&mut outcome);
+        }
         Ok(outcome)
+    }
+
+    /// What is known of a file beside its bytes.
+    fn lies(&self, standings: &Standings, origin: &Origin) -> Lies {
+        let standing = standings.of(&tree::path(origin));
+        let home = Keeper::of(origin).and_then(|keeper| keeper.home(origin));
+        let own = self.policy.user.home.as_deref();
+        let apart = standing == Standing::Outside;
+        Lies { standing, home: apart && home.is_some_and(|home| is_home(&tree::native(home), own)) }
     }
 
     fn stopped(&self) -> bool {
@@ -166,9 +199,31 @@ impl Scan<'_> {
 
     /// Scans a text at hand as if it were a file of that path; no repository is asked.
     pub fn text(&self, path: &str, text: &[u8]) -> Outcome {
-        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &|_, _| false };
+        self.text_with_mode(path, text, None)
+    }
+
+    /// Likewise; a file that has a mode lies in a home folder.
+    fn text_with_mode(&self, path: &str, text: &[u8], mode: Option<u32>) -> Outcome {
+        let lies = |_: &Origin| match mode {
+            Some(_) => Lies { standing: Standing::Outside, home: true },
+            None => Lies { standing: Standing::Unknown, home: false },
+        };
+        let judge = Judge::new(self.rules, self.policy, &|_, _| false).of_habits().told(&lies);
         let outcome = Mutex::new(Outcome::default());
-        Worker::new(self, &judge, &outcome).bytes(&Origin::new(Kind::File, path), text);
+        Worker::new(self, &judge, &outcome).with_mode(mode).bytes(&Origin::new(Kind::File, path), text);
+        outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Scans lines as if each were an argument or a variable of a process of that name.
+    fn words(&self, kind: Kind, name: &str, lines: &str) -> Outcome {
+        let judge = Judge::new(self.rules, self.policy, &|_, _| false).of_habits();
+        let outcome = Mutex::new(Outcome::default());
+        let words: Vec<Vec<u8>> = lines.lines().map(|line| line.as_bytes().to_vec()).collect();
+        let mut worker = Worker::new(self, &judge, &outcome);
+        let origin = Origin::of_process(kind, name, Process::default());
+        let opinions = processes::opinions(&mut worker, &origin, &words);
+        worker.keep(opinions.into_iter().map(|(_, opinion)| opinion).collect());
+        drop(worker);
         outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -176,7 +231,7 @@ impl Scan<'_> {
     pub fn explain(&self, path: &Path, line: u64) -> io::Result<Vec<Opinion>> {
         let objects = Objects::default();
         let is_object = |_: &Origin, id: &str| objects.holds(path, id);
-        let judge = Judge { rules: self.rules, policy: self.policy, is_object: &is_object };
+        let judge = Judge::new(self.rules, self.policy, &is_object).of_habits();
         let origin = tree::origin(path);
         let mut opinions = Vec::new();
         let mut lines = 0;
@@ -186,7 +241,7 @@ impl Scan<'_> {
             let end = bytes.len() - usize::from(bytes.ends_with(b"\n"));
             lines = piece.text.place(end..end).line;
             let mut look = Look::of(&judge, &origin, piece, true);
-            look.at(&piece.text, piece.own.clone(), 0);
+            look.at(piece);
             opinions = look.opinions();
         })?;
         if line == 0 || line > lines {
@@ -203,7 +258,7 @@ impl Scan<'_> {
 
 /// The path that an origin lies at, for what is looked up beside it.
 fn path_of(origin: &Origin) -> Option<PathBuf> {
-    let named = origin.kind == Kind::File || origin.path != b"-";
+    let named = origin.process.is_none() && (origin.kind == Kind::File || origin.path != b"-");
     named.then(|| tree::path(origin))
 }
 
@@ -213,6 +268,26 @@ fn sort(outcome: &mut Outcome) {
     outcome.suppressed.sort_by_cached_key(|suppressed| key(&suppressed.finding));
     outcome.coverage.skipped.sort();
     outcome.coverage.skipped.dedup();
+}
+
+/// Leaves each finding of a file once, by whichever of its paths: what was named may lie in the home folder too.
+fn once(outcome: &mut Outcome) {
+    let mut real: HashMap<Vec<u8>, PathBuf> = HashMap::new();
+    let mut said = HashSet::new();
+    let mut is_new = |finding: &Finding| {
+        let origin = &finding.origin;
+        if origin.kind != Kind::File || origin.held.is_some() {
+            return true;
+        }
+        let path = real.entry(origin.path.clone()).or_insert_with(|| {
+            let path = tree::path(origin);
+            std::fs::canonicalize(&path).unwrap_or(path)
+        });
+        let about = finding.about().to_owned();
+        said.insert((path.clone(), origin.inner.clone(), finding.span.start, finding.rule.id.clone(), about))
+    };
+    outcome.findings.retain(&mut is_new);
+    outcome.suppressed.retain(|one| is_new(&one.finding));
 }
 
 /// Runs the examples of a rule's page, in their order: a bad block must give exactly one finding, by this rule; a good one
@@ -225,7 +300,12 @@ pub fn check_page(
     let progress = Progress::default();
     let scan = Scan { rules, policy: &policy, progress: &progress, threads: 1, found: &|_| {} };
     let results = rule.examples().into_iter().map(|example| {
-        let outcome = scan.text(example.path, example.filled(&rule.id).as_bytes());
+        let text = example.filled(&rule.id);
+        let outcome = match example.stands_as {
+            As::File => scan.text_with_mode(example.path, text.as_bytes(), example.mode),
+            As::Argv => scan.words(Kind::Process, example.path, &text),
+            As::Environ => scan.words(Kind::Environ, example.path, &text),
+        };
         let found: Vec<&str> = outcome.findings.iter().map(|finding| finding.rule.id.as_str()).collect();
         let wanted: &[&str] = if example.bad { &[&rule.id] } else { &[] };
         if found == wanted { Ok(()) } else { Err(format!("wanted {wanted:?}, found {found:?}")) }

@@ -2,6 +2,7 @@
 //! In: the bytes of a credential, borrowed from the text that exposes it. Out: what may be said about it, which is its
 //! format, its public id and its fingerprint.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use data_encoding::HEXLOWER;
@@ -122,8 +123,43 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// The first 32 hexadecimal digits of SHA-256 over `parts`, which are kept apart by a zero byte.
-pub(crate) fn short_digest(parts: &[&[u8]]) -> String {
+/// Keys that are looked for, by their fingerprints alone.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted(HashSet<[u8; 16]>);
+
+impl Wanted {
+    /// Looks for this key, too.
+    pub fn add(&mut self, secret: &Secret<'_>) {
+        self.0.insert(digest(&[secret.text]));
+    }
+
+    /// Looks for the key of this fingerprint, too; false if `text` is none.
+    pub fn add_fingerprint(&mut self, text: &[u8]) -> bool {
+        let digits = text.strip_prefix(b"ww1-").filter(|digits| digits.len() == 32);
+        let bytes = digits.and_then(|digits| HEXLOWER.decode(digits).ok());
+        let bytes: Option<[u8; 16]> = bytes.and_then(|bytes| bytes.try_into().ok());
+        self.0.extend(bytes);
+        bytes.is_some()
+    }
+
+    /// Whether a credential is one of them.
+    pub fn holds(&self, credential: &[u8]) -> bool {
+        self.0.contains(&digest(&[credential]))
+    }
+
+    /// How many keys are looked for.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The first 16 bytes of SHA-256 over `parts`, which are kept apart by a zero byte.
+fn digest(parts: &[&[u8]]) -> [u8; 16] {
     let mut hash = Sha256::new();
     for (nth, part) in parts.iter().enumerate() {
         if nth > 0 {
@@ -131,7 +167,14 @@ pub(crate) fn short_digest(parts: &[&[u8]]) -> String {
         }
         hash.update(part);
     }
-    HEXLOWER.encode(&hash.finalize()[..16])
+    let mut first = [0; 16];
+    first.copy_from_slice(&hash.finalize()[..16]);
+    first
+}
+
+/// The first 32 hexadecimal digits of SHA-256 over `parts`, which are kept apart by a zero byte.
+pub(crate) fn short_digest(parts: &[&[u8]]) -> String {
+    HEXLOWER.encode(&digest(parts))
 }
 
 #[cfg(test)]

@@ -1,7 +1,18 @@
 //! The verbs, one file each. In: flags. Out: a report on standard output, and an exit code.
 
+use std::ffi::OsString;
+
 pub(crate) mod explain;
+pub(crate) mod find;
+pub(crate) mod host;
 mod out;
+pub(crate) mod ps;
 pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod scan;
+
+/// What a variable of the environment says, unless it is empty.
+pub(crate) fn environment(name: &str) -> Option<OsString> {
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}

@@ -307,23 +307,48 @@ fn what_undoes_base64_is_seen_through() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// Compressors differ in the bytes that they write, and how the base64 of those falls into words is chance: many keys at
+/// every level stand for all of them.
 #[test]
-fn a_compressed_release_is_opened() {
+fn what_is_compressed_and_encoded_is_opened() {
+    let gzip = |text: &str, level: u32| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(level));
+        std::io::Write::write_all(&mut gzip, text.as_bytes()).unwrap();
+        gzip.finish().unwrap()
+    };
     let mut cases = Vec::new();
     for kind in support::KINDS {
-        let key = support::key(kind, "release");
-        let release = format!("{{\"config\": {{\"wandb\": {{\"apiKey\": \"{key}\"}}}}, \"manifest\": \"kind: Pod\"}}");
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        std::io::Write::write_all(&mut gzip, release.as_bytes()).unwrap();
-        let twice = BASE64.encode(BASE64.encode(&gzip.finish().unwrap()).as_bytes());
-        let text = format!("apiVersion: v1\nkind: Secret\ntype: helm.sh/release.v1\ndata:\n  release: {twice}\n");
-        cases.push(Case {
-            file: "release.yaml".to_owned(),
-            bytes: text.into_bytes(),
-            key,
-            line: Some(5),
-            says: kind.to_owned(),
-        });
+        for nth in 0..40u32 {
+            let key = support::key(kind, &format!("compressed {nth}"));
+            let release =
+                format!("{{\"config\": {{\"wandb\": {{\"apiKey\": \"{key}\"}}}}, \"manifest\": \"kind: Pod\"}}");
+            let twice = BASE64.encode(BASE64.encode(&gzip(&release, nth % 10)).as_bytes());
+            let once = BASE64.encode(&gzip(&format!("WANDB_API_KEY={key}\n"), nth % 10));
+            for (file, line, text) in [
+                (
+                    "release.yaml",
+                    5,
+                    format!("apiVersion: v1\nkind: Secret\ntype: helm.sh/release.v1\ndata:\n  release: {twice}\n"),
+                ),
+                (
+                    "user-data.yaml",
+                    5,
+                    format!(
+                        "#cloud-config\nwrite_files:\n- path: /etc/environment\n  encoding: gz+b64\n  content: {once}"
+                    ),
+                ),
+                ("boot.json", 1, format!("{{\"source\":\"data:text/plain;charset=utf-8;base64,{once}\"}}")),
+                ("lines.env", 3, format!("A=1\nB=2\nANOTHER_LONG_NAME_OF_A_COMPRESSED_ENVIRONMENT_FILE={once}\nC=3\n")),
+            ] {
+                cases.push(Case {
+                    file: format!("{nth}-{file}"),
+                    bytes: text.into_bytes(),
+                    key: key.clone(),
+                    line: Some(line),
+                    says: format!("{kind} {nth} {file}"),
+                });
+            }
+        }
     }
     let wrong = wrong(&cases);
     assert!(wrong.is_empty(), "{wrong}");

@@ -24,7 +24,7 @@ fn every_exposed_key_is_found_once_and_nothing_else() {
     let mut wrong = String::new();
     for kind in support::KINDS {
         let (tree, keys) = support::filled_tree("leaks", kind);
-        let (report, _) = support::scan_json(tree.path(), &["."]);
+        let (report, _) = support::scan_json(tree.path(), &["--select", "keys", "."]);
         let found = findings(&report);
         for (path, keys) in &keys {
             let text = std::fs::read_to_string(tree.path().join(path)).unwrap();
@@ -48,7 +48,7 @@ fn every_exposed_key_is_found_once_and_nothing_else() {
 #[test]
 fn nothing_innocent_is_reported() {
     let (tree, _) = support::filled_tree("innocent", "legacy");
-    let (report, code) = support::scan_json(tree.path(), &["."]);
+    let (report, code) = support::scan_json(tree.path(), &["--select", "keys", "."]);
     let mut wrong = String::new();
     for (path, found) in findings(&report) {
         let text = std::fs::read_to_string(tree.path().join(&path)).unwrap();

@@ -285,7 +285,7 @@ fn an_interruption_keeps_what_was_found() {
             }
             progress.stop.store(true, Ordering::Relaxed);
         });
-        let outcome = scan.run(&input).unwrap();
+        let outcome = scan.run(&[input]).unwrap();
         done.store(true, Ordering::Relaxed);
         outcome
     });

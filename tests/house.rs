@@ -11,18 +11,22 @@ use wandward::rule::RuleSet;
 /// Who may name whom; a module stands for its folder too.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("object", &[]),
-    ("blob", &["object"]),
+    ("process", &[]),
+    ("blob", &["object", "process"]),
     ("secret", &[]),
     ("rule", &[]),
     ("finding", &["blob", "rule", "secret"]),
-    ("policy", &["rule"]),
-    ("source", &["object", "blob", "finding"]),
+    ("policy", &["rule", "secret"]),
+    ("source", &["object", "process", "blob", "finding"]),
     ("decode", &["blob"]),
     ("detect", &["secret", "decode"]),
     ("judge", &["blob", "secret", "rule", "finding", "policy", "detect"]),
-    ("report", &["object", "blob", "secret", "finding", "rule"]),
+    ("report", &["object", "process", "blob", "secret", "finding", "rule"]),
     ("write", &[]),
-    ("scan", &["object", "blob", "secret", "rule", "finding", "policy", "source", "decode", "detect", "judge"]),
+    (
+        "scan",
+        &["object", "process", "blob", "secret", "rule", "finding", "policy", "source", "decode", "detect", "judge"],
+    ),
 ];
 
 fn root() -> PathBuf {

@@ -12,6 +12,7 @@ use memchr::memmem;
 
 use super::call;
 use super::escape::{MAX_ESCAPES, line_end};
+use super::probe::GZIP_START;
 use crate::blob::{Encoding, View};
 
 /// Forty characters hold at least so many whole quads, at whatever place in a triple they begin.
@@ -20,11 +21,9 @@ const QUADS: usize = 12;
 const MAX_SPLICED: usize = 4096;
 /// The most of a long blob that is decoded to both sides of what is interesting in it.
 const REACH: usize = 32 * 1024;
-/// What gzip begins with, in base64; how much of such a text is read, and how much of what it says.
-const GZIP_START: &[u8] = b"H4sI";
+/// How much of the base64 of a gzip stream is read, and how much of what it says.
 const GZIP_REACH: usize = 1024 * 1024;
 const MAX_GZIP: u64 = 8 * 1024 * 1024;
-static GZIP: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(GZIP_START));
 /// `wandb_v` in hexadecimal.
 const V1_IN_HEX: &[u8] = b"77616e64625f76";
 /// How much of it is written in digits alone, which have no case.
@@ -46,8 +45,9 @@ struct Stretch {
     bytes: Vec<u8>,
 }
 
-/// Adds the views of all stretches: each by itself, and one of the text with those in place that fit there.
-pub(super) fn views(text: &[u8], runs: &[Range<usize>], views: &mut Vec<View>) {
+/// Adds the views of all stretches: each by itself, and one of the text with those in place that fit there. `gzips` is where
+/// those begin that are compressed.
+pub(super) fn views(text: &[u8], runs: &[Range<usize>], gzips: &[usize], views: &mut Vec<View>) {
     let mut decoded: Vec<Stretch> = Vec::new();
     let mut passed = 0;
     let mut reaches = (0, false);
@@ -67,12 +67,13 @@ pub(super) fn views(text: &[u8], runs: &[Range<usize>], views: &mut Vec<View>) {
         blob.base64(&mut decoded);
         blob.hexadecimal(&mut decoded);
     }
-    // What is compressed is long, and has a long run not far from where it begins.
-    let long = runs.first().map_or(0, |run| run.start.saturating_sub(REACH))..runs.last().map_or(0, |run| run.end);
-    let starts = GZIP.find_iter(&text[long.clone()]).map(|at| long.start + at);
-    for at in starts.filter(|at| *at == 0 || !is_base64(text[at - 1])) {
+    for &at in gzips {
         let blob = Blob::round(text, &(at..at + GZIP_START.len()), at, GZIP_REACH);
-        decoded.extend(blob.gzip());
+        let Some(opened) = blob.gzip() else { continue };
+        // What is too short to be compressed stands in the stream as it is.
+        let within = |one: &Stretch| opened.span.start <= one.span.start && one.span.end <= opened.span.end;
+        decoded.retain(|one| !within(one));
+        decoded.push(opened);
     }
     decoded.retain(|one| super::could_hold(&one.bytes));
     for encoding in [Encoding::Base64, Encoding::Hex] {
@@ -397,7 +398,7 @@ mod tests {
     fn read(text: &str) -> Vec<(Range<usize>, String)> {
         let runs: Vec<_> = probe::runs(text.as_bytes()).collect();
         let mut found = Vec::new();
-        views(text.as_bytes(), &runs, &mut found);
+        views(text.as_bytes(), &runs, &probe::survey(text.as_bytes()).gzips, &mut found);
         let read = |view: &View| {
             let span = view.source(0..view.bytes.len());
             (span, String::from_utf8_lossy(&view.bytes).into_owned())

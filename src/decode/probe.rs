@@ -120,6 +120,8 @@ pub struct Survey {
     pub escapes: Vec<usize>,
     /// Where characters are kept apart by zero bytes.
     pub zeros: Vec<usize>,
+    /// Where the base64 of a gzip stream begins.
+    pub gzips: Vec<usize>,
     /// Whether the name of W&B stands in it, in any case.
     pub names_wandb: bool,
 }
@@ -132,21 +134,16 @@ const LAST: usize = NAME.len() - 1;
 pub fn survey(text: &[u8]) -> Survey {
     let mut seen = Survey::default();
     let mut at = 0;
+    let mut base64 = false;
     while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<{ LOOKS + LAST }>()) {
         seen.look(text, at);
-        at += LOOKS;
-        if names_wandb(block) {
-            seen.names_wandb = true;
-            break;
-        }
-    }
-    if !seen.names_wandb {
-        seen.names_wandb = spells_name(&text[at..]);
-    }
-    while at + LOOK <= text.len() {
-        seen.look(text, at);
+        seen.gzip(text, at, block, &mut base64);
+        seen.names_wandb = seen.names_wandb || names_wandb(block);
         at += LOOKS;
     }
+    seen.names_wandb = seen.names_wandb || spells_name(&text[at..]);
+    seen.look(text, at);
+    seen.gzip_in(text, text.len().saturating_sub(2 * LOOKS)..text.len());
     seen
 }
 
@@ -165,6 +162,47 @@ impl Survey {
         }
     }
 
+    /// Notes where a gzip stream begins in base64, if half a block holds nothing but what base64 may be made of. One that holds
+    /// a key takes so much that some half is full of it. `within` is whether the half before was all base64.
+    #[inline(always)]
+    fn gzip(&mut self, text: &[u8], at: usize, block: &[u8; LOOKS + LAST], within: &mut bool) {
+        let window = |from: usize| block[from..].first_chunk::<WINDOW>().map_or(u8x16::ZERO, |w| u8x16::new(*w));
+        // Blanks, line ends, quotes and most signs come before all that base64 is made of; what is no text comes behind it.
+        let full = |from: usize| {
+            let (one, other) = (window(from), window(from + WINDOW));
+            let (least, most) = (one.min(other), one.max(other));
+            let fits = least.max(u8x16::splat(b'+')).simd_eq(least) & most.min(u8x16::splat(b'z')).simd_eq(most);
+            fits.to_bitmask() == ALL
+        };
+        *within = full(0) && self.gzip_at(text, at, *within);
+        *within = full(HALF) && self.gzip_at(text, at + HALF, *within);
+    }
+
+    /// Looks for the beginning of a gzip stream in half a block and the half before it, unless the stretch of base64 began even
+    /// before that; tells whether this half is all base64.
+    #[cold]
+    #[inline(never)]
+    fn gzip_at(&mut self, text: &[u8], at: usize, within: bool) -> bool {
+        let all = |from: usize| {
+            let bytes = text[from..].first_chunk::<WINDOW>().map_or(u8x16::ZERO, |window| u8x16::new(*window));
+            let is = |sign: u8| bytes.simd_eq(u8x16::splat(sign));
+            (words(bytes) | is(b'+') | is(b'/') | is(b'-')).to_bitmask() == ALL
+        };
+        let full = all(at) && all(at + WINDOW);
+        if !(full && within) {
+            self.gzip_in(text, at.saturating_sub(HALF)..at + HALF);
+        }
+        full
+    }
+
+    /// Notes the gzip streams that begin in a part of a text.
+    fn gzip_in(&mut self, text: &[u8], part: Range<usize>) {
+        let from = self.gzips.last().map_or(part.start, |last| part.start.max(last + 1));
+        let starts = memchr::memchr_iter(GZIP_START[0], &text[from.min(part.end)..part.end]).map(|at| from + at);
+        let starts = starts.filter(|&at| text[at..].starts_with(GZIP_START) && begins_word(text, at));
+        self.gzips.extend(starts);
+    }
+
     /// Takes a look in which several bytes begin an escape or are zero; apart, so that the loop stays small.
     #[cold]
     #[inline(never)]
@@ -176,6 +214,18 @@ impl Survey {
         if WIDE.contains(&zeros) && text[at..at + LOOK].iter().all(|b| matches!(b, 0 | b' '..=b'~')) {
             self.zeros.push(at);
         }
+    }
+}
+
+/// What a gzip stream begins with, in base64.
+pub(super) const GZIP_START: &[u8] = b"H4sI";
+
+/// Whether no character of base64 stands before a place; the letter of a line break that is written out is none.
+fn begins_word(text: &[u8], at: usize) -> bool {
+    match text[..at] {
+        [.., b'\\', b'n' | b'r' | b't'] => true,
+        [.., last] => !(is_word(last) || matches!(last, b'+' | b'/' | b'-')),
+        [] => true,
     }
 }
 
@@ -241,3 +291,5 @@ fn quotes_in(block: &[u8; BLOCK]) -> u64 {
 /// What is looked through at a time.
 const BLOCK: usize = 4 * WINDOW;
 const _: () = assert!(LOOKS == BLOCK);
+/// Half of it.
+const HALF: usize = BLOCK / 2;

@@ -10,7 +10,7 @@ mod flow;
 mod lead;
 mod literal;
 mod markup;
-mod names;
+pub(super) mod names;
 mod netrc;
 mod object;
 mod outline;
@@ -124,6 +124,11 @@ static GATE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(pattern).unwrap()
 });
 
+/// See [`GATE`]; most texts that pass it have the name in small letters, and are searched for that faster.
+fn may_speak(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"wandb").is_some() || GATE.is_match(text)
+}
+
 /// One text under judgement.
 pub(super) struct KeyJudge<'t> {
     text: &'t [u8],
@@ -186,7 +191,7 @@ impl<'t> KeyJudge<'t> {
         let open: Vec<usize> =
             (0..judged.len()).filter(|&nth| judged[nth].as_ref().is_some_and(|one| one.verdict.is_none())).collect();
         // Only what needs context pays for it.
-        if open.is_empty() || !(self.file.names_wandb() || GATE.is_match(self.text)) {
+        if open.is_empty() || !(self.file.names_wandb() || may_speak(self.text)) {
             return judged;
         }
         self.imports = flow::imports(self.text);
@@ -241,7 +246,7 @@ impl<'t> KeyJudge<'t> {
                 None if Says::of(prefix) == Says::Revision => {
                     Some(Verdict::not("its prefix names a revision or a digest"))
                 }
-                None => token::read(self.text, credential.clone()),
+                None => token::read(self.text, credential.clone()).or_else(|| revision(self.text, &credential)),
             },
         };
         Some(Judged { credential, verdict, open: false })
@@ -266,7 +271,7 @@ impl<'t> KeyJudge<'t> {
     }
 
     /// What carries a key that needs no evidence: a URL and a netrc entry have rules of their own.
-    fn carrier(&self, credential: &Range<usize>) -> Because {
+    pub(super) fn carrier(&self, credential: &Range<usize>) -> Because {
         let carriers = [token::read(self.text, credential.clone()), netrc::read(self.text, credential)];
         let because = carriers.into_iter().flatten().find_map(|verdict| match verdict {
             Verdict::Key { because, .. } => Some(because),
@@ -438,6 +443,25 @@ impl<'t> KeyJudge<'t> {
         }
         None
     }
+}
+
+/// What a line says that names a revision and gives it, and says no more: `revision = "…"`, `"sha": "…",`. Nothing round it
+/// would say otherwise, and most candidates in most repositories stand so.
+fn revision(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
+    let line = line_around(text, value)?;
+    let unquoted = |text: &'_ [u8]| text.iter().rev().take_while(|b| matches!(b, b'"' | b'\'')).count();
+    let behind = text[value.end..line.end].trim_ascii_end();
+    if !matches!(behind, b"" | b"\"" | b"'" | b"," | b"\"," | b"'," | b";" | b"\";") {
+        return None;
+    }
+    let before = &text[line.start..value.start];
+    let before = before[..before.len() - unquoted(before)].trim_ascii_end();
+    let before = before.strip_suffix(b"=").or_else(|| before.strip_suffix(b":"))?.trim_ascii();
+    let name = before[..before.len() - unquoted(before)].trim_ascii_start();
+    let name = name.strip_prefix(b"\"").or_else(|| name.strip_prefix(b"'")).unwrap_or(name);
+    let word = !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    let revision = word && Says::of(name) == Says::Revision && names::names_revision(name);
+    revision.then(|| trail::names_revision(name))
 }
 
 /// What a decoded text says by itself: `api:KEY` is what the header of an authorized request holds.

@@ -53,11 +53,11 @@ fn compile(pattern: &str) -> Regex {
 
 /// The text with every key shape and every value at the name of a secret masked.
 pub(super) fn masked(text: &[u8]) -> Vec<u8> {
-    mask(text, None).0
+    mask(text, &(0..0), None).0
 }
 
-/// As [`masked`]; `point` is a range that must be masked whatever it looks like, and comes back as the range of its mask.
-fn mask(text: &[u8], point: Option<(&Range<usize>, &str)>) -> (Vec<u8>, Range<usize>) {
+/// As [`masked`], with where `point` stands then. If `shown` is given, it stands for the point, whatever that looks like.
+fn mask(text: &[u8], point: &Range<usize>, shown: Option<&str>) -> (Vec<u8>, Range<usize>) {
     let mut hidden: Vec<(Range<usize>, String)> = Vec::new();
     // What overlaps with something hidden is hidden too, as far as it is not: two keys may stand end to end.
     let mut hide = |range: Range<usize>, shown: String| {
@@ -73,7 +73,7 @@ fn mask(text: &[u8], point: Option<(&Range<usize>, &str)>) -> (Vec<u8>, Range<us
             at = at.max(other.end);
         }
     };
-    if let Some((point, shown)) = point {
+    if let Some(shown) = shown {
         hide(point.clone(), shown.to_owned());
     }
     for found in KEYS.find_iter(text) {
@@ -94,18 +94,26 @@ fn mask(text: &[u8], point: Option<(&Range<usize>, &str)>) -> (Vec<u8>, Range<us
     }
     hidden.sort_by_key(|(range, _)| range.start);
     let mut out = Vec::with_capacity(text.len());
-    let mut mark = 0..0;
+    let [mut start, mut end] = [None, None];
     let mut at = 0;
-    for (range, shown) in hidden {
-        out.extend_from_slice(&text[at..range.start]);
-        if point.is_some_and(|(point, _)| *point == range) {
-            mark = out.len()..out.len() + shown.len();
+    for (range, shown) in hidden.into_iter().chain(std::iter::once((text.len()..text.len(), String::new()))) {
+        // An end of the point that is hidden moves to the end of what hides it.
+        if point.start < range.end && start.is_none() {
+            start = Some(out.len() + point.start.max(at).min(range.start) - at);
         }
+        if point.end <= range.start && end.is_none() {
+            end = Some(out.len() + point.end.max(at) - at);
+        }
+        out.extend_from_slice(&text[at..range.start]);
         out.extend_from_slice(shown.as_bytes());
+        if point.end <= range.end && end.is_none() {
+            end = Some(out.len());
+        }
         at = range.end;
     }
-    out.extend_from_slice(&text[at..]);
-    (out, mark)
+    let start = start.unwrap_or(out.len());
+    let end = end.unwrap_or(out.len()).max(start);
+    (out, start..end)
 }
 
 /// Whether a value is plainly a name or a piece of syntax rather than a secret: `os.environ`, `API_KEY`, `args`.
@@ -142,10 +150,7 @@ pub(super) fn snippet(text: &Text<'_>, point: &Range<usize>, shown: Option<&str>
     };
     let line = &bytes[start..end];
     let inner = point.start - start..point.end - start;
-    let (line, mark) = match shown {
-        Some(shown) => mask(line, Some((&inner, shown))),
-        None => (masked(line), inner.start..inner.end),
-    };
+    let (line, mark) = mask(line, &inner, shown);
     let collapsed: Vec<&[u8]> = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
     let digest = short_digest(&[&collapsed.join(&b' ')]);
     let mark = mark.start.min(line.len())..mark.end.min(line.len());
@@ -213,6 +218,23 @@ mod tests {
         assert!(snippet.text.chars().count() <= MAX_SNIPPET, "{}", snippet.text.chars().count());
         assert_eq!(&snippet.text[snippet.mark.clone()], "[abcd…]");
         assert!(!snippet.text.contains('\x1b'));
+    }
+
+    #[test]
+    fn a_point_that_is_shown_is_marked_where_it_stands_when_others_are_masked() {
+        let (key, other) = (legacy_key("a"), legacy_key("b"));
+        for (point, marked) in [
+            ("docker run", "docker run".to_owned()),
+            (&format!("run -e K={key}"), format!("run -e K=[{}…]", &key[..4])),
+            ("-e X=1 --password hunter22", "-e X=1 --password […]".to_owned()),
+        ] {
+            let line = format!("A={other} docker run -e K={key} -e X=1 --password hunter22");
+            let text = Text::plain(line.as_bytes(), Before::default());
+            let at = line.find(point).expect("the point");
+            let (snippet, _) = snippet(&text, &(at..at + point.len()), None);
+            assert_eq!(snippet.text[snippet.mark.clone()], marked);
+            assert!(!snippet.text.contains(&other[8..]) && !snippet.text.contains("hunter22"), "{}", snippet.text);
+        }
     }
 
     #[test]

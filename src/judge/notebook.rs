@@ -1,12 +1,16 @@
-//! Which cell of a notebook a place lies in. In: the notebook's JSON and a byte in it. Out: the cell and the line in it.
+//! What the cells of a notebook say, and which cell a place lies in. In: the notebook's JSON, and a byte in it. Out: the
+//! source of all cells as a person reads it, with the way back; the cell and the line in it.
 //! Source: the notebook formats 3 and 4 of Jupyter, <https://nbformat.readthedocs.io>.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::habit::passage::CELL;
+use crate::blob::{Encoding, View};
 use crate::finding::Cell;
 
 #[derive(Default, Deserialize)]
@@ -26,6 +30,8 @@ struct Worksheet<'n> {
 
 #[derive(Default, Deserialize)]
 struct Contents<'n> {
+    #[serde(borrow, default)]
+    cell_type: Cow<'n, str>,
     #[serde(borrow, alias = "input")]
     source: Option<&'n RawValue>,
     #[serde(borrow, default)]
@@ -53,6 +59,7 @@ pub(super) struct Cells {
 /// Where a cell lies, and in it its source and what its outputs show.
 struct Span {
     all: Range<usize>,
+    code: bool,
     source: Option<Range<usize>>,
     shown: Vec<Range<usize>>,
 }
@@ -74,7 +81,8 @@ impl Cells {
             let outputs = contents.outputs.into_iter();
             let shown = outputs
                 .flat_map(|output| output.text.into_iter().chain(output.traceback).chain(output.data.into_values()));
-            Span { all: span(cell), source: contents.source.map(span), shown: shown.map(span).collect() }
+            let code = contents.cell_type == "code";
+            Span { all: span(cell), code, source: contents.source.map(span), shown: shown.map(span).collect() }
         });
         Cells { cells: cells.collect(), counted: (0, 0, 0) }
     }
@@ -94,6 +102,55 @@ impl Cells {
         let lines = lines + line_ends(&text[from..at]);
         self.counted = (value.start, at, lines);
         Some((Cell { number, line: lines + 1 }, output))
+    }
+}
+
+/// The source of the cells of code, and that of the other ones.
+pub(super) fn sources(text: &[u8]) -> [View; 2] {
+    let mut views = [View::new(Encoding::Escape), View::new(Encoding::Escape)];
+    for cell in Cells::read(text).cells {
+        let view = &mut views[usize::from(!cell.code)];
+        if let Some(source) = cell.source {
+            unquote(text, source.clone(), view);
+            view.replace(CELL, source.end..source.end);
+        }
+    }
+    views
+}
+
+/// Adds what the JSON strings in a part of a text say to a view, one behind the other.
+fn unquote(text: &[u8], part: Range<usize>, view: &mut View) {
+    let mut inside = false;
+    let mut at = part.start;
+    while at < part.end {
+        let stop = memchr::memchr2(b'"', b'\\', &text[at..part.end]).map_or(part.end, |length| at + length);
+        if inside {
+            view.keep(text, at..stop);
+        }
+        at = stop + 1;
+        if text[stop..part.end].first() != Some(&b'\\') {
+            inside = !inside;
+            continue;
+        }
+        let (character, length) = escaped(&text[at..part.end]);
+        view.replace(character.encode_utf8(&mut [0; 4]).as_bytes(), stop..at + length);
+        at += length;
+    }
+}
+
+/// What stands behind the backslash of an escape in JSON, and how long it is written. Half of a pair of surrogates is shown
+/// as what cannot be shown.
+fn escaped(rest: &[u8]) -> (char, usize) {
+    let code = || u32::from_str_radix(str::from_utf8(rest.get(1..5)?).ok()?, 16).ok();
+    match rest.first() {
+        Some(b'n') => ('\n', 1),
+        Some(b't') => ('\t', 1),
+        Some(b'r') => ('\r', 1),
+        Some(b'b') => ('\u{8}', 1),
+        Some(b'f') => ('\u{c}', 1),
+        Some(b'u') => (code().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER), rest.len().min(5)),
+        Some(&byte) if byte.is_ascii() => (char::from(byte), 1),
+        _ => (char::REPLACEMENT_CHARACTER, 0),
     }
 }
 
@@ -131,6 +188,21 @@ mod tests {
         );
         assert_eq!(found("KEY5"), None);
         assert_eq!(Cells::read(b"{").at(b"{", 0), None);
+    }
+
+    #[test]
+    fn the_source_of_cells_reads_as_it_is_meant_and_knows_the_way_back() {
+        let text = r##"{"cells": [
+ {"cell_type": "markdown", "source": "# a"},
+ {"cell_type": "code", "source": ["x = \"\u00e9\"\n", "y\\z"], "outputs": [{"text": "no"}]},
+ {"cell_type": "code", "source": "KEY"}]}"##;
+        let [code, prose] = sources(text.as_bytes());
+        assert_eq!(prose.bytes, b"# a\n\x0c\n");
+        assert_eq!(code.bytes, "x = \"é\"\ny\\z\n\x0c\nKEY\n\x0c\n".as_bytes());
+        let at = memchr::memmem::find(&code.bytes, b"KEY").expect("there");
+        assert_eq!(&text[code.source(at..at + 3)], "KEY");
+        let at = memchr::memmem::find(&code.bytes, b"y").expect("there");
+        assert_eq!(&text[code.source(at..at + 3)], r"y\\z");
     }
 
     #[test]

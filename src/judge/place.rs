@@ -6,6 +6,8 @@ use std::cell::OnceCell;
 use crate::blob::{Kind, Origin};
 use crate::rule::Site;
 
+use super::habit::passage::is_installed;
+use super::keeper::Keeper;
 use super::key::{self, Because};
 
 /// What the name of a file says.
@@ -15,6 +17,8 @@ pub(super) struct File {
     /// The last part of it, as it is written.
     name: String,
     site: Site,
+    /// Whether credentials are kept in a file of this very name.
+    keeper: Option<Keeper>,
     /// Whether it is a Kubernetes manifest, once somebody asked.
     manifest: OnceCell<bool>,
 }
@@ -29,12 +33,14 @@ pub struct PathClass {
     revisions: bool,
     json: bool,
     notebook: bool,
+    installed: bool,
+    keeper: Option<Keeper>,
 }
 
 impl PathClass {
     /// Whether a name of this class can make a key of what nothing speaks for in a text without a name and without a `#!`.
     pub fn speaks(&self) -> bool {
-        self.for_key || self.for_keys || matches!(self.site, Site::Settings | Site::Netrc)
+        self.for_key || self.for_keys || self.keeper.is_some() || matches!(self.site, Site::Settings | Site::Netrc)
     }
 }
 
@@ -43,10 +49,11 @@ impl File {
     pub(super) fn new(origin: &Origin, text: &[u8]) -> File {
         let path = format!("/{}", String::from_utf8_lossy(origin.name()).replace('\\', "/"));
         let name = String::from_utf8_lossy(origin.file_name()).into_owned();
-        let nameless = origin.kind == Kind::Stdin && origin.name() == b"-";
+        // What a process is called names no file.
+        let nameless = origin.process.is_some() || origin.kind == Kind::Stdin && origin.name() == b"-";
         let path = if nameless { String::new() } else { path.to_ascii_lowercase() };
         let site = by_kind(origin.kind).or_else(|| by_path(&path)).unwrap_or_else(|| by_text(text));
-        File { path, name, site, manifest: OnceCell::new() }
+        File { path, name, site, keeper: Keeper::of(origin), manifest: OnceCell::new() }
     }
 
     /// What of the name can change a verdict or the rule that speaks: two paths that agree in it need judging once.
@@ -59,6 +66,8 @@ impl File {
             revisions: self.holds_revisions(),
             json: self.path.ends_with(".json"),
             notebook: self.path.ends_with(".ipynb"),
+            installed: is_installed(self.path.as_bytes()),
+            keeper: self.keeper,
         }
     }
 
@@ -114,6 +123,15 @@ impl File {
             || self.path.ends_with("secrets.toml")
     }
 
+    /// The kind of place that all of `text` is.
+    pub(super) fn habit_site(&self, text: &[u8]) -> Site {
+        match self.site {
+            Site::Config if self.path.ends_with(".json") && is_chat(text) => Site::Chat,
+            Site::Config if *self.manifest.get_or_init(|| is_manifest(text)) => Site::Deployment,
+            site => site,
+        }
+    }
+
     /// The kind of place at `at` in `text`, given the evidence that made it a key, and whether it is an output of a notebook
     /// if that is known.
     pub(super) fn site(&self, text: &[u8], at: usize, because: &Because, output: Option<bool>) -> Site {
@@ -134,12 +152,15 @@ impl File {
 /// Whether a key in a URL at such a site is better told by the site.
 fn says_more_than_a_url(site: Site) -> bool {
     matches!(site, Site::Netrc | Site::Settings | Site::History | Site::GitConfig | Site::GitMessage)
+        || matches!(site, Site::Process | Site::Environ)
 }
 
 /// The site that the kind of source is.
 fn by_kind(kind: Kind) -> Option<Site> {
     match kind {
         Kind::Commit | Kind::Tag | Kind::Note | Kind::Ref | Kind::Reflog => Some(Site::GitMessage),
+        Kind::Process => Some(Site::Process),
+        Kind::Environ => Some(Site::Environ),
         Kind::File | Kind::Stdin | Kind::Staged | Kind::Blob | Kind::GitConfig => None,
     }
 }

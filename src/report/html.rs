@@ -115,11 +115,17 @@ fn place(finding: &Entry, out: &mut dyn Write) -> io::Result<()> {
     if !history.is_empty() {
         writeln!(out, "<br><span class=\"soft\">{}</span>", escaped(&history.join("; ")))?;
     }
-    let marked = finding.marked();
-    let (before, rest) = finding.snippet.split_at(marked.start);
-    let (point, after) = rest.split_at(marked.len());
-    let [before, point, after] = [before, point, after].map(escaped);
-    writeln!(out, "<pre>{before}<mark>{point}</mark>{after}</pre>")?;
+    let who = finding.location.who();
+    if !who.is_empty() {
+        writeln!(out, "<br><span class=\"soft\">{}</span>", escaped(who.trim_start_matches([',', ' '])))?;
+    }
+    if !finding.is_whole() {
+        let marked = finding.marked();
+        let (before, rest) = finding.snippet.split_at(marked.start);
+        let (point, after) = rest.split_at(marked.len());
+        let [before, point, after] = [before, point, after].map(escaped);
+        writeln!(out, "<pre>{before}<mark>{point}</mark>{after}</pre>")?;
+    }
     if !finding.evidence.is_empty() {
         writeln!(out, "<span class=\"soft\">{}</span>", prose(&finding.evidence))?;
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::model::{Entry, Location, Looked, Permitted, Report, SCHEMA, Tool};
+use super::model::{Entry, Location, Looked, Permitted, Place, Report, SCHEMA, Tool};
 
 /// The kinds of source in the order of reports; others come last.
 const KINDS: [&str; 13] = [
@@ -23,6 +23,7 @@ impl Report {
         for report in reports {
             all.findings.extend(report.findings);
             all.suppressed.extend(report.suppressed);
+            places(&mut all.places, report.places);
             looked(&mut all.coverage, report.coverage);
             for (name, field) in report.more {
                 all.more.entry(name).or_insert(field);
@@ -61,6 +62,15 @@ fn asked(first: &mut Entry, other: Entry) {
     }
 }
 
+/// Adds the places of another machine, or of the same one.
+pub(super) fn places(all: &mut Vec<Place>, others: Vec<Place>) {
+    for place in others {
+        if !all.contains(&place) {
+            all.push(place);
+        }
+    }
+}
+
 /// Adds what another scan looked at.
 pub(super) fn looked(all: &mut Looked, other: Looked) {
     all.complete &= other.complete;
@@ -73,6 +83,7 @@ pub(super) fn looked(all: &mut Looked, other: Looked) {
     all.bytes = all.bytes.saturating_add(other.bytes);
     all.objects = all.objects.saturating_add(other.objects);
     all.processes = all.processes.saturating_add(other.processes);
+    all.processes_known = all.processes_known.saturating_add(other.processes_known);
     all.skipped.extend(other.skipped);
     all.skipped.sort();
     all.skipped.dedup();

@@ -27,6 +27,8 @@ pub struct Report {
     pub(super) findings: Vec<Entry>,
     #[serde(default)]
     pub(super) suppressed: Vec<Permitted>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) places: Vec<Place>,
     pub(super) coverage: Looked,
     #[serde(flatten)]
     pub(super) more: More,
@@ -113,6 +115,21 @@ pub(super) struct Location {
     pub(super) more_refs: usize,
     #[serde(default, skip_serializing_if = "is_none")]
     pub(super) more_places: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pid: Option<u32>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(super) ppid: Option<Option<u32>>,
+    /// What the parent is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parent: Option<String>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) started: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) argument: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) variable: Option<String>,
     #[serde(flatten)]
     pub(super) more: More,
 }
@@ -149,6 +166,14 @@ pub(super) struct Permitted {
     pub(super) more: More,
 }
 
+/// A place of a machine, and what was found there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub(super) place: String,
+    pub(super) path: String,
+    pub(super) state: String,
+}
+
 /// What was looked at.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Looked {
@@ -162,6 +187,8 @@ pub(super) struct Looked {
     #[serde(default)]
     pub(super) processes: u64,
     #[serde(default)]
+    pub(super) processes_known: u64,
+    #[serde(default)]
     pub(super) skipped: Vec<Skipped>,
     #[serde(flatten)]
     pub(super) more: More,
@@ -173,6 +200,9 @@ pub(super) struct Skipped {
     pub(super) path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) path_raw: Option<String>,
+    /// `process` if it is of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<String>,
     /// The object of a git repository, where there is no path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) object: Option<String>,
@@ -222,6 +252,9 @@ impl Location {
 
     /// `path!member`, or what has no path by what it is.
     pub(super) fn what(&self) -> String {
+        if let Some(pid) = self.pid {
+            return format!("process {pid} ({})", visible(&self.path));
+        }
         let inner: String = self.inner.iter().map(|name| format!("!{name}")).collect();
         let what = match (self.kind.as_str(), self.commit(), self.object.as_deref()) {
             ("commit", Some(commit), _) => format!("commit {}", short(commit)),
@@ -244,6 +277,28 @@ impl Location {
             _ => String::new(),
         };
         self.what() + &place + &cell
+    }
+}
+
+impl Location {
+    /// Which part of a process, who runs it, since when, and what started it.
+    pub(super) fn who(&self) -> String {
+        if self.pid.is_none() {
+            return String::new();
+        }
+        let part = match (self.argument, &self.variable) {
+            (Some(nth), _) => format!(", argument {nth}"),
+            (_, Some(name)) => format!(", variable {}", visible(name)),
+            _ => String::new(),
+        };
+        let mut said = Vec::new();
+        said.extend(self.user.iter().flatten().map(|user| format!("user {}", visible(user))));
+        said.extend(self.started.iter().map(|date| format!("since {}", visible(date))));
+        if let Some(ppid) = self.ppid.flatten() {
+            let name = self.parent.as_ref().map(|name| format!(" ({})", visible(name)));
+            said.push(format!("parent {ppid}{}", name.unwrap_or_default()));
+        }
+        format!("{part} ({})", said.join("; "))
     }
 }
 
@@ -312,9 +367,14 @@ impl Entry {
     /// Its place, and where that lies in history.
     pub(super) fn at(&self) -> String {
         match self.history() {
-            said if said.is_empty() => self.location.place(),
+            said if said.is_empty() => self.location.place() + &self.location.who(),
             said => format!("{} ({})", self.location.place(), said.join("; ")),
         }
+    }
+
+    /// Whether it is about all of a file or of a folder.
+    pub(super) fn is_whole(&self) -> bool {
+        self.location.line.is_none() && self.snippet.is_empty()
     }
 
     /// The bytes of the snippet that are the point.
@@ -341,7 +401,12 @@ fn branch(name: &str) -> String {
 
 /// `1 place`, `2 places`.
 pub(super) fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+    let plural = match number {
+        1 => "",
+        _ if what.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{number} {what}{plural}")
 }
 
 /// The findings by key, in the order of their first places; a finding without a key stands for itself.

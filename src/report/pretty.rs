@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 
 use super::Style;
-use super::model::{Entry, Report, count, grouped, tally};
-use crate::finding::visible;
+use super::model::{Entry, Place, Report, count, grouped, tally};
+use crate::finding::{State, visible};
 use crate::rule::Severity;
 
 /// The most places of one key that are shown with their lines; the others are named.
@@ -15,7 +15,7 @@ const SHOWN: usize = 8;
 pub(super) fn write(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(style.width);
-    for places in grouped(&report.findings) {
+    for places in grouped(if style.shown { &[] } else { &report.findings }) {
         writeln!(out, "{}\n", with_places(&renderer.render(&[group(&places)]), &places))?;
     }
     if style.suppressed {
@@ -31,6 +31,7 @@ pub(super) fn write(report: &Report, style: &Style, out: &mut dyn Write) -> io::
     if style.quiet {
         return Ok(());
     }
+    places(report, style, out)?;
     not_read(report, style, out)?;
     writeln!(out, "{}", summary(report, style))
 }
@@ -59,6 +60,12 @@ fn group<'f>(places: &[&'f Entry]) -> Group<'f> {
         } else {
             format!("{evidence} ({})", visible(&finding.rule))
         };
+        if finding.is_whole() {
+            // All of a file, or of a folder.
+            group = group.element(annotate_snippets::Origin::path(format!("{MARK}{nth}{MARK}")));
+            group = group.element(Level::NOTE.message(label));
+            continue;
+        }
         let line = finding.location.line.map_or(1, |line| usize::try_from(line).unwrap_or(usize::MAX));
         let snippet = Snippet::source(finding.snippet.as_str())
             .line_start(line)
@@ -99,13 +106,38 @@ fn with_places(rendered: &str, places: &[&Entry]) -> String {
     out
 }
 
+/// The places of this machine that were looked at; those without a find only in number, unless they are asked for.
+fn places(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    if report.places.is_empty() {
+        return Ok(());
+    }
+    let of = |state: State| report.places.iter().filter(move |looked| looked.state == state.name());
+    let width = report.places.iter().map(|looked| looked.place.len()).max().unwrap_or_default();
+    writeln!(out, "Places of this machine:")?;
+    for state in [State::Found, State::NotReadable, State::Clean, State::Absent] {
+        if state > State::NotReadable && !style.verbose {
+            continue;
+        }
+        for Place { place, path, .. } in of(state) {
+            writeln!(out, "  {:12}  {:width$}  {}", state.name(), visible(place), visible(path))?;
+        }
+    }
+    if !style.verbose {
+        let (clean, absent) = (of(State::Clean).count(), of(State::Absent).count());
+        writeln!(out, "  and {clean} clean, {absent} absent (`-v` lists them)")?;
+    }
+    writeln!(out)
+}
+
 fn not_read(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let (gaps, passed): (Vec<_>, Vec<_>) = report.coverage.skipped.iter().partition(|skip| skip.gap);
     for skip in &gaps {
         writeln!(out, "not read: {}: {}", skip.what(), visible(&skip.reason))?;
     }
-    if style.verbose {
-        for skip in &passed {
+    for skip in passed {
+        if skip.kind.as_deref() == Some("process") {
+            writeln!(out, "not seen: {}", visible(&skip.reason))?;
+        } else if style.verbose {
             writeln!(out, "passed over: {}: {}", skip.what(), visible(&skip.reason))?;
         }
     }
@@ -119,14 +151,25 @@ fn summary(report: &Report, style: &Style) -> String {
         said.push_str(&format!(", {} allowed inline", report.suppressed.len()));
     }
     let gaps = coverage.skipped.iter().filter(|skip| skip.gap).count();
-    let passed = coverage.skipped.len() - gaps;
+    let passed = coverage.skipped.iter().filter(|skip| !skip.gap && skip.kind.is_none()).count();
     let number = |number: u64, what| count(usize::try_from(number).unwrap_or(usize::MAX), what);
-    let objects = match coverage.objects {
-        0 => String::new(),
-        objects => format!(", {}", number(objects, "git object")),
-    };
+    let mut parts = Vec::new();
+    if coverage.files > 0 || coverage.processes_known == 0 {
+        parts.push(number(coverage.files, "file"));
+    }
+    if coverage.objects > 0 {
+        parts.push(number(coverage.objects, "git object"));
+    }
+    if coverage.processes_known > 0 {
+        parts.push(number(coverage.processes, "process"));
+    }
+    parts.push(size(coverage.bytes));
     let took = style.took.map(|took| format!(", in {:.2} s", took.as_secs_f64())).unwrap_or_default();
-    let mut looked = format!("Looked at {}{objects}, {}{took}", number(coverage.files, "file"), size(coverage.bytes));
+    let mut looked = format!("Looked at {}{took}", parts.join(", "));
+    if coverage.processes_known > 0 {
+        let known = number(coverage.processes_known, "process");
+        looked.push_str(&format!("; {} of {known} visible", coverage.processes));
+    }
     if gaps > 0 {
         looked.push_str(&format!("; {gaps} could not be read"));
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use super::merge;
-use super::model::{self, Entry, Location, Looked, More, Report, SCHEMA, Skipped, Tool};
+use super::model::{self, Entry, Location, Looked, More, Place, Report, SCHEMA, Skipped, Tool};
 use crate::blob;
 use crate::finding::{visible, without_addresses, without_key_shapes};
 
@@ -61,6 +61,8 @@ struct Peek {
 
 #[derive(Deserialize)]
 struct Last {
+    #[serde(default)]
+    places: Vec<Place>,
     coverage: Looked,
 }
 
@@ -115,6 +117,7 @@ fn first_is_an_object(bytes: &[u8]) -> bool {
 /// Reads findings one a line, and behind them what was looked at.
 fn lines(name: &str, bytes: &[u8]) -> Result<Report, ReadError> {
     let mut findings: Vec<Entry> = Vec::new();
+    let mut places = Vec::new();
     let mut coverage: Option<Looked> = None;
     for (nth, line) in bytes.split(|&b| b == b'\n').enumerate() {
         if line.trim_ascii().is_empty() {
@@ -123,7 +126,8 @@ fn lines(name: &str, bytes: &[u8]) -> Result<Report, ReadError> {
         let wrong = |error: serde_json::Error| ReadError::of(&error, nth + 1);
         let peek: Peek = serde_json::from_slice(line).map_err(wrong)?;
         if peek.coverage.is_some() {
-            let Last { coverage: last } = serde_json::from_slice(line).map_err(wrong)?;
+            let Last { places: more, coverage: last } = serde_json::from_slice(line).map_err(wrong)?;
+            merge::places(&mut places, more);
             match &mut coverage {
                 Some(coverage) => merge::looked(coverage, last),
                 None => coverage = Some(last),
@@ -142,8 +146,8 @@ fn lines(name: &str, bytes: &[u8]) -> Result<Report, ReadError> {
         ..Looked::default()
     });
     let more = More::new();
-    let mut report =
-        Report { schema_version: SCHEMA, tool: Tool::this(), findings, suppressed: Vec::new(), coverage, more };
+    let (tool, suppressed) = (Tool::this(), Vec::new());
+    let mut report = Report { schema_version: SCHEMA, tool, findings, suppressed, places, coverage, more };
     merge::sort(&mut report);
     Ok(report)
 }
@@ -171,12 +175,18 @@ impl Tidy {
             text(&mut one.reason);
             more(&mut one.more);
         }
+        for place in &mut report.places {
+            text(&mut place.place);
+            path(&mut place.path);
+            text(&mut place.state);
+        }
         let coverage = &mut report.coverage;
         coverage.scans.iter_mut().for_each(text);
         more(&mut coverage.more);
         for skip in &mut coverage.skipped {
             path(&mut skip.path);
             raw(&mut skip.path_raw);
+            skip.kind.iter_mut().for_each(text);
             skip.object.iter_mut().for_each(id);
             skip.inner.iter_mut().for_each(path);
             text(&mut skip.reason);
@@ -233,6 +243,8 @@ fn location(at: &mut Location) {
     at.object.iter_mut().chain(at.commit.iter_mut().flatten()).for_each(id);
     let words = at.author.iter_mut().chain(&mut at.date).flatten().chain(&mut at.reference);
     words.chain(at.refs.iter_mut().flatten()).for_each(text);
+    let words = at.user.iter_mut().flatten().chain(&mut at.parent).chain(&mut at.started).chain(&mut at.variable);
+    words.for_each(text);
     let is_hash = |hash: &String| {
         let (digits, count) = hash.split_once(':').unwrap_or_default();
         let hex = !digits.is_empty() && digits.len() <= 16 && digits.bytes().all(|b| b.is_ascii_hexdigit());

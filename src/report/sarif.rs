@@ -210,7 +210,7 @@ impl<'r> Results<'r> {
         if let Some(key) = &finding.key {
             text.push_str(&format!(" The key is {}.", key.named()));
         }
-        if !at.inner.is_empty() || at.is_history() {
+        if !at.inner.is_empty() || !at.is_file() {
             text.push_str(&format!(" It stands at {}.", finding.at()));
         }
         text.push_str(&format!(" {}", visible(&finding.help)));

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use data_encoding::BASE64;
 
 use super::date;
-use super::model::{Also, Entry, Key, Location, Looked, More, Permitted, Report, SCHEMA, Skipped, Tool};
+use super::model::{Also, Entry, Key, Location, Looked, More, Permitted, Place, Report, SCHEMA, Skipped, Tool};
 use crate::blob::{self, Kind, Origin};
 use crate::finding::{self, Coverage, Finding, Outcome, Suppressed, without_addresses};
 use crate::object::Held;
+use crate::process::Process;
 use crate::rule::Rule;
 
 /// Rules say the same of each of their findings, so they say it once.
@@ -31,6 +32,7 @@ impl From<Outcome> for Report {
             tool: Tool::this(),
             findings: outcome.findings.into_iter().map(|finding| entry(finding, &mut words)).collect(),
             suppressed: outcome.suppressed.into_iter().map(|one| permitted(one, &mut words)).collect(),
+            places: outcome.places.iter().map(place).collect(),
             coverage: looked(&outcome.coverage),
             more: More::new(),
         }
@@ -50,7 +52,7 @@ fn entry(finding: Finding, words: &mut Words) -> Entry {
     let characters = |end: usize| shown.text[..end].chars().count();
     let mark = [shown.mark.start, shown.mark.end].map(characters);
     Entry {
-        severity: finding.severity(),
+        severity: finding.severity,
         finding_id: finding.id,
         rule,
         confidence: finding.confidence.name().to_owned(),
@@ -105,9 +107,35 @@ fn location(finding: &Finding) -> Location {
         inner: inner(origin),
         ..Location::default()
     };
-    match origin.held.as_deref() {
+    let location = match origin.held.as_deref() {
         Some(held) => in_repository(location, origin.kind, held),
         None => location,
+    };
+    match origin.process.as_deref() {
+        Some(process) => of_process(location, process),
+        None => location,
+    }
+}
+
+fn of_process(location: Location, process: &Process) -> Location {
+    let name = |name: &Vec<u8>| without_addresses(&blob::display(name)).into_owned();
+    Location {
+        pid: Some(process.pid),
+        ppid: Some(process.ppid),
+        parent: process.parent.as_ref().map(name),
+        user: Some(process.user.clone()),
+        started: Some(date((process.started, 0))),
+        argument: process.argument,
+        variable: process.variable.as_ref().map(name),
+        ..location
+    }
+}
+
+fn place(looked: &finding::Looked) -> Place {
+    Place {
+        place: looked.what.to_owned(),
+        path: blob::display(&looked.path).into_owned(),
+        state: looked.state.name().to_owned(),
     }
 }
 
@@ -160,6 +188,7 @@ pub(super) fn looked(coverage: &Coverage) -> Looked {
     let skipped = coverage.skipped.iter().map(|skip| Skipped {
         path: skip.origin.display_path().into_owned(),
         path_raw: path_raw(&skip.origin),
+        kind: (skip.origin.kind == Kind::Process).then(|| Kind::Process.name().to_owned()),
         object: skip.origin.held.as_ref().and_then(|held| held.object).map(|id| id.to_string()),
         inner: inner(&skip.origin),
         reason: skip.reason.clone(),
@@ -171,7 +200,8 @@ pub(super) fn looked(coverage: &Coverage) -> Looked {
         files: coverage.files,
         bytes: coverage.bytes,
         objects: coverage.objects,
-        processes: 0,
+        processes: coverage.processes,
+        processes_known: coverage.processes_known,
         skipped: skipped.collect(),
         more: More::new(),
     }

@@ -27,12 +27,27 @@ pub fn blocks(page: &str) -> impl Iterator<Item = Block<'_>> {
     })
 }
 
+/// What the text of an example is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum As {
+    /// A file.
+    File,
+    /// The arguments of a process, one a line.
+    Argv,
+    /// The environment of a process, one variable a line.
+    Environ,
+}
+
 /// A block that shows what is (`bad`) or is not (`good`) a finding.
 pub struct Example<'p> {
     /// Whether the rule of the page must speak, exactly once. Otherwise no rule may.
     pub bad: bool,
-    /// The name that the file is given.
+    /// What the text is.
+    pub stands_as: As,
+    /// The name that the file or the process is given.
     pub path: &'p str,
+    /// The mode of the file, if that matters: it lies in a home folder then.
+    pub mode: Option<u32>,
     /// The text, with placeholders for keys.
     pub text: &'p str,
 }
@@ -47,8 +62,18 @@ impl<'p> Example<'p> {
                     "good" => false,
                     _ => return None,
                 };
-                let path = words.find_map(|word| word.strip_prefix("path=")).unwrap_or("example.txt");
-                Some(Example { bad, path, text: block.text })
+                let mut example =
+                    Example { bad, stands_as: As::File, path: "example.txt", mode: None, text: block.text };
+                for word in words {
+                    match word.split_once('=') {
+                        Some(("path", path)) => example.path = path,
+                        Some(("mode", mode)) => example.mode = u32::from_str_radix(mode, 8).ok(),
+                        Some(("as", "argv")) => example.stands_as = As::Argv,
+                        Some(("as", "environ")) => example.stands_as = As::Environ,
+                        _ => {}
+                    }
+                }
+                Some(example)
             })
             .collect()
     }

@@ -6,7 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 use crate::blob::{Origin, Text};
-use crate::decode::{self, probe};
+use crate::decode;
+use crate::decode::probe::{self, Survey};
 use crate::detect::{self, Shape};
 use crate::finding::Finding;
 use crate::judge::{self, Judge, Opinion};
@@ -32,6 +33,8 @@ pub(super) struct Look<'l> {
     pub(super) open: bool,
     /// Whether anything has the shape of a key, in any form.
     pub(super) candidates: bool,
+    /// Whether habits may be told of it once it has a name.
+    pub(super) unnamed: bool,
     /// How many more decoded bytes may be looked at.
     budget: usize,
     /// Why not every form was looked at.
@@ -54,6 +57,7 @@ impl<'l> Look<'l> {
             digests: RandomState::new(),
             open: false,
             candidates: false,
+            unnamed: false,
             budget,
             unread: None,
         }
@@ -63,7 +67,9 @@ impl<'l> Look<'l> {
     /// no context.
     pub(super) fn at_bytes(&mut self, text: &Text<'_>, within: Range<usize>) {
         let mut candidates = detect::candidates(text.bytes, within);
-        candidates.retain(|candidate| candidate.shape != Shape::Key(Format::Legacy));
+        if !self.judge.finds() {
+            candidates.retain(|candidate| candidate.shape != Shape::Key(Format::Legacy));
+        }
         if !candidates.is_empty() {
             self.candidates = true;
             let judgement = self.judge.judge(self.origin, text, &candidates, self.explain);
@@ -71,8 +77,22 @@ impl<'l> Look<'l> {
         }
     }
 
+    /// Looks at a piece of a text, in every form, and at the habits that it shows as it stands.
+    pub(super) fn at(&mut self, piece: &Piece<'_>) {
+        let seen = probe::survey(piece.text.bytes);
+        self.forms(&piece.text, piece.own.clone(), &seen, 0);
+        let keys: Vec<Range<u64>> =
+            self.opinions.iter().filter_map(|opinion| Some(key_span(opinion)?.clone())).collect();
+        let is_said = |about: &Range<u64>| keys.iter().any(|key| key.start < about.end && about.start < key.end);
+        let broken = self.judge.habits(self.origin, &piece.text, [piece.whole, seen.names_wandb], is_said);
+        self.open |= broken.open;
+        self.unnamed |= broken.unnamed;
+        let own = |opinion: &Opinion| opinion.finding().is_some_and(|finding| self.own.contains(&finding.span.start));
+        self.opinions.extend(broken.opinions.into_iter().filter(own));
+    }
+
     /// Looks at what begins in `within`, and at the views of it.
-    pub(super) fn at(&mut self, text: &Text<'_>, within: Range<usize>, depth: usize) {
+    pub(super) fn forms(&mut self, text: &Text<'_>, within: Range<usize>, seen: &Survey, depth: usize) {
         let runs = probe::runs_in(text.bytes, within.clone());
         let mut silent = Vec::new();
         if !runs.is_empty() {
@@ -88,7 +108,7 @@ impl<'l> Look<'l> {
                 self.take(judgement.opinions, depth);
             }
         }
-        for view in decode::views(text.bytes, &runs, &silent) {
+        for view in decode::views(text.bytes, seen, &runs, &silent) {
             // The same text comes of the same place whichever of two encodings is undone first. What a scanned text could
             // foretell, it could use to hide another view.
             let place = text.offsets(view.source(0..view.bytes.len())).start;
@@ -107,7 +127,8 @@ impl<'l> Look<'l> {
             };
             self.budget = budget;
             let decoded = text.decoded(&view);
-            self.at(&decoded, 0..decoded.bytes.len(), depth + 1);
+            let seen = probe::survey(decoded.bytes);
+            self.forms(&decoded, 0..decoded.bytes.len(), &seen, depth + 1);
         }
     }
 
@@ -171,13 +192,13 @@ impl<'l> Look<'l> {
 
 /// Hides in what is shown of a text the keys that only decoding shows: the neighbours of the one that it is shown for, which
 /// is at `mark`.
-fn hide_encoded(shown: &mut String, mark: &mut Range<usize>) {
+pub(super) fn hide_encoded(shown: &mut String, mark: &mut Range<usize>) {
     const MOST: usize = 16;
     const HIDDEN: &str = "[…]";
     for _ in 0..MOST {
         let bytes = shown.as_bytes();
         let runs: Vec<_> = probe::runs(bytes).collect();
-        let keys = decode::views(bytes, &runs, &[]).into_iter().find_map(|view| {
+        let keys = decode::views(bytes, &probe::survey(bytes), &runs, &[]).into_iter().find_map(|view| {
             let found = detect::candidates(&view.bytes, 0..view.bytes.len());
             let mut spans = found.into_iter().map(|candidate| view.source(candidate.key));
             spans.find(|span| span.end <= mark.start || mark.end <= span.start)
@@ -191,6 +212,11 @@ fn hide_encoded(shown: &mut String, mark: &mut Range<usize>) {
         }
         shown.replace_range(span, HIDDEN);
     }
+}
+
+/// Where the key of an opinion stands.
+fn key_span(opinion: &Opinion) -> Option<&Range<u64>> {
+    opinion.finding().filter(|finding| finding.key.is_some()).map(|finding| &finding.span)
 }
 
 /// Whether a finding is about the last part of the key that another is about: its on-prem prefix stands apart in one form of

@@ -1,7 +1,7 @@
 //! One thread's share of a scan: each source is read, looked at as it stands, and opened if it is a container or a binary
 //! format. In: sources. Out: its part of the outcome.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
 use std::panic::{self, AssertUnwindSafe};
@@ -17,7 +17,7 @@ use crate::decode::archive::{self, Form, Opened, Unpack};
 use crate::decode::binary::{self, Binary};
 use crate::decode::probe;
 use crate::finding::{Coverage, Finding, Outcome, Skip};
-use crate::judge::{Judge, Opinion};
+use crate::judge::{Judge, Keeper, Opinion};
 use crate::source::tree::{self, Visit};
 use crate::source::{MAX_WHOLE, Piece, Reader, WHOLE};
 
@@ -36,6 +36,8 @@ pub(super) struct Worker<'w, 'a> {
     first_line: Option<String>,
     /// Where git directories are told of, if anybody asked for them.
     repositories: Option<&'w Mutex<Vec<PathBuf>>>,
+    /// The mode of the file at hand, if it is one, and one in which credentials are kept.
+    mode: Option<u32>,
 }
 
 /// What becomes of what a look says.
@@ -60,6 +62,17 @@ pub(super) struct Glance {
 /// What was told of one text: of which member, where it begins, what about.
 pub(super) type Told = HashSet<(Vec<Vec<u8>>, u64, String)>;
 
+/// What the bytes at hand are.
+#[derive(Clone, Copy)]
+enum As {
+    /// A text as it stands.
+    Text,
+    /// The bytes of a container or of a binary format.
+    Bytes,
+    /// What a binary format says, written down.
+    Rendered,
+}
+
 /// What reading a source came to.
 #[derive(Default)]
 struct Seen {
@@ -78,7 +91,7 @@ struct Seen {
 impl<'w, 'a> Worker<'w, 'a> {
     pub(super) fn new(scan: &'w Scan<'a>, judge: &'w Judge<'w>, all: &'w Mutex<Outcome>) -> Worker<'w, 'a> {
         let (reader, own) = (Reader::default(), Outcome::default());
-        Worker { scan, judge, reader, own, all, look: Looks::Tells, first_line: None, repositories: None }
+        Worker { scan, judge, reader, own, all, look: Looks::Tells, first_line: None, repositories: None, mode: None }
     }
 
     /// One that tells of the git directories it meets rather than passing over them.
@@ -229,11 +242,28 @@ impl<'w, 'a> Worker<'w, 'a> {
     /// on none.
     pub(super) fn text(&mut self, origin: &Origin, text: Text<'_>, lines: bool) {
         let own = 0..text.bytes.len();
-        let (mut opinions, _) = self.look(origin, &Piece { text, own, whole: true }, false);
+        let (mut opinions, _) = self.look(origin, &Piece { text, own, whole: true }, As::Text);
         if !lines {
             opinions.iter_mut().filter_map(Opinion::finding_mut).for_each(|finding| finding.place = None);
         }
         self.keep(opinions);
+    }
+
+    /// Looks at a text that has no lines and is no part of a file.
+    pub(super) fn look_at_text(&mut self, origin: &Origin, text: Text<'_>) -> Vec<Opinion> {
+        self.look(origin, &Piece { text, own: 0..text.bytes.len(), whole: true }, As::Text).0
+    }
+
+    /// Counts processes: those that were looked at, and those that are known to run.
+    pub(super) fn count_processes(&mut self, looked_at: u64, known: u64) {
+        self.own.coverage.processes += looked_at;
+        self.own.coverage.processes_known += known;
+    }
+
+    /// Counts bytes that are no source's.
+    pub(super) fn count_bytes(&mut self, bytes: u64) {
+        self.own.coverage.bytes += bytes;
+        self.scan.progress.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Reads a source piece by piece; `unopened` if it looks like a container and is none, or is none by where it comes from.
@@ -258,11 +288,15 @@ impl<'w, 'a> Worker<'w, 'a> {
             seen.form = if seen.unopened { None } else { archive::form(bytes) };
             seen.binary = binary::format(bytes);
         }
-        let looked = self.look(origin, piece, seen.form.is_some() || seen.binary.is_some());
+        let closed = seen.form.is_some() || seen.binary.is_some();
+        let looked = self.look(origin, piece, if closed { As::Bytes } else { As::Text });
         // The cells of a notebook can be counted only in all of it.
         let cells = origin.name().ends_with(b".ipynb") && !looked.0.is_empty();
         seen.open |= (looked.1 || cells) && !piece.whole;
         seen.opinions.extend(looked.0);
+        if first && !closed {
+            self.judge.file(origin, &piece.text, self.mode, &mut seen.opinions);
+        }
         if first
             && piece.whole
             && let Some(binary) = seen.binary.take()
@@ -272,12 +306,13 @@ impl<'w, 'a> Worker<'w, 'a> {
     }
 
     /// What is thought of a piece in all its forms, and whether that could change if more were read.
-    fn look(&mut self, origin: &Origin, piece: &Piece<'_>, bytes: bool) -> (Vec<Opinion>, bool) {
+    fn look(&mut self, origin: &Origin, piece: &Piece<'_>, form: As) -> (Vec<Opinion>, bool) {
         let mut look = Look::of(self.judge, origin, piece, false);
         // A bug that one text brings to light must neither end the scan nor look like a clean file.
-        let looked = panic::catch_unwind(AssertUnwindSafe(|| match bytes {
-            true => look.at_bytes(&piece.text, piece.own.clone()),
-            false => look.at(&piece.text, piece.own.clone(), 0),
+        let looked = panic::catch_unwind(AssertUnwindSafe(|| match form {
+            As::Text => look.at(piece),
+            As::Bytes => look.at_bytes(&piece.text, piece.own.clone()),
+            As::Rendered => look.forms(&piece.text, piece.own.clone(), &probe::survey(piece.text.bytes), 0),
         }));
         let gap = looked.map_or(Some(BUG), |()| look.unread);
         if let Some(reason) = gap {
@@ -285,6 +320,7 @@ impl<'w, 'a> Worker<'w, 'a> {
         }
         if let Looks::First(glance) = &mut self.look {
             glance.candidates |= look.candidates;
+            glance.says |= look.unnamed;
         }
         let open = look.open;
         (look.opinions(), open)
@@ -304,7 +340,7 @@ impl<'w, 'a> Worker<'w, 'a> {
             self.skip(Skip { origin: origin.clone(), reason, gap: false });
         }
         let text = Text::plain(&rendered.text, Before::default());
-        let (says, _) = self.look(origin, &Piece { text, own: 0..rendered.text.len(), whole: true }, false);
+        let (says, _) = self.look(origin, &Piece { text, own: 0..rendered.text.len(), whole: true }, As::Rendered);
         // What the structure says comes first where nobody counts lines; else the place that the bytes tell is worth more.
         let lineless = binary.is_lineless();
         let shows = std::mem::take(opinions).into_iter().map(|opinion| (opinion, lineless));
@@ -379,8 +415,24 @@ impl<'w, 'a> Worker<'w, 'a> {
         Ok(found)
     }
 
+    /// Tells what only several sources say together, once all of them are read.
+    pub(super) fn together(&mut self) {
+        let mut by_source: BTreeMap<Option<Origin>, Vec<Opinion>> = BTreeMap::new();
+        for opinion in self.judge.together() {
+            let origin = opinion.finding().map(|finding| finding.origin.clone());
+            by_source.entry(origin).or_default().push(opinion);
+        }
+        by_source.into_values().for_each(|opinions| self.keep(opinions));
+    }
+
+    /// Likewise for one at hand that is said to have a mode.
+    pub(super) fn with_mode(mut self, mode: Option<u32>) -> Worker<'w, 'a> {
+        self.mode = mode;
+        self
+    }
+
     /// Takes the opinions of one source: numbers its findings, tells them, keeps them.
-    fn keep(&mut self, opinions: Vec<Opinion>) {
+    pub(super) fn keep(&mut self, opinions: Vec<Opinion>) {
         if opinions.is_empty() {
             return;
         }
@@ -471,10 +523,12 @@ impl Unpack for Members<'_, '_, '_> {
 
 impl Visit for Worker<'_, '_> {
     fn file(&mut self, origin: Origin, mut file: File) {
+        self.mode = Keeper::of(&origin).and_then(|_| tree::mode(&file));
         if let Err(error) = self.read(&origin, &mut file) {
             let reason = format!("cannot be read: {}", tree::plain(&error));
             self.skip(Skip { origin, reason, gap: true });
         }
+        self.mode = None;
     }
 
     fn skip(&mut self, skip: Skip) {
@@ -509,9 +563,12 @@ impl Drop for Worker<'_, '_> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.findings.append(&mut self.own.findings);
         all.suppressed.append(&mut self.own.suppressed);
-        let Coverage { files, objects, bytes, skipped, .. } = std::mem::take(&mut self.own.coverage);
+        let Coverage { files, objects, processes, processes_known, bytes, skipped, .. } =
+            std::mem::take(&mut self.own.coverage);
         all.coverage.files += files;
         all.coverage.objects += objects;
+        all.coverage.processes += processes;
+        all.coverage.processes_known += processes_known;
         all.coverage.bytes += bytes;
         all.coverage.skipped.extend(skipped);
     }

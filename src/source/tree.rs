@@ -207,9 +207,16 @@ fn regular(path: &Path, named: bool) -> Result<(), &'static str> {
 #[cfg(unix)]
 fn open_file(path: &Path, named: bool) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    let follow = if named { 0 } else { libc::O_NOFOLLOW };
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY | if named { 0 } else { libc::O_NOFOLLOW };
     #[expect(clippy::disallowed_methods, reason = "source is the door to what is scanned")]
-    fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | follow).open(path)
+    let open = |flags| fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
+    // Looking leaves no trace where the system lets us: only its owner may leave the time of the last reading as it was.
+    #[cfg(target_os = "linux")]
+    match open(flags | libc::O_NOATIME) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        opened => return opened,
+    }
+    open(flags)
 }
 
 #[cfg(not(unix))]
@@ -221,6 +228,20 @@ fn open_file(path: &Path, _named: bool) -> io::Result<File> {
 /// Whether a folder is a git directory, or is called as one.
 fn looks_like_git(path: &Path) -> bool {
     path.file_name() == Some(OsStr::new(".git")) || is_git_folder(path)
+}
+
+/// The permissions of an open file, where the system has them.
+pub fn mode(file: &File) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        Some(file.metadata().ok()?.permissions().mode())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        None
+    }
 }
 
 /// The origin of a file: the path as it was reached, without the `./` that says nothing.
@@ -243,7 +264,7 @@ pub fn path(origin: &Origin) -> PathBuf {
 }
 
 /// The path that bytes are, as git and origins have them.
-pub(super) fn native(path: &[u8]) -> PathBuf {
+pub fn native(path: &[u8]) -> PathBuf {
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStrExt;

@@ -30,7 +30,7 @@ pub(crate) fn run(rules: &RuleSet, what: &Path) -> Result<u8> {
     for opinion in opinions {
         match opinion {
             Opinion::Finding(finding) => {
-                let (rule, evidence, severity) = (&finding.rule.id, &finding.evidence, finding.severity().name());
+                let (rule, evidence, severity) = (&finding.rule.id, &finding.evidence, finding.severity.name());
                 let column = finding.place.map_or(1, |place| place.column);
                 writeln!(out, "{shown}:{line}:{column}: {severity}[{rule}]: {evidence}")?;
                 writeln!(out, "  {}", finding.snippet.text)?;

@@ -18,7 +18,7 @@ use wandward::write;
 pub(crate) struct Targets<'o> {
     stdout: Format,
     files: Vec<(Format, &'o Path)>,
-    streams: bool,
+    streams: Option<Format>,
 }
 
 impl<'o> Targets<'o> {
@@ -40,16 +40,17 @@ impl<'o> Targets<'o> {
             write::check(file).map_err(|error| cannot_write(file, &error))?;
             files.push((*format, file));
         }
-        Ok(Targets { stdout: stdout.unwrap_or(Format::Pretty), files, streams: false })
+        Ok(Targets { stdout: stdout.unwrap_or(Format::Pretty), files, streams: None })
     }
 
-    /// The same for a verb that writes the findings of `jsonl` as they are found.
-    pub(crate) fn streaming(self) -> Targets<'o> {
-        Targets { streams: self.stdout == Format::Jsonl, ..self }
+    /// The same for a verb that writes the findings of `jsonl` as they are found, and if it is `live` those for people, too.
+    pub(crate) fn streaming(self, live: bool) -> Targets<'o> {
+        let streams = matches!(self.stdout, Format::Jsonl) || live && self.stdout == Format::Pretty;
+        Targets { streams: streams.then_some(self.stdout), ..self }
     }
 
-    /// Whether findings are written as they are found.
-    pub(crate) fn streams(&self) -> bool {
+    /// The format in which findings are written as they are found, if they are.
+    pub(crate) fn streams(&self) -> Option<Format> {
         self.streams
     }
 
@@ -61,10 +62,10 @@ impl<'o> Targets<'o> {
             let written = write::replace(file, |out| report.write(*format, rules, &plain, out));
             wrong = wrong.and(written.map_err(|error| cannot_write(file, &error)));
         }
-        if self.streams {
+        if self.streams == Some(Format::Jsonl) {
             report.write_coverage(out)?;
         } else {
-            report.write(self.stdout, rules, style, out)?;
+            report.write(self.stdout, rules, &Style { shown: self.streams.is_some(), ..*style }, out)?;
         }
         out.flush()?;
         wrong
@@ -79,7 +80,7 @@ fn cannot_write(file: &Path, error: &io::Error) -> anyhow::Error {
 pub(crate) fn style() -> Style {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = i64::try_from(now).unwrap_or_default();
-    Style { colour: false, width: 140, took: None, now, suppressed: false, verbose: false, quiet: false }
+    Style { colour: false, width: 140, took: None, now, suppressed: false, verbose: false, quiet: false, shown: false }
 }
 
 /// Findings stand over an incomplete answer, and that over a clean one.

@@ -15,7 +15,7 @@ use wandward::source::tree;
 /// The most bytes of one saved report.
 const MOST: u64 = 1 << 30;
 
-pub(crate) fn run(cli: &Cli, options: &cli::Report, rules: &RuleSet) -> Result<u8> {
+pub(crate) fn run(cli: &Cli, options: &cli::Saved, rules: &RuleSet) -> Result<u8> {
     let targets = Targets::new(options.format, &options.output)?;
     if options.files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
         bail!("`-` reads standard input, and that can be read once");

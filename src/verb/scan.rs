@@ -10,60 +10,93 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use super::out::{self, Targets, colour};
+use super::{environment, find, host};
 use crate::cli::{self, Cli};
 use crate::watch;
-use wandward::finding::Finding;
-use wandward::policy::Policy;
-use wandward::report::{self, Report, Style};
+use wandward::finding::{Finding, Outcome};
+use wandward::policy::{Policy, User};
+use wandward::report::{self, Format, Report, Style};
 use wandward::rule::RuleSet;
-use wandward::scan::{Change, Input, Progress, Scan, What};
+use wandward::scan::{Change, Input, Progress, Running, Scan, What};
 use wandward::source::git::pre_push::{self, Framework, Pushed};
 use wandward::source::tree::Tree;
 
 pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8> {
+    if options.report.find.is_some() && reads_stdin(options) {
+        bail!("`--find -` reads standard input, so nothing else can");
+    }
+    let mut inputs = vec![input(options)?];
+    if options.ps {
+        inputs.push(Input::Processes(Running::default()));
+    }
+    if options.host {
+        inputs.push(host::input()?);
+    }
+    answer(cli, &options.report, rules, &inputs, false)
+}
+
+/// Whether what is to be scanned comes from standard input, or is named there.
+fn reads_stdin(options: &cli::Scan) -> bool {
+    options.pre_push.is_some() || options.paths.iter().any(|path| path.as_os_str() == "-")
+}
+
+/// Scans, writes the report, and chooses the exit code. `live` if people, too, are shown each finding as it is found.
+pub(crate) fn answer(
+    cli: &Cli,
+    options: &cli::Report,
+    rules: &RuleSet,
+    inputs: &[Input<'_>],
+    live: bool,
+) -> Result<u8> {
     let started = Instant::now();
-    let policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
-    let input = input(options)?;
+    let mut policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
+    policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
+    policy.user = User { home: std::env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
     let progress = Progress::default();
-    let targets = Targets::new(options.format, &options.output)?.streaming();
+    let targets = Targets::new(options.format, &options.output)?.streaming(live);
+    let style = |quiet| Style {
+        colour: colour(cli.color),
+        took: Some(started.elapsed()),
+        suppressed: options.show_suppressed,
+        verbose: options.verbose,
+        quiet,
+        ..out::style()
+    };
     let out = Mutex::new(io::BufWriter::new(io::stdout()));
     let failed: Mutex<Option<io::Error>> = Mutex::new(None);
     let found = |finding: &Finding| {
-        if !targets.streams() {
-            return;
-        }
+        let Some(format) = targets.streams() else { return };
         let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = report::jsonl_finding(finding, &mut *out).and_then(|()| out.flush()) {
+        let written = match format {
+            Format::Jsonl => report::jsonl_finding(finding, &mut *out),
+            format => {
+                let one = Report::from(Outcome { findings: vec![finding.clone()], ..Outcome::default() });
+                one.write(format, rules, &Style { suppressed: false, ..style(true) }, &mut *out)
+            }
+        };
+        if let Err(error) = written.and_then(|()| out.flush()) {
             progress.stop.store(true, Ordering::Relaxed);
             failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
     };
     let scan = Scan { rules, policy: &policy, progress: &progress, threads: options.jobs, found: &found };
     let show = !options.quiet && !options.no_progress && io::stderr().is_terminal();
-    let reads_stdin = matches!(input, Input::Stdin(_));
-    let (outcome, signal) = watch::watch(&progress, show, reads_stdin, || scan.run(&input))?;
+    let reads_stdin = matches!(inputs, [Input::Stdin(_)]);
+    let (outcome, signal) = watch::watch(&progress, show && !live, reads_stdin, || scan.run(inputs))?;
     let outcome = outcome?;
     let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
     }
     let report = Report::from(outcome);
-    let style = Style {
-        colour: colour(cli.color),
-        took: Some(started.elapsed()),
-        suppressed: options.show_suppressed,
-        verbose: options.verbose,
-        quiet: options.quiet,
-        ..out::style()
-    };
-    targets.write(&report, rules, &style, &mut out)?;
+    targets.write(&report, rules, &style(options.quiet), &mut out)?;
     Ok(match signal {
         Some(signal) => 128 + signal,
         None => out::exit_code(&report, options.fail_on, options.allow_partial),
     })
 }
 
-fn input(options: &cli::Scan) -> Result<Input> {
+fn input(options: &cli::Scan) -> Result<Input<'static>> {
     let dash = |path: &PathBuf| path.as_os_str() == "-";
     if options.paths.iter().any(dash) {
         let git = options.history || options.staged || options.range.is_some() || options.pre_push.is_some();
@@ -126,11 +159,6 @@ fn pushed(remote: &str) -> Result<Pushed> {
     }
     let remote = Some(remote.as_bytes().to_vec()).filter(|remote| !remote.is_empty()).or(framework.remote);
     Ok(Pushed::Lines(lines, remote))
-}
-
-fn environment(name: &str) -> Option<OsString> {
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
-    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 fn said(name: &str) -> Option<Vec<u8>> {

@@ -31,7 +31,7 @@ impl Member {
     }
 
     pub fn deflated(name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Member {
-        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
         encoder.write_all(content.as_ref()).unwrap();
         Member::packed(name, content.as_ref(), 8, encoder.finish().unwrap())
     }
@@ -125,12 +125,12 @@ pub fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
 pub fn compress(form: Form, content: &[u8]) -> Vec<u8> {
     match form {
         Form::Gzip => {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
             encoder.write_all(content).unwrap();
             encoder.finish().unwrap()
         }
         Form::Bzip2 => {
-            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
             encoder.write_all(content).unwrap();
             encoder.finish().unwrap()
         }

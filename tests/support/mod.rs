@@ -1,8 +1,14 @@
 //! What the tests share: made-up keys, filled trees, the binary.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests build their own world and may panic"
+)]
 
 pub mod git;
+pub mod namespace;
 
 use std::collections::BTreeMap;
 use std::fs;

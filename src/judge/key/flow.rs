@@ -114,6 +114,9 @@ static IMPORTS: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// The most names under which W&B goes.
+const MAX_IMPORTS: usize = 64;
+
 fn compile(pattern: &str) -> Regex {
     #[expect(clippy::unwrap_used, reason = "the patterns are constants, and tests compile them")]
     Regex::new(pattern).unwrap()
@@ -122,16 +125,22 @@ fn compile(pattern: &str) -> Regex {
 /// The names under which a text imports W&B or parts of it.
 pub(super) fn imports(text: &[u8]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    for captures in IMPORTS.captures_iter(text).take(64) {
-        for group in captures.iter().skip(1).flatten() {
-            for name in group.as_bytes().split(|&b| b == b',') {
-                // `login as wandb_login` is called by its last word.
-                if let Some(name) =
-                    name.trim_ascii().rsplit(|b| b.is_ascii_whitespace()).next().filter(|n| !n.is_empty())
-                {
-                    found.push(name.to_vec());
+    let mut passed = 0;
+    while let Some(at) = memchr::memmem::find(&text[passed..], b"wandb").map(|at| passed + at) {
+        // An import is one line, and few lines have the name.
+        let start = memchr::memrchr(b'\n', &text[passed..at]).map_or(passed, |end| passed + end + 1);
+        passed = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |length| at + length);
+        for captures in IMPORTS.captures_iter(&text[start..passed]) {
+            for group in captures.iter().skip(1).flatten() {
+                for name in group.as_bytes().split(|&b| b == b',') {
+                    // `login as wandb_login` is called by its last word.
+                    let name = name.trim_ascii().rsplit(|b| b.is_ascii_whitespace()).next();
+                    found.extend(name.filter(|name| !name.is_empty()).map(<[u8]>::to_vec));
                 }
             }
+        }
+        if found.len() >= MAX_IMPORTS {
+            break;
         }
     }
     found

@@ -42,6 +42,11 @@ pub(super) struct Trail {
     pub(super) configures: bool,
 }
 
+/// What is said of a value whose name is one for revisions.
+pub(super) fn names_revision(name: &[u8]) -> Verdict {
+    Verdict::not(format!("`{}` names a revision, a digest or an id", super::shown(name)))
+}
+
 impl Trail {
     /// Takes the next name outward, a path of names from its last part on.
     pub(super) fn name(&mut self, name: &[u8]) -> Option<Verdict> {
@@ -83,7 +88,7 @@ impl Trail {
                 if self.leaf.is_none()
                     || ((self.open() || self.leaf == Some(Says::Wandb)) && names::names_revision(name)) =>
             {
-                return Some(Verdict::not(format!("{} names a revision, a digest or an id", shown())));
+                return Some(names_revision(name));
             }
             Says::Foreign if self.open() || matches!(self.leaf, Some(Says::Key | Says::Wandb)) => {
                 return Some(Verdict::not(format!("{} is somebody else's", shown())));

@@ -130,7 +130,7 @@ impl Changed<'_, '_> {
         let is_object = |_: &Origin, id: &str| {
             ObjectId::from_hex(id.as_bytes()).is_some_and(|id| store.holds(&id, MAX_WHOLE as u64))
         };
-        let judge = Judge { rules: self.scan.rules, policy: self.scan.policy, is_object: &is_object };
+        let judge = Judge::new(self.scan.rules, self.scan.policy, &is_object).of_habits();
         let worker = || Worker::new(self.scan, &judge, self.outcome);
         let (references, gaps) = refs::references(&self.found.folder);
         gaps.into_iter().for_each(|(path, reason)| self.gap(&path, reason));
@@ -156,6 +156,7 @@ impl Changed<'_, '_> {
                 self.commits(asked, &references, &worker);
             }
         }
+        worker().together();
         Ok(())
     }
 

@@ -1,0 +1,13 @@
+//! `wandward ps`: what running processes show to everybody, once or for as long as somebody watches.
+
+use anyhow::Result;
+
+use super::scan::answer;
+use crate::cli::{self, Cli};
+use wandward::rule::RuleSet;
+use wandward::scan::{Input, Running};
+
+pub(crate) fn run(cli: &Cli, options: &cli::Ps, rules: &RuleSet) -> Result<u8> {
+    let running = Running { environ: options.environ, watch: options.watch };
+    answer(cli, &options.report, rules, &[Input::Processes(running)], options.watch.is_some())
+}
