@@ -24,6 +24,7 @@ mod unread_name;
 mod value;
 pub(super) mod webhook;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -186,10 +187,14 @@ impl Habits {
         points.sort_by_key(|(rule, point)| {
             (std::cmp::Reverse(point.severity.unwrap_or(rule.severity)), point.span.start, point.span.end)
         });
-        let mut said: Vec<Range<usize>> = Vec::new();
+        // What was said, by where it begins: none of it lies in another, so the last one before an end tells.
+        let mut said: BTreeMap<usize, usize> = BTreeMap::new();
         points.retain(|(_, point)| {
-            let new = !said.iter().any(|other| other.start < point.span.end && point.span.start < other.end);
-            said.extend(new.then(|| point.span.clone()));
+            let last = said.range(..point.span.end).next_back();
+            let new = last.is_none_or(|(_, end)| *end <= point.span.start);
+            if new {
+                said.insert(point.span.start, point.span.end);
+            }
             new
         });
         points

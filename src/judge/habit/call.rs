@@ -115,7 +115,7 @@ fn braces(text: &[u8], literal: Range<usize>, parts: &mut Vec<Range<usize>>) {
     let mut at = literal.start;
     while let Some(open) = memchr::memchr(b'{', &text[at..literal.end]).map(|length| at + length) {
         let Some(close) = memchr::memchr(b'}', &text[open..literal.end]).map(|length| open + length) else { return };
-        parts.push(open + 1..close);
+        parts.extend(code(text, open + 1..close));
         at = close + 1;
     }
 }

@@ -48,6 +48,7 @@ fn is_sign(word: &Word) -> bool {
 }
 
 fn sets_key(word: &Word) -> bool {
-    value::assignment(&word.text)
-        .is_some_and(|(name, given)| value::is_key_name(name) && !given.is_empty() && !value::is_dummy(given))
+    value::assignment(&word.text).is_some_and(|(name, given)| {
+        value::is_key_name(name) && !given.is_empty() && !value::is_dummy(given) && !value::is_reference(given)
+    })
 }

@@ -56,21 +56,22 @@ fn argument(command: &Command, functions: &[&[u8]]) -> Option<(Range<usize>, Str
     } else {
         0
     };
-    let mentions = || {
+    let mentions = |names: &[&[u8]]| {
         let mut texts = arguments.iter().map(|word| word.text.to_ascii_lowercase());
-        texts.any(|text| memchr::memmem::find(&text, b"wandb").is_some())
+        texts.any(|text| names.iter().any(|name| memchr::memmem::find(&text, name).is_some()))
     };
+    const HOSTS: &[&[u8]] = &[b"wandb.ai", b"withwandb.com", b"wandb.io", b"wandb_base_url"];
     for (nth, word) in arguments.iter().enumerate().skip(own) {
         let next = arguments.get(nth + 1);
         if let Some(span) = option(word, next) {
             return Some((span, "an option takes it".to_owned()));
         }
         // A command in quotes is read by itself.
-        if is_command(arguments, nth) {
+        if !program.starts_with(b"python") && is_command(arguments, nth) {
             continue;
         }
-        let named = setting(&word.text) || (program == b"helm" && names_key(&word.text) && mentions());
-        if named || value::key_variable(&word.text) || (sends(arguments, nth) && mentions()) {
+        let named = setting(&word.text) || (program == b"helm" && names_key(&word.text) && mentions(&[b"wandb"]));
+        if named || value::key_variable(&word.text) || (sends(arguments, nth) && mentions(HOSTS)) {
             return Some((word.span.clone(), "its value becomes an argument".to_owned()));
         }
     }
@@ -80,9 +81,11 @@ fn argument(command: &Command, functions: &[&[u8]]) -> Option<(Range<usize>, Str
 /// Whether an argument is a command for another shell.
 fn is_command(arguments: &[Word], nth: usize) -> bool {
     let text = arguments[nth].text.trim_ascii();
+    let quoted = text.len() < arguments[nth].span.len();
     let option = nth.checked_sub(1).map(|before| arguments[before].text.as_slice()).unwrap_or_default();
     let first = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-    text.contains(&b' ')
+    quoted
+        && text.contains(&b' ')
         && (matches!(option, b"-c" | b"-lc" | b"-ic" | b"--command" | b"--wrap")
             || value::assignment(first).is_some()
             || memchr::memmem::find(text, b"&&").is_some()
@@ -101,7 +104,8 @@ fn login(command: &Command) -> Option<&Word> {
     let mut rest = words[login + 1..].iter();
     while let Some(word) = rest.next() {
         match word.text.as_slice() {
-            b"--host" | b"--base-url" | b"-h" => _ = rest.next(),
+            b"--relogin" | b"--cloud" | b"--verify" | b"--no-verify" | b"--anonymously" | b"--no-offline" => {}
+            text if text.starts_with(b"-") && !text.contains(&b'=') => _ = rest.next(),
             text if text.starts_with(b"-") => {}
             text => return (value::is_key(text) && !text.starts_with(b"..")).then_some(word),
         }
@@ -172,6 +176,11 @@ static JOINED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let pattern = r#"(?-u)["'`][^"'`\n]*\bwandb\s+login(?:\s+--?[\w-]+(?:[=\s]https?://[^\s"']+)?)*\s+["'`]\s*(?:\+|\.\.|~)\s*(?P<point>[A-Za-z_$][\w.\[\]"'()$]*)"#;
     Regex::new(pattern).ok()
 });
+/// `f"--wandb-key={key}"`, `"--env=WANDB_API_KEY={}"`.
+static FILLED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let pattern = r#"(?-u)[\[(,]\s*[fF]?["'](?P<point>(?:--env=|-e|--build-arg=|--)(?P<name>[A-Za-z_][\w-]*)=(?:\{|%s|\$\{)[^"'\n]*)"#;
+    Regex::new(pattern).ok()
+});
 static OPTION_LIST: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let pattern = r#"(?-u)[\[,]\s*[fF]?["'](?P<name>--?[A-Za-z][\w-]*)["']\s*,\s*(?P<point>[fF]?(?:"[^"\n]*"|'[^'\n]*')(?:\s*[+%]\s*[\w.]+|\.format\([^)\n]*\))?|[A-Za-z_$][\w.$\[\]"'()]*)\s*(?P<behind>[,\])]|$)"#;
     Regex::new(pattern).ok()
@@ -188,6 +197,12 @@ fn lists(text: &[u8]) -> Vec<Point> {
     for found in logins.captures_iter(text).chain(joined.captures_iter(text)) {
         let (Some(whole), Some(point)) = (found.get(0), found.name("point")) else { continue };
         points.push(Point { about: whole.range(), evidence: evidence(), ..Point::new(point.range()) });
+    }
+    for found in FILLED.as_ref().into_iter().flat_map(|pattern| pattern.captures_iter(text)) {
+        let (Some(name), Some(point)) = (found.name("name"), found.name("point")) else { continue };
+        if value::is_key_name(name.as_bytes()) && !in_comment(text, point.start()) {
+            points.push(Point { evidence: evidence(), ..Point::new(point.range()) });
+        }
     }
     let mut at = 0;
     while let Some(found) = options.captures_at(text, at) {

@@ -44,6 +44,14 @@ fn defined(text: &[u8], inside: Range<usize>) -> Option<Range<usize>> {
     })
 }
 
+/// Whether what an option takes is said to be a file.
+fn takes_path(arguments: &[u8]) -> bool {
+    let lower = arguments.to_ascii_lowercase();
+    [&b"path to"[..], b"file with", b"file containing", b"type=path", b"key file", b"filename"]
+        .iter()
+        .any(|word| memchr::memmem::find(&lower, word).is_some())
+}
+
 /// A case in the loop of a shell script that reads its options: `--wandb-key)`, `-k|--wandb_key=*)`.
 static SCRIPTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?m-u)^[ \t]*(?:-\w[ \t]*\|[ \t]*)?(?P<point>--[A-Za-z][\w-]*)(?:=\*)?[ \t]*(?:\|[^)\n]*)?\)").ok()
@@ -86,20 +94,26 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
             !environment && value::is_placeholder(value)
         }),
         _ => {
-            take(&FIELD, &|found| found.get(0).is_some_and(|whole| in_dataclass(text, whole.start())));
+            let parsed = OPTIONS_FROM.iter().any(|parser| memchr::memmem::find(text, parser).is_some());
+            take(&FIELD, &|found| {
+                found.get(0).is_some_and(|whole| {
+                    in_dataclass(text, whole.start(), parsed) && !from_environment(text, whole.end())
+                })
+            });
         }
     }
     if let Some(pattern) = DEFINED.as_ref().filter(|_| !matches!(passage.site, Site::Script | Site::Config)) {
         for found in pattern.find_iter(text).filter(|found| !call::in_comment(text, found.start())) {
-            let inside = call::arguments(text, found.end() - 1);
+            let inside = call::arguments(text, found.end() - 1).filter(|inside| !takes_path(&text[inside.clone()]));
             points.extend(inside.and_then(|inside| defined(text, inside)).map(Point::new));
         }
     }
     points
 }
 
-/// Whether a line belongs to a class that options are made from. Settings that are read from the environment are none.
-fn in_dataclass(text: &[u8], at: usize) -> bool {
+/// Whether a line belongs to a class that options are made from, if the text makes any (`parsed`), or by its name. Settings that are
+/// read from the environment are none.
+fn in_dataclass(text: &[u8], at: usize, parsed: bool) -> bool {
     const REACH: usize = 16 * 1024;
     let near = &text[at.saturating_sub(REACH)..at];
     let lines: Vec<&[u8]> = near.rsplit(|b| *b == b'\n').collect();
@@ -114,5 +128,24 @@ fn in_dataclass(text: &[u8], at: usize) -> bool {
     let decorated = above
         .take_while(|line| !line.is_empty())
         .any(|line| line.starts_with(b"@") && memchr::memmem::find(line, b"dataclass").is_some());
-    head.starts_with(b"class ") && decorated && memchr::memmem::find(head, b"Settings").is_none()
+    let parsed = parsed || memchr::memmem::find(head, b"Arg").is_some();
+    head.starts_with(b"class ") && decorated && parsed && memchr::memmem::find(head, b"Settings").is_none()
+}
+
+/// What makes options of the fields of a class.
+const OPTIONS_FROM: &[&[u8]] = &[
+    b"ArgumentParser", b"TrlParser", b"tyro", b"draccus", b"simple_parsing", b"pyrallis", b"jsonargparse", b"hydra",
+    b"omegaconf", b"OmegaConf", b"ConfigStore", b"chz", b"\"help\"", b"help=",
+];
+
+/// Whether a field is filled from the environment.
+fn from_environment(text: &[u8], at: usize) -> bool {
+    let near = &text[at..text.len().min(at + 400)];
+    // Up to the next field.
+    let end = memchr::memmem::find(near, b"\n    ").and_then(|first| {
+        let next = FIELD.as_ref()?.find_at(near, first)?;
+        Some(next.start())
+    });
+    let own = &near[..end.unwrap_or(near.len().min(200))];
+    [&b"environ"[..], b"getenv", b"env="].iter().any(|word| memchr::memmem::find(own, word).is_some())
 }

@@ -16,12 +16,15 @@ static CALL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(pattern).ok()
 });
 
+/// How many calls of one text are looked at: for each, all of the text may be read.
+const MOST_CALLS: usize = 200;
+
 /// What breaks the rule.
 pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
     let text = passage.text;
     let Some(pattern) = CALL.as_ref() else { return Vec::new() };
     let mut points = Vec::new();
-    for found in pattern.captures_iter(text) {
+    for found in pattern.captures_iter(text).take(MOST_CALLS) {
         let (Some(whole), Some(what)) = (found.get(0), found.name("what")) else { continue };
         let Some(inside) = call::arguments(text, whole.end() - 1) else { continue };
         if call::in_comment(text, whole.start()) || text[..whole.start()].ends_with(b"def ") {
@@ -61,9 +64,9 @@ static GOOD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(pattern).ok()
 });
 static FILE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?-u)\bopen\(|\.read\(|read_text|readline|\.strip\(\)|json\.load|yaml\.|toml").ok());
+    LazyLock::new(|| Regex::new(r"(?-u)\bopen\(|\.read\(|read_text|readline|json\.load|yaml\.\w*load|toml\.load").ok());
 static CONFIGURED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let pattern = r#"(?ix-u)^ (?: (?:self|cls)\. )? _? (?: args | arg | opts? | options? | flags? | FLAGS | cfg | conf | config | configs | hparams
+    let pattern = r#"(?ix-u)^ (?: \w+\. )* _? (?: args | arg | opts? | options? | flags? | FLAGS | cfg | conf | config | configs | hparams
         | hps | params | parser | training_args | train_args | script_args | model_args | namespace )_? (?: \. | \[ )"#;
     Regex::new(pattern).ok()
 });
@@ -75,59 +78,70 @@ fn source(text: &[u8], given: &Range<usize>, depth: usize) -> Option<&'static st
     let literal = matches!(expression, [b'"' | b'\'', .., b'"' | b'\'']) && expression.len() > 2;
     if literal {
         let inner = &expression[1..expression.len() - 1];
-        return (!value::is_dummy(inner)).then_some("it is a constant");
+        // What stands for no value, for one that a shell puts there, or is too short for any key, is left alone.
+        let elided = inner.len() < 4 || value::is_dummy(inner) || value::key_variable(inner);
+        // A constant as long as a key is told where it stands.
+        let told = depth > 0 && inner.len() >= 40 && !inner.contains(&b' ');
+        return (!elided && !told).then_some("it is a constant");
     }
     if says(&GOOD) {
         None
     } else if expression.starts_with(b"input(") {
         Some("it is typed in, and shown while it is typed")
-    } else if says(&FILE) && !expression.starts_with(b"self.") {
-        let opens = memchr::memmem::find(expression, b"open(").is_some()
-            || memchr::memmem::find(expression, b"read").is_some()
-            || memchr::memmem::find(expression, b"load").is_some();
-        opens.then_some("it is read from a file")
+    } else if says(&FILE) {
+        Some("it is read from a file")
     } else if says(&CONFIGURED) {
-        Some("it comes from an option or a configuration")
-    } else if depth == 0 && expression.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') {
-        variable(text, expression)
+        let last = expression.rsplit(|b| *b == b'.').next().unwrap_or_default();
+        let fed = last.iter().all(|b| is_word(*b)) && values(text, last).any(|value| is_good(&text[value]));
+        (!fed).then_some("it comes from an option or a configuration")
+    } else if depth == 0 && NAMED.as_ref().is_some_and(|pattern| pattern.is_match(expression)) {
+        let name = expression.iter().take_while(|b| is_word(**b)).count();
+        variable(text, &expression[..name])
     } else {
         None
     }
 }
 
-/// What a variable is set to in this text; nothing if one of its values is good.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+fn is_good(expression: &[u8]) -> bool {
+    GOOD.as_ref().is_some_and(|pattern| pattern.is_match(expression))
+}
+
+/// A variable, or the first line of one.
+static NAMED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?-u)^[A-Za-z_]\w*(?:\[\d\])?(?:\.(?:strip|replace|rstrip)\([^()]*\))*$").ok());
+
+/// Why what a variable is set to in this text should not be handed on; nothing if one of its values is good.
 fn variable(text: &[u8], name: &[u8]) -> Option<&'static str> {
-    let mut why = None;
-    for at in memchr::memmem::find_iter(text, name) {
-        let alone = at == 0 || !(text[at - 1].is_ascii_alphanumeric() || matches!(text[at - 1], b'_' | b'.'));
+    let values: Vec<Range<usize>> = values(text, name).collect();
+    if values.iter().any(|value| value.is_empty() || is_good(&text[value.clone()])) {
+        return None;
+    }
+    values.iter().find_map(|value| source(text, value, 1))
+}
+
+/// What a name is set to in lines of their own: `name = …`, `name: str = …`.
+fn values<'t>(text: &'t [u8], name: &'t [u8]) -> impl Iterator<Item = Range<usize>> + 't {
+    const LINE: usize = 1024;
+    memchr::memmem::find_iter(text, name).filter(move |_| !name.is_empty()).filter_map(move |at| {
         let end = at + name.len();
-        // `key: str = …` is an assignment too.
-        let rest = &text[end..text.len().min(end + 256)];
+        let alone = at == 0 || !(is_word(text[at - 1]) || text[at - 1] == b'.');
+        let rest = &text[end..text.len().min(end + LINE)];
         let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
-        let Some(equals) = memchr::memchr(b'=', line).filter(|_| alone) else { continue };
+        let equals = memchr::memchr(b'=', line).filter(|_| alone)?;
         let between = line[..equals].trim_ascii();
-        let typed = between.is_empty() || between.starts_with(b":") && !between.contains(&b'(');
+        let typed = between.is_empty() || (between.starts_with(b":") && !between.contains(&b'('));
         let start = memchr::memrchr(b'\n', &text[..at]).map_or(0, |newline| newline + 1);
-        let leads = text[start..at].trim_ascii();
-        let declares = leads.is_empty() || leads == b"global" || leads == b"if";
-        let follows = line.get(equals + 1);
-        // A `with` names the file, not what it holds.
-        if !typed || !declares || follows == Some(&b'=') || call::in_comment(text, at) {
-            continue;
-        }
-        let from = end + equals + 1;
-        let to = end + line.len();
-        let value = &text[from..to];
-        let value_start = from + (value.len() - value.trim_ascii_start().len());
-        let value = value.trim_ascii();
-        let cut =
-            memchr::memmem::find(value, b"  #").or_else(|| memchr::memmem::find(value, b" # ")).unwrap_or(value.len());
-        let value = value[..cut].trim_ascii_end();
-        let good = GOOD.as_ref().is_some_and(|pattern| pattern.is_match(value));
-        if good || value.is_empty() {
+        let leads = text[start..at].trim_ascii().is_empty();
+        if !typed || !leads || line.get(equals + 1) == Some(&b'=') {
             return None;
         }
-        why = why.or(source(text, &(value_start..value_start + value.len()), 1));
-    }
-    why
+        let value = &line[equals + 1..];
+        let cut = memchr::memmem::find(value, b" #").unwrap_or(value.len());
+        let start = end + equals + 1 + (value.len() - value.trim_ascii_start().len());
+        Some(start.min(end + equals + 1 + cut)..start.max(end + equals + 1 + value[..cut].trim_ascii_end().len()))
+    })
 }

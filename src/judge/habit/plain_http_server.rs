@@ -14,12 +14,11 @@ static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let pattern = r#"(?x-u) (?: WANDB_BASE_URL ["']? \]? \s* (?: [=:,] \s* | \n?\s*-?\s*value:\s* )
         | \b wandb \s+ login \b [^\n]*? \s --(?:host|base-url) [=\s] \s*
         | \b wandb\.(?:login|Settings|Api|setup)\s*\( [^)]*? \b (?:host|base_url|overrides) \s* = \s* (?: \{ [^}]*? ["']base_url["'] \s* : \s* )? )
-        \\? ["']? (?P<point> http:// (?: [^\s"'/@\\]* @ )? (?P<host> \[[0-9a-fA-F:]*\] | [^\s"'/:,)}\\\]]+ ) [^\s"',)}\\\]]* )"#;
+        \\? ["']? (?P<point> (?i:http):// (?: [^\s"'/@\\]* @ )? (?P<host> \[[0-9a-fA-F:]*\] | [^\s"'/:,)}\\\]]+ ) [^\s"',)}\\\]]* )"#;
     Regex::new(pattern).ok()
 });
 static SETTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let pattern =
-        r#"(?m-u)^[ \t]*base_url[ \t]*[=:][ \t]*["']?(?P<point>http://(?P<host>\[[0-9a-fA-F:]*\]|[^\s"'/:]+)[^\s"']*)"#;
+    let pattern = r#"(?m-u)^[ \t]*base_url[ \t]*[=:][ \t]*["']?(?P<point>(?i:http)://(?P<host>\[[0-9a-fA-F:]*\]|[^\s"'/:]+)[^\s"']*)"#;
     Regex::new(pattern).ok()
 });
 

@@ -67,16 +67,20 @@ static PRINTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(pattern).ok()
 });
 
+/// How often a text is read for what a name means in it.
+const MOST_LOOKS: usize = 200;
+
 /// The key in calls that print.
 fn calls(text: &[u8]) -> Vec<Point> {
     let Some(pattern) = PRINTS.as_ref() else { return Vec::new() };
     let mut points = Vec::new();
+    let mut looks = MOST_LOOKS;
     for found in pattern.find_iter(text) {
         let Some(inside) = call::arguments(text, found.end() - 1) else { continue };
         if call::in_comment(text, found.start() + 1) {
             continue;
         }
-        if let Some(span) = shown(text, inside.clone()) {
+        if let Some(span) = shown(text, inside.clone(), &mut looks) {
             points.push(Point { about: found.start()..inside.end, ..Point::new(span) });
         }
     }
@@ -89,19 +93,56 @@ static EXPRESSION: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// What of an argument list is the key itself: no length, no part, no comparison.
-fn shown(text: &[u8], inside: Range<usize>) -> Option<Range<usize>> {
+fn shown(text: &[u8], inside: Range<usize>, looks: &mut usize) -> Option<Range<usize>> {
     for code in call::code(text, inside) {
         for found in EXPRESSION.as_ref()?.captures_iter(&text[code.clone()]) {
             let Some(whole) = found.get(0) else { continue };
             let name = found.name("named").or(found.name("node")).or(found.name("name"))?;
             let span = code.start + whole.start()..code.start + whole.end();
             let last = name.as_bytes().rsplit(|b| *b == b'.').next().unwrap_or_default();
-            if value::is_key_name(last) && !lessened(text, &code, &span) {
+            if !value::is_key_name(last) || lessened(text, &code, &span) {
+                continue;
+            }
+            *looks = looks.checked_sub(1)?;
+            if is_credential(text, name.as_bytes(), last) && !masked(text, name.as_bytes()) {
                 return Some(span);
             }
         }
     }
     None
+}
+
+/// Whether a name is one of a credential: `wandb_key` alone may be the key of a metric, unless the text says where it comes from
+/// or goes.
+fn is_credential(text: &[u8], name: &[u8], last: &[u8]) -> bool {
+    let lower = last.to_ascii_lowercase();
+    let says = [&b"api"[..], b"token", b"secret", b"login", b"password"]
+        .iter()
+        .any(|word| memchr::memmem::find(&lower, word).is_some());
+    let loud = last.iter().all(|b| !b.is_ascii_lowercase());
+    if says || loud || name.len() > last.len() {
+        return true;
+    }
+    memchr::memmem::find_iter(text, name).any(|at| {
+        let line = super::lines_of(text, at..at + name.len());
+        let line = &text[line];
+        let has = |word: &[u8]| memchr::memmem::find(line, word).is_some();
+        has(b"login") || has(b"environ") || has(b"getenv") || has(b"API_KEY") || has(b"get_secret") || has(b"userdata")
+    })
+}
+
+/// Whether a variable holds not the key but what is shown for it: `key = "REDACTED" if … else None`.
+fn masked(text: &[u8], name: &[u8]) -> bool {
+    memchr::memmem::find_iter(text, name).any(|at| {
+        let rest = text[at + name.len()..].trim_ascii_start();
+        let Some(value) = rest.strip_prefix(b"=").filter(|value| !value.starts_with(b"=")) else { return false };
+        let line = &value[..memchr::memchr(b'\n', value).unwrap_or(value.len())];
+        let line = line.trim_ascii().to_ascii_lowercase();
+        let starts = [&b"bool("[..], b"len(", b"mask", b"redact"].iter().any(|word| line.starts_with(word));
+        let hides =
+            [&b"redact"[..], b"***", b"[:4]", b"mask"].iter().any(|word| memchr::memmem::find(&line, word).is_some());
+        starts || hides
+    })
 }
 
 /// Whether what stands round an expression makes less of it than its text.
@@ -110,6 +151,7 @@ fn lessened(text: &[u8], code: &Range<usize>, span: &Range<usize>) -> bool {
     let before =
         [&b"os."[..], b"process.", b"std::"].iter().find_map(|base| before.strip_suffix(*base)).unwrap_or(before);
     let after = text[span.end..code.end].trim_ascii_start();
+    let after = after.strip_prefix(b")").unwrap_or(after).trim_ascii_start();
     let called = before.ends_with(b"(") && {
         let callee = before[..before.len() - 1].trim_ascii_end();
         callee.last().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')

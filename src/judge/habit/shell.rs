@@ -13,6 +13,8 @@ use crate::rule::Site;
 const LONGEST: usize = 16 * 1024;
 /// How many commands may lie in one another.
 const MAX_DEPTH: usize = 4;
+/// The longest expression of a template, in bytes.
+const LONGEST_TEMPLATE: usize = 256;
 /// The most words of a command.
 const MOST_WORDS: usize = 2000;
 
@@ -75,7 +77,13 @@ impl Command {
 
     /// Whether a program is known to be one, so that prose is ruled out.
     pub(in crate::judge) fn is_known(&self) -> bool {
-        self.shell && !self.program().is_empty() || is_program(self.words.get(self.assignments()))
+        let program = self.words.get(self.assignments());
+        // A path with options behind it is a program too.
+        let path = program.is_some_and(|word| word.text.contains(&b'/') && word.text.first() != Some(&b'/'))
+            && self.arguments().iter().any(|word| word.text.len() > 1 && word.text[0] == b'-');
+        // The options of one, to be put behind it.
+        let options = matches!(self.program(), b"-e" | b"--env" | b"--build-arg");
+        self.shell && !self.program().is_empty() || is_program(program) || path || options
     }
 }
 
@@ -133,10 +141,8 @@ pub(in crate::judge) fn commands(passage: &Passage<'_>) -> Vec<Command> {
 
 /// Where W&B is named.
 fn mentions(text: &[u8]) -> impl Iterator<Item = usize> {
-    memchr::memchr2_iter(b'w', b'W', text).filter(|&at| {
-        text[at..].get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"wandb"))
-            || text[at..].get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"weights"))
-    })
+    let named = |at: &usize| text[*at..].get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"wandb"));
+    memchr::memchr2_iter(b'w', b'W', text).filter(named)
 }
 
 /// The cells of a notebook that a shell reads.
@@ -328,6 +334,13 @@ impl Reader<'_> {
                     self.at += 1 + usize::from(next == Some(byte) || (pipe && next == Some(b'&')));
                     return (words, if pipe { End::Pipe } else { End::Line }, to_file);
                 }
+                // `<(…)`: a file that a command fills.
+                b'>' | b'<' if self.text.get(self.at + 1) == Some(&b'(') && self.at + 1 < self.end => {
+                    let span = self.at..(self.balanced(self.at + 1) + 1).min(self.end);
+                    self.inner.push((self.at + 2..span.end.saturating_sub(1).max(self.at + 2), true));
+                    self.at = span.end;
+                    words.push(Word { text: b"<()".to_vec(), span });
+                }
                 b'>' | b'<' => {
                     let signs =
                         self.text[self.at..self.end].iter().take_while(|b| matches!(b, b'>' | b'<' | b'&' | b'|'));
@@ -420,6 +433,7 @@ impl Reader<'_> {
                 }
                 b'{' if self.text.get(self.at + 1) == Some(&b'{') => {
                     let rest = &self.text[self.at..self.end];
+                    let rest = &rest[..rest.len().min(LONGEST_TEMPLATE)];
                     let end = memchr::memmem::find(rest, b"}}").map_or(self.at + 2, |length| self.at + length + 2);
                     text.extend_from_slice(&self.text[self.at..end]);
                     self.at = end;
@@ -497,11 +511,15 @@ mod tests {
             ("cd x && wandb \\\n  login 'a b'; ls", vec!["cd|x", "wandb|login|a b", "ls"]),
             ("echo \"$K\" | wandb login > out 2>&1", vec!["echo|$K", "wandb|login"]),
             ("bash -c 'wandb login $K'", vec!["bash|-c|wandb login $K", "wandb|login|$K"]),
-            ("wandb login \"$(cat ~/.wandb key)\"", vec!["wandb|login|$(cat ~/.wandb key)", "cat|~/.wandb|key"]),
+            (
+                "wandb login \"$(cat ~/.wandb key)\"",
+                vec!["wandb|login|$(cat ~/.wandb key)", "$(cat ~/.wandb key)", "cat|~/.wandb|key"],
+            ),
             ("wandb login ${{ secrets.KEY }} x", vec!["wandb|login|${{ secrets.KEY }}|x"]),
             ("wandb login <your key>", vec!["wandb|login|<your key>"]),
             ("K=<KEY> wandb", vec!["K=<KEY>|wandb"]),
             ("echo 'run wandb login KEY'", vec!["echo|run wandb login KEY"]),
+            ("docker run --env-file <(echo \"K=$K\") x", vec!["docker|run|--env-file|<()|x"]),
             ("\t@wandb login $(KEY)", vec!["wandb|login|$(KEY)"]),
             ("wandb login \"unclosed", vec!["wandb|login|\"unclosed"]),
         ] {

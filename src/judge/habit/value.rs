@@ -26,7 +26,7 @@ pub(in crate::judge) fn is_key_name(name: &[u8]) -> bool {
 }
 
 static EXPANDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?-u)\$\{?[A-Za-z_(]|\$\{\{|\{\{|`|%[A-Za-z_]\w*%|\$\$[({A-Za-z_]|<\+|%s|\{\w*\}").ok()
+    Regex::new(r"(?-u)\$\{?[A-Za-z_(1-9@*]|\$\{\{|\{\{|`|%[A-Za-z_]\w*%|\$\$[({A-Za-z_]|<\+|%s|\{[\w.\[\]]*\}").ok()
 });
 
 /// Whether a word stands for something that a shell, a template or a program puts in its place.
@@ -38,7 +38,7 @@ static PLACEHOLDER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r#"(?ix-u) ^["']? (?: <[^<>\n]+> | \[[^\]\n]*key[^\]\n]*\] | \.\.\.+ | …| x{3,} | \*{3,}
         | (?:local-)? [\w.-]* (?: your | my | insert | replace | change_?me | paste | add )s?[\w-]* (?:key|token|api)[\w-]*
-        | [\w-]*(?:api)?[_-]?(?:key|token)[_-]?(?:here|goes[_-]here|of[_-]\w+)? ) ["']?$"#,
+        | (?:(?:wandb|wb)[_-])? (?:api[_-]?)? (?:key|token)[_-](?:here|goes[_-]here|of[_-]\w+) | (?:api[_-]?)?key ) ["']?$"#,
     )
     .ok()
 });
@@ -69,6 +69,13 @@ pub(in crate::judge) fn key_variable(word: &[u8]) -> bool {
             && word[..name.start()].ends_with(b"{");
         is_key_name(name.as_bytes()) && !part
     })
+}
+
+/// Whether a value only says where the key lies: `op://…`, `vault:…`.
+pub(in crate::judge) fn is_reference(word: &[u8]) -> bool {
+    const STORES: &[&[u8]] =
+        &[b"op://", b"vault:", b"arn:", b"sm://", b"gcp-sm:", b"secret://", b"bws:", b"ref+", b"doppler:"];
+    STORES.iter().any(|store| word.starts_with(store))
 }
 
 /// Words that tests and examples put where no key is needed.

@@ -18,7 +18,7 @@ use crate::blob::Standing;
 use crate::source::tree;
 
 /// The most bytes of an ignore file.
-const MAX_IGNORE: u64 = 1024 * 1024;
+const MAX_IGNORE: u64 = 256 * 1024;
 
 /// The working trees met so far.
 #[derive(Default)]
