@@ -62,7 +62,8 @@ impl<'p> Example<'p> {
                     "good" => false,
                     _ => return None,
                 };
-                let mut example = Example { bad, stands_as: As::File, path: "example.txt", mode: None, text: block.text };
+                let mut example =
+                    Example { bad, stands_as: As::File, path: "example.txt", mode: None, text: block.text };
                 for word in words {
                     match word.split_once('=') {
                         Some(("path", path)) => example.path = path,

@@ -8,7 +8,7 @@ use regex::bytes::Regex;
 
 use super::Point;
 use super::passage::Passage;
-use super::shell::{self, Command, PRINTERS, Word};
+use super::shell::{Command, PRINTERS, Word};
 use super::value;
 use crate::rule::Site;
 
@@ -23,8 +23,8 @@ const BUILTINS: &[&[u8]] = &[
 pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
     let functions = functions(passage.text);
     let mut points = Vec::new();
-    for command in shell::commands(passage) {
-        points.extend(argument(&command, &functions).map(|(span, what)| Point {
+    for command in passage.commands() {
+        points.extend(argument(command, &functions).map(|(span, what)| Point {
             about: command.span(),
             evidence: what,
             ..Point::new(span)

@@ -1,5 +1,8 @@
 //! What a check reads: a file's text, or what the cells of a notebook say, with the kind of place it comes from.
 
+use std::cell::OnceCell;
+
+use super::shell::{self, Command};
 use crate::blob::{Kind, Origin};
 use crate::judge::place::File;
 use crate::rule::Site;
@@ -18,8 +21,19 @@ pub(in crate::judge) struct Passage<'p> {
     pub(in crate::judge) site: Site,
     /// The text; of a notebook the source of all its code, or of all its prose, with [`CELL`] between two cells.
     pub(in crate::judge) text: &'p [u8],
+    /// Where it names W&B, in order.
+    pub(in crate::judge) names: &'p [usize],
+    /// The commands in it, once somebody asked.
+    pub(in crate::judge) commands: OnceCell<Vec<Command>>,
     /// Whether this is all of the file, not a part of a large one.
     pub(in crate::judge) whole: bool,
+}
+
+impl Passage<'_> {
+    /// Every command on a line that names W&B, in order.
+    pub(in crate::judge) fn commands(&self) -> &[Command] {
+        self.commands.get_or_init(|| shell::commands(self))
+    }
 }
 
 /// Folders of code that others wrote and a program put there: nobody mends a habit in it.

@@ -9,13 +9,13 @@ use regex::bytes::Regex;
 use super::Point;
 use super::call;
 use super::passage::Passage;
-use super::shell::{self, Command, End, PRINTERS};
+use super::shell::{Command, End, PRINTERS};
 use super::value;
 use crate::rule::Site;
 
 /// What breaks the rule.
 pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
-    let commands = shell::commands(passage);
+    let commands = passage.commands();
     let mut points = Vec::new();
     for (nth, command) in commands.iter().enumerate() {
         if let Some(span) = printed(command, commands.get(nth + 1)) {

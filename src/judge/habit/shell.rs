@@ -117,11 +117,11 @@ pub(super) fn is_program(word: Option<&Word>) -> bool {
 }
 
 /// Every command that names W&B in a passage, in order.
-pub(in crate::judge) fn commands(passage: &Passage<'_>) -> Vec<Command> {
+pub(super) fn commands(passage: &Passage<'_>) -> Vec<Command> {
     let mut found = Vec::new();
     let mut upto = 0;
     let magic = magic(passage.text);
-    for at in mentions(passage.text) {
+    for &at in passage.names {
         if at < upto {
             continue;
         }
