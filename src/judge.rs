@@ -79,6 +79,7 @@ pub struct Judge<'a> {
 }
 
 /// What a text came to.
+#[derive(Default)]
 pub struct Judgement {
     /// One for every candidate that is worth a word; see [`Judge::judge`].
     pub opinions: Vec<Opinion>,
@@ -86,6 +87,8 @@ pub struct Judgement {
     pub open: bool,
     /// Where the key shapes begin that are no keys as the text stands.
     pub silent: Vec<usize>,
+    /// The keys that no selected rule speaks of.
+    pub passed: Vec<Range<usize>>,
 }
 
 /// What the habit rules say of a text.
@@ -145,7 +148,7 @@ impl<'a> Judge<'a> {
             return self.find(origin, text, &file, candidates, wanted);
         }
         let verdicts = KeyJudge::new(text.bytes, &file).judge(candidates);
-        let mut judgement = Judgement { opinions: Vec::new(), open: false, silent: Vec::new() };
+        let mut judgement = Judgement::default();
         let mut cursor = Cursor::default();
         for (candidate, judged) in candidates.iter().zip(verdicts) {
             let Shape::Key(format) = candidate.shape else {
@@ -176,6 +179,8 @@ impl<'a> Judge<'a> {
                             self.remember_key(text, &judged.credential, key, &finding);
                         }
                         self.permit(finding, text, &judged.credential, &mut judgement.opinions);
+                    } else {
+                        judgement.passed.push(judged.credential);
                     }
                     continue;
                 }
@@ -201,7 +206,7 @@ impl<'a> Judge<'a> {
         wanted: &Wanted,
     ) -> Judgement {
         let keys = KeyJudge::new(text.bytes, file);
-        let mut judgement = Judgement { opinions: Vec::new(), open: false, silent: Vec::new() };
+        let mut judgement = Judgement::default();
         let mut cursor = Cursor::default();
         for candidate in candidates {
             let Shape::Key(format) = candidate.shape else { continue };

@@ -216,7 +216,7 @@ fn overrides_are_followed_and_what_may_not_be_read_is_a_gap() {
     if !support::namespace::is_root() {
         use std::os::unix::fs::PermissionsExt;
         home.write(".zshrc", "");
-        fs::set_permissions(home.path(".zshrc"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(home.path(".zshrc"), fs::Permissions::from_mode(0o000)).unwrap();
         let (report, code) = home.report();
         let place = report["places"].as_array().unwrap().iter().find(|place| place["state"] == "not readable").cloned();
         assert_eq!((code, place.unwrap()["path"].as_str().unwrap()), (3, home.path(".zshrc").to_str().unwrap()));
