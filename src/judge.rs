@@ -10,7 +10,6 @@ mod place;
 mod project;
 mod whole;
 
-use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
@@ -21,7 +20,7 @@ use crate::policy::{Permission, Policy};
 use crate::rule::{Rule, RuleSet, Site};
 use crate::secret::{Format, KeyId, Secret, Wanted};
 pub use habit::cut_off_key::RULE as CUT_OFF_KEY;
-use habit::passage::Passage;
+use habit::passage::{Passage, Readings};
 use habit::{Habits, Point};
 pub use keeper::{Keeper, Lies};
 use key::{KeyJudge, Verdict};
@@ -276,7 +275,7 @@ impl<'a> Judge<'a> {
         let site = file.habit_site(piece.bytes);
         let mut tell = |text: &Text<'_>, site: Site, names: &[usize]| {
             let passage =
-                Passage { origin, file: &file, site, text: text.bytes, names, whole, commands: OnceCell::new() };
+                Passage { origin, file: &file, site, text: text.bytes, names, whole, read: Readings::default() };
             let mut cursor = Cursor::default();
             for (rule, point) in habits.points(&passage) {
                 if !is_said(&text.offsets(point.about.clone())) {
