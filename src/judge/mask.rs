@@ -157,10 +157,14 @@ pub(super) fn snippet(text: &Text<'_>, point: &Range<usize>, shown: Option<&str>
     (cut(&line, mark), digest)
 }
 
-/// At most [`MAX_SNIPPET`] characters round the mark.
+/// At most [`MAX_SNIPPET`] characters round the mark, or of it.
 fn cut(line: &[u8], mark: Range<usize>) -> Snippet {
     let before = visible(line[..mark.start].trim_ascii_start());
     let middle = visible(&line[mark.clone()]);
+    if middle.chars().count() >= MAX_SNIPPET {
+        let text: String = middle.chars().take(MAX_SNIPPET - 1).chain(['…']).collect();
+        return Snippet { mark: 0..text.len(), text };
+    }
     let after = visible(line[mark.end..].trim_ascii_end());
     let room = MAX_SNIPPET.saturating_sub(middle.chars().count());
     let after_room = room.saturating_sub(before.chars().count()).max(room / 3);
