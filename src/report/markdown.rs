@@ -41,7 +41,8 @@ fn group(places: &[&Entry], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "| rule | place | line | why |\n|---|---|---|---|")?;
     for finding in places {
         let mut history = finding.history();
-        history.extend(Some(finding.location.who()).filter(|who| !who.is_empty()));
+        let who = finding.location.who();
+        history.extend(Some(who.trim_start_matches([',', ' ']).to_owned()).filter(|who| !who.is_empty()));
         let history = if history.is_empty() { String::new() } else { format!("<br>{}", escaped(&history.join("; "))) };
         let (rule, place) = (code(&finding.rule), code(&finding.location.place()));
         let (line, why) = (code(&finding.snippet), prose(&finding.evidence));
