@@ -294,24 +294,6 @@ pub(crate) enum FailOn {
     Never,
 }
 
-/// The names of formats, with what each is.
-fn format() -> impl TypedValueParser<Value = Format> {
-    let names = Format::ALL.map(|format| {
-        let (name, what) = format.name();
-        PossibleValue::new(name).help(what)
-    });
-    PossibleValuesParser::new(names).try_map(|name| Format::named(&name).ok_or("no such format"))
-}
-
-/// `FORMAT=FILE`.
-fn output(text: &str) -> Result<(Format, PathBuf), String> {
-    let (name, file) = text.split_once('=').ok_or("not of the form FORMAT=FILE")?;
-    let format = Format::named(name).ok_or_else(|| {
-        format!("no format is called `{name}`; there are {}", Format::ALL.map(|format| format.name().0).join(", "))
-    })?;
-    if file.is_empty() { Err("no file is named".to_owned()) } else { Ok((format, file.into())) }
-}
-
 /// Standard input.
 #[derive(Clone, Copy)]
 pub(crate) struct Dash;
@@ -330,6 +312,24 @@ fn interval(text: &str) -> Result<Duration, String> {
     let seconds = number.parse::<f64>().ok().map(|number| number * unit);
     let seconds = seconds.filter(|seconds| (0.01..=86400.0).contains(seconds));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "not a number of seconds from 0.01 to 86400".to_owned())
+}
+
+/// The names of formats, with what each is.
+fn format() -> impl TypedValueParser<Value = Format> {
+    let names = Format::ALL.map(|format| {
+        let (name, what) = format.name();
+        PossibleValue::new(name).help(what)
+    });
+    PossibleValuesParser::new(names).try_map(|name| Format::named(&name).ok_or("no such format"))
+}
+
+/// `FORMAT=FILE`.
+fn output(text: &str) -> Result<(Format, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("not of the form FORMAT=FILE")?;
+    let format = Format::named(name).ok_or_else(|| {
+        format!("no format is called `{name}`; there are {}", Format::ALL.map(|format| format.name().0).join(", "))
+    })?;
+    if file.is_empty() { Err("no file is named".to_owned()) } else { Ok((format, file.into())) }
 }
 
 /// A number of bytes, with K, M or G for powers of 1024.

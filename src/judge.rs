@@ -131,7 +131,8 @@ impl<'a> Judge<'a> {
 
     /// The same, who speaks of habits too. Of what lies in the past nobody can change the habits.
     pub fn of_habits(self) -> Judge<'a> {
-        let habits = Some(Habits::new(self.rules, self.policy));
+        // Who looks for certain keys asks for nothing else.
+        let habits = (!self.finds()).then(|| Habits::new(self.rules, self.policy));
         Judge { habits, ..self }
     }
 
@@ -263,9 +264,6 @@ impl<'a> Judge<'a> {
     ) -> Broken {
         let mut broken = Broken::default();
         let Some(habits) = self.habits.as_ref().filter(|_| habit::passage::may_be_told(origin)) else { return broken };
-        if self.policy.wanted.is_some() {
-            return broken;
-        }
         if origin.name().is_empty() {
             broken.unnamed = habits.any_somewhere(piece.bytes, names_wandb);
             return broken;

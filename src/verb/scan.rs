@@ -40,7 +40,7 @@ fn reads_stdin(options: &cli::Scan) -> bool {
     options.pre_push.is_some() || options.paths.iter().any(|path| path.as_os_str() == "-")
 }
 
-/// Scans, writes the report, and chooses the exit code. `live` if people, too, are shown each finding as it is found.
+/// Scans, writes the report, and chooses the exit code. If it is `live`, people too are shown each finding as it is found.
 pub(crate) fn answer(
     cli: &Cli,
     options: &cli::Report,
@@ -53,26 +53,27 @@ pub(crate) fn answer(
     policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
     policy.user = User { home: std::env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
     let progress = Progress::default();
-    let targets = Targets::new(options.format, &options.output)?.streaming(live);
-    let style = |quiet| Style {
+    let targets = Targets::new(options.format, &options.output)?.streaming();
+    let live = live && targets.are_for_people();
+    let style = || Style {
         colour: colour(cli.color),
         took: Some(started.elapsed()),
         suppressed: options.show_suppressed,
         verbose: options.verbose,
-        quiet,
+        quiet: options.quiet,
         ..out::style()
     };
     let out = Mutex::new(io::BufWriter::new(io::stdout()));
     let failed: Mutex<Option<io::Error>> = Mutex::new(None);
     let found = |finding: &Finding| {
-        let Some(format) = targets.streams() else { return };
         let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = match format {
-            Format::Jsonl => report::jsonl_finding(finding, &mut *out),
-            format => {
-                let one = Report::from(Outcome { findings: vec![finding.clone()], ..Outcome::default() });
-                one.write(format, rules, &Style { suppressed: false, ..style(true) }, &mut *out)
-            }
+        let written = if targets.streams() {
+            report::jsonl_finding(finding, &mut *out)
+        } else if live {
+            let one = Report::from(Outcome { findings: vec![finding.clone()], ..Outcome::default() });
+            one.write(Format::Pretty, rules, &Style { suppressed: false, quiet: true, ..style() }, &mut *out)
+        } else {
+            return;
         };
         if let Err(error) = written.and_then(|()| out.flush()) {
             progress.stop.store(true, Ordering::Relaxed);
@@ -89,7 +90,7 @@ pub(crate) fn answer(
         return Err(error.into());
     }
     let report = Report::from(outcome);
-    targets.write(&report, rules, &style(options.quiet), &mut out)?;
+    targets.write(&report, rules, &Style { shown: live, ..style() }, &mut out)?;
     Ok(match signal {
         Some(signal) => 128 + signal,
         None => out::exit_code(&report, options.fail_on, options.allow_partial),

@@ -30,7 +30,7 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
             ..Point::new(span)
         }));
     }
-    if !matches!(passage.site, Site::Script) {
+    if !matches!(passage.site, Site::Script | Site::Process) {
         points.extend(lists(passage.text));
     }
     points

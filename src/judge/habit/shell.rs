@@ -203,7 +203,7 @@ fn commands_in(passage: &Passage<'_>, line: Range<usize>, in_shell_cell: bool) -
             let bang = body.iter().take_while(|b| matches!(b, b'!' | b'%')).count();
             Some((from(bang), bang > 0 || in_shell_cell))
         }
-        Site::Script => Some((line, true)),
+        Site::Script | Site::Process => Some((line, true)),
         Site::Image => {
             let run = body.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"RUN "));
             Some(if run { (from(4), true) } else { (line, false) })
