@@ -81,7 +81,9 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
                 continue;
             };
             if holds(&found) && !call::in_comment(text, point.start()) {
-                points.push(Point::new(point.range()));
+                // A key that is its default stands behind it.
+                let end = memchr::memchr(b'\n', &text[point.end()..]).map_or(text.len(), |length| point.end() + length);
+                points.push(Point { about: point.start()..end, ..Point::new(point.range()) });
             }
         }
     };
@@ -108,7 +110,11 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
         let calls = passage.found(pattern).filter_map(|found| found.get(0));
         for found in calls.filter(|found| !call::in_comment(text, found.start())) {
             let inside = call::arguments(text, found.end() - 1).filter(|inside| !takes_path(&text[inside.clone()]));
-            points.extend(inside.and_then(|inside| defined(text, inside)).map(Point::new));
+            let point = inside.and_then(|about| {
+                let option = defined(text, about.clone())?;
+                Some(Point { about, ..Point::new(option) })
+            });
+            points.extend(point);
         }
     }
     points
