@@ -90,6 +90,11 @@ pub(crate) enum Command {
     /// Reads reports of `--format json` and `--format jsonl`. A finding that several of them hold counts once; together they
     /// are complete if each is.
     Report(Box<Saved>),
+    /// What a configuration file may say
+    Config {
+        #[command(subcommand)]
+        command: Config,
+    },
     /// List, show and test the rules
     Rules {
         #[command(subcommand)]
@@ -101,6 +106,12 @@ pub(crate) enum Command {
         #[arg(value_name = "RULE | PATH:LINE")]
         what: PathBuf,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Config {
+    /// Print the JSON schema of configuration files, for editors
+    Schema,
 }
 
 #[derive(Subcommand)]
@@ -197,9 +208,9 @@ pub(crate) struct Report {
     #[arg(long, value_name = "FORMAT=FILE", value_parser = output)]
     pub(crate) output: Vec<(Format, PathBuf)>,
 
-    /// Fail (exit 1) on findings of this severity or worse
-    #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
-    pub(crate) fail_on: FailOn,
+    /// Fail (exit 1) on findings of this severity or worse [default: warning]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<FailOn>,
 
     /// Report exactly the keys that standard input names, one a line, by themselves or by fingerprint (`ww1-…`)
     ///
@@ -214,6 +225,22 @@ pub(crate) struct Report {
     /// All but these rules or groups
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
+
+    /// Read this configuration instead of your own
+    ///
+    /// Without it, `wandward/wandward.toml` in your configuration folder. What a repository brings (`wandward.toml`,
+    /// `.wandward.toml` or `[tool.wandward]` in `pyproject.toml`, at its root) is read too, and may leave paths out, permit
+    /// findings with a reason, add rule pages and raise severities; whatever else it says is an error.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Read no configuration but the one that `--config` names
+    #[arg(long)]
+    pub(crate) isolated: bool,
+
+    /// A folder of more rule pages; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(crate) rules: Vec<PathBuf>,
 
     /// List what a permission keeps back
     #[arg(long)]

@@ -118,6 +118,11 @@ pub fn shown_name(name: &[u8]) -> Vec<u8> {
     mask::masked(name)
 }
 
+/// What somebody wrote, as it may be shown.
+pub fn shown_text(text: &str) -> String {
+    mask::visible(&mask::masked(text.as_bytes()))
+}
+
 impl<'a> Judge<'a> {
     /// A judge of keys by the rules that can speak and the policy that says which of them may. `is_object` tells whether an
     /// object id (40 hexadecimal digits) is one of an object in the git repository that holds the origin.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod find;
 pub(crate) mod host;
@@ -10,6 +11,7 @@ pub(crate) mod ps;
 pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod scan;
+mod settings;
 
 /// What a variable of the environment says, unless it is empty.
 pub(crate) fn environment(name: &str) -> Option<OsString> {

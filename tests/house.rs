@@ -16,7 +16,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("rule", &[]),
     ("finding", &["blob", "rule", "secret"]),
-    ("policy", &["rule", "secret"]),
+    ("policy", &["blob", "rule", "secret"]),
     ("source", &["object", "process", "blob", "finding"]),
     ("decode", &["blob"]),
     ("detect", &["secret", "decode"]),

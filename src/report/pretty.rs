@@ -151,8 +151,11 @@ fn not_read(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<(
 fn summary(report: &Report, style: &Style) -> String {
     let coverage = &report.coverage;
     let mut said = tally(report);
-    if !report.suppressed.is_empty() {
-        said.push_str(&format!(", {} allowed inline", report.suppressed.len()));
+    for (by, words) in [("inline", "allowed inline"), ("config", "allowed by configuration")] {
+        match report.suppressed.iter().filter(|one| one.by == by).count() {
+            0 => {}
+            many => said.push_str(&format!(", {many} {words}")),
+        }
     }
     let gaps = coverage.skipped.iter().filter(|skip| skip.gap).count();
     let passed = coverage.skipped.iter().filter(|skip| !skip.gap && !skip.is_hidden()).count();

@@ -3,11 +3,18 @@
 use anyhow::Result;
 
 use super::scan::answer;
+use super::settings::Settings;
 use crate::cli::{self, Cli};
 use wandward::rule::RuleSet;
 use wandward::scan::{Input, Running};
 
 pub(crate) fn run(cli: &Cli, options: &cli::Ps, rules: &RuleSet) -> Result<u8> {
     let running = Running { environ: options.environ, watch: options.watch };
-    answer(cli, &options.report, rules, &[Input::Processes(running)], options.watch.is_some())
+    answer(
+        cli,
+        &options.report,
+        Settings::new(&options.report, rules, &[])?,
+        &[Input::Processes(running)],
+        options.watch.is_some(),
+    )
 }

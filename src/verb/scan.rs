@@ -10,11 +10,11 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use super::out::{self, Targets, colour};
-use super::{environment, find, host};
+use super::settings::Settings;
+use super::{environment, host};
 use crate::cli::{self, Cli};
 use crate::watch;
 use wandward::finding::{Finding, Outcome};
-use wandward::policy::{Policy, User};
 use wandward::report::{self, Format, Report, Style};
 use wandward::rule::RuleSet;
 use wandward::scan::{Change, Input, Progress, Running, Scan, What};
@@ -25,14 +25,16 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
     if options.report.find.is_some() && reads_stdin(options) {
         bail!("`--find -` reads standard input, so nothing else can");
     }
-    let mut inputs = vec![input(options)?];
+    let roots = if options.paths.is_empty() || reads_stdin(options) { vec![".".into()] } else { options.paths.clone() };
+    let settings = Settings::new(&options.report, rules, &roots)?;
+    let mut inputs = vec![input(options, &settings)?];
     if options.ps {
         inputs.push(Input::Processes(Running::default()));
     }
     if options.host {
         inputs.push(host::input()?);
     }
-    answer(cli, &options.report, rules, &inputs, false)
+    answer(cli, &options.report, settings, &inputs, false)
 }
 
 /// Whether what is to be scanned comes from standard input, or is named there.
@@ -44,14 +46,13 @@ fn reads_stdin(options: &cli::Scan) -> bool {
 pub(crate) fn answer(
     cli: &Cli,
     options: &cli::Report,
-    rules: &RuleSet,
+    settings: Settings,
     inputs: &[Input<'_>],
     live: bool,
 ) -> Result<u8> {
     let started = Instant::now();
-    let mut policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
-    policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
-    policy.user = User { home: std::env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
+    let Settings { rules, policy, fail_on, skipped, .. } = settings;
+    let rules = &rules;
     let progress = Progress::default();
     let targets = Targets::new(options.format, &options.output)?.streaming();
     let live = live && targets.are_for_people();
@@ -84,20 +85,21 @@ pub(crate) fn answer(
     let show = !options.quiet && !options.no_progress && io::stderr().is_terminal();
     let reads_stdin = matches!(inputs, [Input::Stdin(_)]);
     let (outcome, signal) = watch::watch(&progress, show && !live, reads_stdin, || scan.run(inputs))?;
-    let outcome = outcome?;
+    let mut outcome = outcome?;
     let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
     }
+    outcome.coverage.skipped.extend(skipped);
     let report = Report::from(outcome);
     targets.write(&report, rules, &Style { shown: live, ..style() }, &mut out)?;
     Ok(match signal {
         Some(signal) => 128 + signal,
-        None => out::exit_code(&report, options.fail_on, options.allow_partial),
+        None => out::exit_code(&report, fail_on, options.allow_partial),
     })
 }
 
-fn input(options: &cli::Scan) -> Result<Input<'static>> {
+fn input(options: &cli::Scan, settings: &Settings) -> Result<Input<'static>> {
     let dash = |path: &PathBuf| path.as_os_str() == "-";
     if options.paths.iter().any(dash) {
         let git = options.history || options.staged || options.range.is_some() || options.pre_push.is_some();
@@ -113,7 +115,12 @@ fn input(options: &cli::Scan) -> Result<Input<'static>> {
         bail!("`--stdin-name` names standard input, which is read only if the path is `-`");
     }
     let roots = if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() };
-    let tree = Tree { roots, exclude: options.exclude.clone(), max_file_size: options.max_file_size };
+    let tree = Tree {
+        roots,
+        exclude: options.exclude.iter().chain(&settings.exclude).cloned().collect(),
+        left_out: settings.left_out.clone(),
+        max_file_size: options.max_file_size.or(settings.max_file_size),
+    };
     let what = if options.staged {
         What::Staged(environment("GIT_INDEX_FILE").map(PathBuf::from))
     } else if let Some(range) = &options.range {
