@@ -52,6 +52,21 @@ pub fn mends(origin: &Origin, bytes: &[u8]) -> Vec<Mend> {
     found
 }
 
+/// Whether a file can be read as what its name says: Python whose strings and brackets close, JSON, a notebook.
+pub fn is_sound(origin: &Origin, bytes: &[u8]) -> bool {
+    let name = origin.file_name();
+    let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let file = File::new(origin, bytes);
+    let passage = Passage { origin, file: &file, site: file.habit_site(bytes), text: bytes, whole: true };
+    if name.ends_with(b".ipynb") || name.ends_with(b".json") {
+        serde_json::from_slice::<serde::de::IgnoredAny>(json).is_ok()
+    } else if is_python(&passage) {
+        python::read(bytes, 0..bytes.len(), false).is_some()
+    } else {
+        true
+    }
+}
+
 fn of_passage(passage: &Passage<'_>) -> Vec<Mend> {
     let text = passage.text;
     let mut found = Vec::new();

@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 
-use super::scan::answer;
+use super::scan::{Manner, answer};
 use crate::cli::{self, Cli};
 use wandward::rule::RuleSet;
 use wandward::scan::{Input, Running};
 
 pub(crate) fn run(cli: &Cli, options: &cli::Ps, rules: &RuleSet) -> Result<u8> {
     let running = Running { environ: options.environ, watch: options.watch };
-    answer(cli, &options.report, rules, &[Input::Processes(running)], options.watch.is_some())
+    let manner = Manner { live: options.watch.is_some(), ..Manner::default() };
+    answer(cli, &options.report, rules, &[Input::Processes(running)], manner)
 }

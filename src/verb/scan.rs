@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use super::fix::{Asked, Plan};
 use super::out::{self, Targets, colour};
 use super::{environment, find, host};
 use crate::cli::{self, Cli};
@@ -32,7 +33,31 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
     if options.host {
         inputs.push(host::input()?);
     }
-    answer(cli, &options.report, rules, &inputs, false)
+    if (options.diff || options.fix) && reads_stdin(options) {
+        bail!("standard input is not edited: `--diff` and `--fix` take files and folders");
+    }
+    let fix = (options.diff || options.fix).then(|| Asked {
+        diff: options.diff,
+        // What is only shown harms nothing.
+        allow_dirty: options.allow_dirty || options.diff,
+        roots: roots(options),
+        quiet: options.report.quiet,
+        colour: colour(cli.color),
+    });
+    answer(cli, &options.report, rules, &inputs, Manner { live: false, fix })
+}
+
+/// How an answer is given.
+#[derive(Default)]
+pub(crate) struct Manner {
+    /// Whether people, too, are shown each finding as it is found.
+    pub(crate) live: bool,
+    /// Whether what can be mended is.
+    pub(crate) fix: Option<Asked>,
+}
+
+fn roots(options: &cli::Scan) -> Vec<PathBuf> {
+    if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() }
 }
 
 /// Whether what is to be scanned comes from standard input, or is named there.
@@ -40,20 +65,22 @@ fn reads_stdin(options: &cli::Scan) -> bool {
     options.pre_push.is_some() || options.paths.iter().any(|path| path.as_os_str() == "-")
 }
 
-/// Scans, writes the report, and chooses the exit code. If it is `live`, people too are shown each finding as it is found.
+/// Scans, mends if asked, writes the report, and chooses the exit code.
 pub(crate) fn answer(
     cli: &Cli,
     options: &cli::Report,
     rules: &RuleSet,
     inputs: &[Input<'_>],
-    live: bool,
+    Manner { live, fix }: Manner,
 ) -> Result<u8> {
     let started = Instant::now();
     let mut policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
     policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
     policy.user = User { home: std::env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
     let progress = Progress::default();
-    let targets = Targets::new(options.format, &options.output)?.streaming();
+    let targets = Targets::new(options.format, &options.output)?;
+    // What is about to be mended is not told.
+    let targets = if fix.is_some() { targets } else { targets.streaming() };
     let live = live && targets.are_for_people();
     let style = || Style {
         colour: colour(cli.color),
@@ -84,7 +111,19 @@ pub(crate) fn answer(
     let show = !options.quiet && !options.no_progress && io::stderr().is_terminal();
     let reads_stdin = matches!(inputs, [Input::Stdin(_)]);
     let (outcome, signal) = watch::watch(&progress, show && !live, reads_stdin, || scan.run(inputs))?;
-    let outcome = outcome?;
+    let (mut outcome, mut signal) = (outcome?, signal);
+    if let Some(asked) = fix.as_ref().filter(|_| signal.is_none()) {
+        let silent = Scan { found: &|_| {}, progress: &Progress::default(), threads: 1, ..scan };
+        let plan = Plan::new(&silent, &outcome, asked);
+        if asked.diff {
+            plan.show(&silent, asked, &mut io::stdout().lock())?;
+            return Ok(out::exit_code(&Report::from(outcome), options.fail_on, options.allow_partial));
+        }
+        if plan.make(asked) {
+            let (rest, ended) = watch::watch(&progress, show, false, || scan.run(inputs))?;
+            (outcome, signal) = (rest?, ended);
+        }
+    }
     let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
@@ -112,8 +151,7 @@ fn input(options: &cli::Scan) -> Result<Input<'static>> {
     if options.stdin_name.is_some() {
         bail!("`--stdin-name` names standard input, which is read only if the path is `-`");
     }
-    let roots = if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() };
-    let tree = Tree { roots, exclude: options.exclude.clone(), max_file_size: options.max_file_size };
+    let tree = Tree { roots: roots(options), exclude: options.exclude.clone(), max_file_size: options.max_file_size };
     let what = if options.staged {
         What::Staged(environment("GIT_INDEX_FILE").map(PathBuf::from))
     } else if let Some(range) = &options.range {

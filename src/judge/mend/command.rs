@@ -80,11 +80,11 @@ fn handed_on<'c>(text: &'c [u8], command: &'c Command) -> impl Iterator<Item = R
     })
 }
 
-static SETS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?m-u)^[ \t]*(?:(?:local|read)\b[^\n]*[ \t])?WANDB_API_KEY(?:=|[ \t]*$)").ok()
+static SETS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?m-u)^[ \t]*(?:(?:local|read)\b[^\n]*[ \t])?WANDB_API_KEY(?:=|[ \t]*$)").ok());
+static EXPORTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?m-u)\b(?:export|declare[ \t]+-x)[ \t][^\n]*\bWANDB_API_KEY\b|\bset[ \t]+-\w*a").ok()
 });
-static EXPORTS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?m-u)\b(?:export|declare[ \t]+-x)[ \t][^\n]*\bWANDB_API_KEY\b|\bset[ \t]+-\w*a").ok());
 
 /// Whether a text sets the variable for itself alone, so that its name would hand on nothing.
 fn sets_without_export(text: &[u8]) -> bool {

@@ -11,9 +11,8 @@ const NOTED_PASS: &str = "pass  # WANDB_API_KEY comes from the environment";
 const PASS: &str = "pass";
 
 /// Words that begin a block which may go on behind its colon.
-const BLOCKS: &[&[u8]] = &[
-    b"if", b"elif", b"else", b"for", b"while", b"try", b"except", b"finally", b"with", b"def", b"class", b"async",
-];
+const BLOCKS: &[&[u8]] =
+    &[b"if", b"elif", b"else", b"for", b"while", b"try", b"except", b"finally", b"with", b"def", b"class", b"async"];
 
 pub(super) fn mends(text: &[u8], program: &Program) -> Vec<Mend> {
     let mut found = Vec::new();

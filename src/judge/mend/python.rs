@@ -50,7 +50,8 @@ pub(super) struct Program {
 
 /// Reads the program in `part` of a text; `cell` if IPython reads it.
 pub(super) fn read(text: &[u8], part: Range<usize>, cell: bool) -> Option<Program> {
-    let mut reader = Reader { text, at: part.start, end: part.end, cell, open: Vec::new(), program: Program::default() };
+    let mut reader =
+        Reader { text, at: part.start, end: part.end, cell, open: Vec::new(), program: Program::default() };
     while reader.at < reader.end {
         reader.line()?;
     }
