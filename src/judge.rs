@@ -5,6 +5,7 @@ mod habit;
 mod keeper;
 mod key;
 mod mask;
+mod mend;
 mod notebook;
 mod place;
 mod project;
@@ -24,6 +25,7 @@ use habit::passage::{Passage, Readings};
 use habit::{Habits, Point};
 pub use keeper::{Keeper, Lies};
 use key::{KeyJudge, Verdict};
+pub use mend::{Mend, is_sound, mends};
 use notebook::Cells;
 use place::File;
 pub use place::PathClass;
@@ -111,6 +113,11 @@ pub fn show_only(finding: &mut Finding, text: &[u8], point: Range<usize>) {
     let shown = finding.key.as_ref().map(|key| format!("[{}]", key.id));
     let text = Text::plain(text, Before::default());
     (finding.snippet, finding.line_digest) = mask::snippet(&text, &point, shown.as_deref());
+}
+
+/// A line as it may be shown, though `hidden` stands in it where its words say.
+pub fn shown_line(line: &[u8], hidden: &[(Range<usize>, String)]) -> String {
+    mask::visible(&mask::mask(line, &(0..0), hidden).0)
 }
 
 /// The name of a process or of a variable as it may be shown: whoever chose it may have put a key into it.
@@ -367,6 +374,7 @@ impl<'a> Judge<'a> {
             key: None,
             snippet,
             line_digest,
+            remedy: None,
         }
     }
 
@@ -388,6 +396,7 @@ impl<'a> Judge<'a> {
                 confidence: Confidence::High,
                 evidence: format!("it allows `{}`", finding.rule.id),
                 key: None,
+                remedy: None,
                 ..finding.clone()
             };
             opinions.push(Opinion::Finding(Box::new(note)));

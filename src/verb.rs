@@ -5,6 +5,7 @@ use std::ffi::OsString;
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod find;
+mod fix;
 pub(crate) mod host;
 mod out;
 pub(crate) mod ps;

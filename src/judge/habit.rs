@@ -1,12 +1,12 @@
 //! Guidance broken without a key in sight. In: a text whose words are known, and the rules that name them. Out: the points
 //! that a pattern of a page, or the check that is called like its rule, would say something of.
 
-mod call;
+pub(super) mod call;
 mod ci_without_entity;
 pub(super) mod cut_off_key;
 mod identity_token;
 mod inline_environment;
-mod key_as_argument;
+pub(super) mod key_as_argument;
 mod key_in_image_build;
 mod key_option;
 mod keychain_in_production;
@@ -19,7 +19,7 @@ mod sdk_too_old;
 mod secret_store;
 mod server_secret;
 pub(super) mod setting;
-mod shell;
+pub(super) mod shell;
 mod unread_name;
 mod value;
 pub(super) mod webhook;
