@@ -52,7 +52,8 @@ fn with_space(text: &[u8], command: &Command, word: &Word) -> Option<Range<usize
     let written = &text[word.span.clone()];
     let filled = || FILLED.as_ref().is_some_and(|pattern| pattern.is_match(written));
     let provided = || PROVIDED.as_ref().is_some_and(|pattern| pattern.is_match(text));
-    if !PLAIN.as_ref()?.is_match(written) && !(filled() && provided()) {
+    let can_go = PLAIN.as_ref()?.is_match(written) || filled() && provided();
+    if !can_go {
         return None;
     }
     let before = command.words.iter().rfind(|other| other.span.end <= word.span.start)?;
