@@ -34,16 +34,28 @@ pub(super) fn mends(passage: &Passage<'_>) -> Vec<Mend> {
     found
 }
 
-/// A word that can go: a name, a variable, a placeholder, or all of what stands in a pair of quotes.
+/// A word that can go: a name, a variable, a placeholder, a literal in a pair of quotes.
 static PLAIN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let pattern = r#"(?x-u)^(?: [A-Za-z0-9_-]+ | \$\$?\w+ | \$\$?\{\w+\} | \$\(\w+\) | \$\{\{[^{}'"\n]*\}\} | \{\{[^{}'"\n]*\}\}
-        | "[^"\\`\n]*" | '[^'\\\n]*' | \\"[^"\\\n]*\\" | %\w+% | <[\w\x20-]+> | \$\([^()"'`\n]*\) )$"#;
+    let pattern = r#"(?x-u)^(?: [A-Za-z0-9_-]+ | \$\$?\w+ | \$\$?\{\w+\} | \$\(\w+\) | %\w+% | <[\w\x20-]+>
+        | "(?: [^"\\`\n$]* | \$\$?\w+ | \$\$?\{\w+\} )" | '[^'\\\n]*' | \\"(?: [^"\\`\n$]* | \$\$?\w+ | \$\$?\{\w+\} )\\" )$"#;
     Regex::new(pattern).ok()
 });
 
+/// An expression that something fills in before a shell runs. Nothing else has the key then, unless the file sets the
+/// variable too.
+static FILLED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"(?-u)^["']?\$?\{\{[^{}'"\n]*\}\}["']?$"#).ok());
+static PROVIDED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"(?m-u)^[ \t]*(?:-[ \t]+)?["']?WANDB_API_KEY["']?[ \t]*:"#).ok());
+
 /// A word with the space before it, if it can go.
 fn with_space(text: &[u8], command: &Command, word: &Word) -> Option<Range<usize>> {
-    PLAIN.as_ref()?.is_match(&text[word.span.clone()]).then_some(())?;
+    let written = &text[word.span.clone()];
+    let filled = || FILLED.as_ref().is_some_and(|pattern| pattern.is_match(written));
+    let provided = || PROVIDED.as_ref().is_some_and(|pattern| pattern.is_match(text));
+    let can_go = PLAIN.as_ref()?.is_match(written) || filled() && provided();
+    if !can_go {
+        return None;
+    }
     let before = command.words.iter().rfind(|other| other.span.end <= word.span.start)?;
     let mut start = word.span.start;
     while start > before.span.end && matches!(text[start - 1], b' ' | b'\t' | b'\r' | b'\n' | b'\\') {
