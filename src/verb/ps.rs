@@ -13,7 +13,7 @@ pub(crate) fn run(cli: &Cli, options: &cli::Ps, rules: &RuleSet) -> Result<u8> {
     answer(
         cli,
         &options.report,
-        Settings::new(&options.report, rules, &[])?,
+        Settings::new(&options.report, rules, &[])?.with_baseline(options.report.baseline.as_deref())?,
         &[Input::Processes(running)],
         options.watch.is_some(),
     )
