@@ -170,6 +170,8 @@ pub enum By {
     Inline,
     /// A permission of a configuration.
     Config,
+    /// An entry of the baseline.
+    Baseline,
 }
 
 impl By {
@@ -178,6 +180,7 @@ impl By {
         match self {
             By::Inline => "inline",
             By::Config => "config",
+            By::Baseline => "baseline",
         }
     }
 }

@@ -176,6 +176,9 @@ impl<'a> Judge<'a> {
                     "it is the id of an object in this git repository".to_owned()
                 }
                 Some(Verdict::Key { confidence, because }) => {
+                    if let Some(foreign) = &self.policy.foreign {
+                        foreign.meet(&secret);
+                    }
                     let (counted, at) = text.counted(judged.credential.clone());
                     let output = cursor.cell(origin, text, &judged.credential).map(|(_, output)| output);
                     let site = file.site(counted.bytes, at.start, &because, output);

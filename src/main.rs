@@ -49,6 +49,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Ps(options) => verb::ps::run(cli, options, &rules),
         Command::Host(options) => verb::host::run(cli, options, &rules),
         Command::Report(options) => verb::report::run(cli, options, &rules),
+        Command::Baseline { command } => verb::baseline::run(command, &rules),
         Command::Config { command } => verb::config::run(command),
         Command::Rules { command } => verb::rules::run(command.as_ref(), &rules),
         Command::Explain { what } => verb::explain::run(&rules, what),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+pub(crate) mod baseline;
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod find;

@@ -45,7 +45,7 @@ pub struct Setting {
 }
 
 /// Every setting.
-pub const SETTINGS: [Setting; 9] = [
+pub const SETTINGS: [Setting; 10] = [
     Setting {
         name: "allow",
         may: May::Everyone,
@@ -68,6 +68,16 @@ pub const SETTINGS: [Setting; 9] = [
                 },
             } })
         },
+    },
+    Setting {
+        name: "baseline",
+        may: May::Everyone,
+        what: "The file with the findings that are accepted; a repository's lies in it",
+        read: |config, reader, value| {
+            config.baseline = Some(reader.below(value)?);
+            Ok(())
+        },
+        schema: text,
     },
     Setting {
         name: "exclude",
@@ -231,6 +241,8 @@ pub struct Config {
     pub inline: Option<bool>,
     /// Folders of rule pages, relative to the file.
     pub rules: Vec<String>,
+    /// The file of accepted findings, relative to this one.
+    pub baseline: Option<String>,
     severity: Vec<(Said, Severity)>,
     pub(super) allow: Vec<Allow>,
 }
@@ -290,6 +302,7 @@ impl Config {
             max_file_size: None,
             inline: None,
             rules: Vec::new(),
+            baseline: None,
             severity: Vec::new(),
             allow: Vec::new(),
         }

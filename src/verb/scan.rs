@@ -14,8 +14,9 @@ use super::out::{self, Targets, colour};
 use super::settings::Settings;
 use super::{environment, host};
 use crate::cli::{self, Cli};
-use crate::watch;
+use crate::{complain, watch};
 use wandward::finding::{Finding, Outcome};
+use wandward::policy::baseline::{Baseline, Use};
 use wandward::report::{self, Format, Report, Style};
 use wandward::rule::RuleSet;
 use wandward::scan::{Change, Input, Progress, Running, Scan, What};
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
     }
     let around = if reads_stdin(options) { vec![".".into()] } else { roots(options) };
     let settings = Settings::new(&options.report, rules, &around)?;
+    let settings = settings.with_baseline(options.report.baseline.as_deref())?;
     let mut inputs = vec![input(options, &settings)?];
     if options.ps {
         inputs.push(Input::Processes(Running::default()));
@@ -60,6 +62,38 @@ pub(crate) struct Manner {
 
 fn roots(options: &cli::Scan) -> Vec<PathBuf> {
     if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() }
+}
+
+/// Warns of entries of the baseline that have expired, and, after a look at everything, of those that accept nothing.
+fn stale(baseline: &Baseline, inputs: &[Input<'_>]) {
+    let whole = inputs.iter().any(|input| matches!(input, Input::Tree(_) | Input::History(_)));
+    let count = |wanted: Use| baseline.entries().filter(|(.., state)| *state == wanted).count();
+    let (expired, unused) = (count(Use::Expired), if whole { count(Use::Unused) } else { 0 });
+    if expired + unused > 0 {
+        complain(&format!(
+            "warning: in {}, {expired} entries have expired and {unused} accept nothing here (`wandward baseline audit`)",
+            baseline.name
+        ));
+    }
+}
+
+/// Scans of verbs that show no findings.
+pub(crate) struct Scanned;
+
+impl Scanned {
+    /// Looks at all that paths hold.
+    pub(crate) fn all(settings: &Settings, roots: Vec<PathBuf>, history: bool) -> Result<Outcome> {
+        let tree = Tree {
+            roots,
+            exclude: settings.exclude.clone(),
+            left_out: settings.left_out.clone(),
+            max_file_size: settings.max_file_size,
+        };
+        let input = if history { Input::History(tree) } else { Input::Tree(tree) };
+        let (rules, policy, progress) = (&settings.rules, &settings.policy, Progress::default());
+        let scan = Scan { rules, policy, progress: &progress, threads: 0, found: &|_| {} };
+        Ok(scan.run(&[input])?)
+    }
 }
 
 /// Whether what is to be scanned comes from standard input, or is named there.
@@ -133,6 +167,9 @@ pub(crate) fn answer(
     outcome.coverage.skipped.extend(skipped);
     let report = Report::from(outcome);
     targets.write(&report, rules, &Style { shown: live, ..style() }, &mut out)?;
+    if let Some(baseline) = policy.baseline.as_ref().filter(|_| !options.quiet && signal.is_none()) {
+        stale(baseline, inputs);
+    }
     Ok(match signal {
         Some(signal) => 128 + signal,
         None => out::exit_code(&report, fail_on, options.allow_partial),
