@@ -2,7 +2,7 @@
 //! In: words of the user, lines of a text. Out: yes or no, and for a permission its reason.
 
 use crate::rule::{Group, Rule, RuleSet};
-use crate::secret::Wanted;
+use crate::secret::{Keyring, Wanted};
 
 /// Which rules speak, and whether permissions in the text count.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Policy {
     /// The keys that are looked for. If there are any, these are found wherever they stand, whatever else is said of them or
     /// allowed, and nothing else is.
     pub wanted: Option<Wanted>,
+    /// Where the keys that are found go, if a server is to be asked about them; those that a permission keeps back, too.
+    pub keyring: Option<Keyring>,
 }
 
 /// A word that names neither a rule nor a group.
@@ -33,7 +35,7 @@ impl Policy {
                 return Err(UnknownName { name: name.clone(), nearest });
             }
         }
-        Ok(Policy { select, ignore, inline, wanted: None })
+        Ok(Policy { select, ignore, inline, wanted: None, keyring: None })
     }
 
     /// Whether the rule may speak.

@@ -1,0 +1,15 @@
+//! The only door to the network, and the only room that reads a key's text: what W&B says of a key, an account's keys, and their
+//! end. In: keys from a scan, and what the operator says of servers. Out: verdicts, plans, steps that were taken. A key goes to
+//! the server that it belongs to and nowhere else; nothing that comes out of here holds one.
+
+mod account;
+mod answer;
+mod operations;
+mod server;
+mod transport;
+mod verify;
+
+pub use account::{Account, AccountKey, Hygiene, Trouble, all_users, hygiene, list};
+pub use server::{Choice, Named, PUBLIC_CLOUD, Rules, Server, WrongServer};
+pub use transport::{Client, ProxyWords, WrongProxy};
+pub use verify::{ask, ask_all};
