@@ -25,6 +25,7 @@ Exit codes:
   1  findings
   2  wrong usage, configuration or rule page
   3  not everything asked for could be looked at, or there was nothing to look at
+  4  with --verify: a live key
   130, 143  interrupted; what was found is printed";
 
 const EXAMPLES: &str = "\
@@ -58,6 +59,34 @@ Examples:
   pass show wandb | wandward scan --find - --history --ps --host ~/projects
                                      one key, all its places";
 
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  wandward verify                    the keys in this folder
+  wandward verify --history          and in all that its git repository holds
+  pass show wandb | wandward verify -
+                                     one key a line; on a terminal it asks, and shows nothing
+  wandward verify --base-url https://wandb.example.com
+                                     the server of your organization
+
+Exit codes:
+  0  every key is dead, or there was none
+  1  at least one key still lives
+  2  wrong usage
+  3  not everything could be found out";
+
+const KEYS_EXAMPLES: &str = "\
+Examples:
+  wandward keys                      with the key of WANDB_API_KEY or of the netrc
+  pass show wandb | wandward keys -  with that one
+  wandward keys --max-age 90         and which of them are older, or unused for longer
+  wandward keys --all-users          everybody's, for administrators of a server
+
+Exit codes:
+  0  nothing to say about any of them
+  1  findings
+  2  wrong usage
+  3  the server did not tell";
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Scan files and folders for exposed keys
@@ -81,6 +110,23 @@ pub(crate) enum Command {
     /// changed. `-v` lists every place with what was found there.
     #[command(after_help = HOST_EXAMPLES)]
     Host(Box<Host>),
+    /// Ask W&B whether the keys that a scan finds are live, and whose
+    ///
+    /// Each distinct key is sent once to the server that it belongs to: the one that you name, else the one that is named beside
+    /// it, else the public cloud. What is scanned names a server but opens no door: only W&B's own hosts and those that you allow
+    /// are contacted, by https (http on this machine), through the proxy that the environment names, and no redirect is
+    /// followed. Keys that a permission keeps back are asked about, too. Only the two known formats are ever sent.
+    ///
+    /// The User-Agent begins with that of W&B's own client, since W&B answers questions about keys to no other, and goes on to
+    /// name wandward and its version. No e-mail address is asked for. W&B sees that the key was used, and from where.
+    #[command(after_help = VERIFY_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
+    Verify(Box<Verify>),
+    /// List the keys of your W&B account, and what is wrong with how they are kept
+    ///
+    /// The credential is that of `WANDB_API_KEY`, else of the netrc, or with `-` a line of standard input. Keys are shown by
+    /// their ids.
+    #[command(after_help = KEYS_EXAMPLES)]
+    Keys(Box<Keys>),
     /// List, show and test the rules
     Rules {
         #[command(subcommand)]
@@ -145,6 +191,13 @@ pub(crate) struct Scan {
     #[arg(long)]
     pub(crate) host: bool,
 
+    /// Ask W&B whether the keys are live, and whose; a live one is exit 4
+    #[arg(long)]
+    pub(crate) verify: bool,
+
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+
     #[command(flatten)]
     pub(crate) report: Report,
 
@@ -155,6 +208,55 @@ pub(crate) struct Scan {
     /// Pass over larger files, and say so (500K, 20M, 1G)
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_file_size: Option<u64>,
+}
+
+/// Where and how W&B is asked.
+#[derive(Args)]
+#[command(next_help_heading = "Asking W&B")]
+pub(crate) struct Ask {
+    /// The server that the keys belong to [env: WANDB_BASE_URL] [default: what stands beside a key, else the public cloud]
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+
+    /// A host that may be asked if what is scanned names it
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_host: Vec<String>,
+
+    /// How long to wait for an answer
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = interval)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) scan: Scan,
+
+    /// Ask about the keys in this file, one a line, rather than about those of a scan
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "what", "stdin_name", "ps", "host"])]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Keys {
+    /// `-` reads the credential from standard input
+    #[arg(value_name = "-", value_parser = dash)]
+    pub(crate) credential: Option<Dash>,
+
+    /// Report keys that are older, or were not used for longer
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) max_age: Option<u32>,
+
+    /// List the keys of all users, service accounts included; for administrators of a server
+    #[arg(long)]
+    pub(crate) all_users: bool,
+
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+
+    /// The format of the answer
+    #[arg(long, value_enum, default_value_t = Format::Pretty)]
+    pub(crate) format: Format,
 }
 
 #[derive(Args)]

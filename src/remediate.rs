@@ -4,12 +4,14 @@
 
 mod account;
 mod answer;
+mod netrc;
 mod operations;
 mod server;
 mod transport;
 mod verify;
 
-pub use account::{Account, AccountKey, Hygiene, Trouble, all_users, hygiene, list};
+pub use account::{Account, AccountKey, Hygiene, Trouble, all_users, hygiene, list, seconds_of};
+pub use netrc::netrc_password;
 pub use server::{Choice, Named, PUBLIC_CLOUD, Rules, Server, WrongServer};
 pub use transport::{Client, ProxyWords, WrongProxy};
 pub use verify::{ask, ask_all};

@@ -165,9 +165,14 @@ impl Scan<'_> {
 
     /// Scans a text at hand as if it were a file of that path; no repository is asked.
     pub fn text(&self, path: &str, text: &[u8]) -> Outcome {
+        self.text_of(&Origin::new(Kind::File, path), text)
+    }
+
+    /// Likewise, of any origin.
+    pub fn text_of(&self, origin: &Origin, text: &[u8]) -> Outcome {
         let judge = Judge::new(self.rules, self.policy, &|_, _| false).of_habits();
         let outcome = Mutex::new(Outcome::default());
-        Worker::new(self, &judge, &outcome).bytes(&Origin::new(Kind::File, path), text);
+        Worker::new(self, &judge, &outcome).bytes(origin, text);
         outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -219,7 +224,8 @@ fn path_of(origin: &Origin) -> Option<PathBuf> {
     named.then(|| tree::path(origin))
 }
 
-fn sort(outcome: &mut Outcome) {
+/// Sorts what was found and what was not read.
+pub fn sort(outcome: &mut Outcome) {
     let key = |finding: &Finding| (finding.origin.clone(), finding.span.start, finding.rule.id.clone());
     outcome.findings.sort_by_cached_key(key);
     outcome.suppressed.sort_by_cached_key(|suppressed| key(&suppressed.finding));

@@ -2,12 +2,17 @@
 
 use std::ffi::OsString;
 
+pub(crate) mod ask;
 pub(crate) mod explain;
 pub(crate) mod find;
+pub(crate) mod given;
 pub(crate) mod host;
+pub(crate) mod keys;
+pub(crate) mod own;
 pub(crate) mod ps;
 pub(crate) mod rules;
 pub(crate) mod scan;
+pub(crate) mod verify;
 
 /// What a variable of the environment says, unless it is empty.
 pub(crate) fn environment(name: &str) -> Option<OsString> {

@@ -17,11 +17,15 @@ const LONGEST: usize = 200;
 
 /// W&B's own name for the setting, with a value that is a URL.
 static BASE_URL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"(?i-u)\b(?:wandb|global)_(?:base_url|host)\b["']?\]?(?:\s*[:=,]\s*|\s+)(?:value:\s*)?["']?(https?://[a-z0-9][a-z0-9.:/_-]*)"#)
+    pattern(
+        r#"(?i-u)\b(?:wandb|global)_(?:base_url|host)\b["']?\]?(?:\s*[:=,]\s*|\s+)(?:value:\s*)?["']?(https?://[a-z0-9][a-z0-9.:/_-]*)"#,
+    )
 });
 /// Names that mean the server only in W&B's settings or beside the key.
 static HOST: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"(?i-u)(?:\bbase_url|\bhost|--host|--base-url)["']?\s*(?:[:=]\s*|\s)["']?(https?://[a-z0-9][a-z0-9.:/_-]*)"#)
+    pattern(
+        r#"(?i-u)(?:\bbase_url|\bhost|--host|--base-url)["']?\s*(?:[:=]\s*|\s)["']?(https?://[a-z0-9][a-z0-9.:/_-]*)"#,
+    )
 });
 /// A dedicated cloud.
 static DEDICATED: LazyLock<Regex> =
@@ -104,7 +108,11 @@ mod tests {
         for (path, text, server) in [
             (".netrc", "machine acme.wandb.io\n  login user\n  password KEY\n", "acme.wandb.io"),
             (".netrc", "machine a login u password x\nmachine 127.0.0.1:80 login user password KEY", "127.0.0.1:80"),
-            (".config/wandb/settings", "[default]\nbase_url = https://w.example.com/api\napi_key = KEY", "https://w.example.com/api"),
+            (
+                ".config/wandb/settings",
+                "[default]\nbase_url = https://w.example.com/api\napi_key = KEY",
+                "https://w.example.com/api",
+            ),
             ("x.sh", "wandb login --host=https://w.example.com KEY\n", "https://w.example.com"),
             ("x.sh", "wandb login --host https://w.example.com \\\n  KEY\n", "https://w.example.com"),
             ("x.py", "wandb.login(\n  key='KEY',\n  host='https://w.example.com',\n)", "https://w.example.com"),

@@ -111,7 +111,8 @@ pub fn all_users(client: &Client, server: &Server, secret: &Secret<'_>) -> Resul
         let variables = json!({"query": "", "first": PAGE, "after": after});
         let data = asked(client, server, secret, &USERS, variables, true)?;
         let users = data.get("users").filter(|users| users.is_object());
-        let users = users.ok_or_else(|| Trouble::Other("the server tells no users; only administrators may ask".to_owned()))?;
+        let users =
+            users.ok_or_else(|| Trouble::Other("the server tells no users; only administrators may ask".to_owned()))?;
         for user in nodes(users) {
             let of = owner(user, secret);
             let own = user.get("apiKeys").into_iter().flat_map(nodes).filter_map(|node| key(node, secret));
@@ -218,8 +219,12 @@ impl Hygiene {
     /// Its name, and what is wrong.
     pub fn said(self) -> (&'static str, &'static str) {
         match self {
-            Hygiene::NoDescription => ("no-description", "nothing says what it is for; delete it, and make one with a name that does"),
-            Hygiene::VagueDescription => ("vague-description", "its name does not say what it is for, as `ci-model-training` would"),
+            Hygiene::NoDescription => {
+                ("no-description", "nothing says what it is for; delete it, and make one with a name that does")
+            }
+            Hygiene::VagueDescription => {
+                ("vague-description", "its name does not say what it is for, as `ci-model-training` would")
+            }
             Hygiene::Unused => ("unused", "it was not used for longer than `--max-age`"),
             Hygiene::Old => ("old", "it is older than `--max-age`"),
         }
@@ -229,8 +234,8 @@ impl Hygiene {
 /// What is wrong with a key. `older` tells of a date, as the server writes it, whether it lies further back than is allowed.
 pub fn hygiene(key: &AccountKey, older: &dyn Fn(&str) -> bool) -> Vec<Hygiene> {
     const VAGUE: [&str; 24] = [
-        "key", "keys", "apikey", "test", "testing", "tests", "temp", "tmp", "new", "old", "default", "wandb", "foo", "bar", "abc",
-        "asdf", "my", "mykey", "token", "secret", "service", "account", "api", "untitled",
+        "key", "keys", "apikey", "test", "testing", "tests", "temp", "tmp", "new", "old", "default", "wandb", "foo",
+        "bar", "abc", "asdf", "my", "mykey", "token", "secret", "service", "account", "api", "untitled",
     ];
     let mut wrong = Vec::new();
     match key.description.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
@@ -238,7 +243,9 @@ pub fn hygiene(key: &AccountKey, older: &dyn Fn(&str) -> bool) -> Vec<Hygiene> {
         Some(text) => {
             let lower = text.to_lowercase();
             let mut words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-            if words.all(|word| VAGUE.contains(&word) || word.chars().count() < 3 || word.bytes().all(|b| b.is_ascii_digit())) {
+            if words.all(|word| {
+                VAGUE.contains(&word) || word.chars().count() < 3 || word.bytes().all(|b| b.is_ascii_digit())
+            }) {
                 wrong.push(Hygiene::VagueDescription);
             }
         }
@@ -250,4 +257,12 @@ pub fn hygiene(key: &AccountKey, older: &dyn Fn(&str) -> bool) -> Vec<Hygiene> {
         wrong.push(Hygiene::Old);
     }
     wrong
+}
+
+/// Seconds since 1970 of a date as servers write it, with or without a zone.
+pub fn seconds_of(date: &str) -> Option<i64> {
+    let with_zone = date.parse::<jiff::Timestamp>().ok();
+    let without =
+        || date.parse::<jiff::civil::DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|at| at.timestamp());
+    with_zone.or_else(without).map(jiff::Timestamp::as_second)
 }

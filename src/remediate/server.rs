@@ -67,7 +67,18 @@ pub struct Server {
 impl Server {
     /// Where its users see and delete their keys.
     pub fn settings(&self) -> String {
-        if self.base == PUBLIC_CLOUD { "https://wandb.ai/settings".to_owned() } else { format!("{}/settings", self.base) }
+        if self.base == PUBLIC_CLOUD {
+            "https://wandb.ai/settings".to_owned()
+        } else {
+            format!("{}/settings", self.base)
+        }
+    }
+
+    /// Whether a netrc means this server by its `machine`.
+    pub fn is_at(&self, machine: &str) -> bool {
+        let (Ok(own), Ok(named)) = (parse(&self.base), parse(machine)) else { return false };
+        let public = |url: &Parts| PUBLIC_HOSTS.contains(&url.host.as_str());
+        own.authority == named.authority || public(&own) && public(&named)
     }
 
     fn is_public_cloud(&self) -> bool {
@@ -118,14 +129,18 @@ impl Rules {
     /// The words of the operator: a base URL and who gave it, and hosts that may be asked if what is scanned names them.
     pub fn new(base: Option<(&str, Named)>, allowed: &[String]) -> Result<Rules, WrongServer> {
         let base = base.map(|(text, named)| {
-            let wrong = |reason| WrongServer { what: named.phrase().split(' ').next().unwrap_or_default().to_owned(), reason };
+            let wrong =
+                |reason| WrongServer { what: named.phrase().split(' ').next().unwrap_or_default().to_owned(), reason };
             let url = parse(text).map_err(wrong)?;
             Ok(Server { base: url.base(), named, private: true })
         });
         for host in allowed {
             let plain = parse(host).is_ok_and(|url| url.authority.eq_ignore_ascii_case(host));
             if !plain {
-                return Err(WrongServer { what: "`--allow-host`".to_owned(), reason: "it takes a host, as in wandb.example.com" });
+                return Err(WrongServer {
+                    what: "`--allow-host`".to_owned(),
+                    reason: "it takes a host, as in wandb.example.com",
+                });
             }
         }
         Ok(Rules { base: base.transpose()?, allowed: allowed.to_vec() })
@@ -142,7 +157,9 @@ impl Rules {
             Some(base) => [base.clone()].into(),
             None if beside.is_empty() => {
                 if let Some(prefix) = prefix {
-                    let reason = format!("a `{prefix}-` key is of a self-hosted server, and nothing says which; name it with `--base-url`");
+                    let reason = format!(
+                        "a `{prefix}-` key is of a self-hosted server, and nothing says which; name it with `--base-url`"
+                    );
                     return vec![Choice::Refuse { server: None, named: Named::Assumed, reason }];
                 }
                 [assumed()].into()
@@ -153,13 +170,24 @@ impl Rules {
                 for text in beside {
                     match self.evidence(text) {
                         Ok(server) => drop(servers.insert(server)),
-                        Err(reason) => refused.push(Choice::Refuse { server: Some(shown(text)), named: Named::Evidence, reason }),
+                        Err(reason) => {
+                            refused.push(Choice::Refuse { server: Some(shown(text)), named: Named::Evidence, reason })
+                        }
                     }
                 }
                 return self.without_prefixed(prefix, servers).into_iter().chain(refused).collect();
             }
         };
         self.without_prefixed(prefix, choices)
+    }
+
+    /// Why a credential with this on-prem prefix is not sent to a server, if it is not.
+    pub fn refuses(&self, server: &Server, prefix: Option<&str>) -> Option<String> {
+        let choice = self.without_prefixed(prefix, [server.clone()].into()).pop();
+        match choice {
+            Some(Choice::Refuse { reason, .. }) => Some(reason),
+            _ => None,
+        }
     }
 
     /// The server that is named beside a key, if it may be asked.
@@ -182,7 +210,9 @@ impl Rules {
     fn without_prefixed(&self, prefix: Option<&str>, servers: BTreeSet<Server>) -> Vec<Choice> {
         let choice = |server: Server| match prefix {
             Some(prefix) if server.is_public_cloud() => Choice::Refuse {
-                reason: format!("a `{prefix}-` key is of a self-hosted server, so it is not sent to the public cloud; name its server with `--base-url`"),
+                reason: format!(
+                    "a `{prefix}-` key is of a self-hosted server, so it is not sent to the public cloud; name its server with `--base-url`"
+                ),
                 named: server.named,
                 server: Some(server.base),
             },
@@ -227,7 +257,8 @@ fn parse(text: &str) -> Result<Parts, &'static str> {
         Some("http") => return Err("a key goes to another machine by https alone"),
         Some(_) => return Err("it is neither https nor http"),
     };
-    let authority = authority.strip_suffix(if scheme == "https" { ":443" } else { ":80" }).unwrap_or(&authority).to_owned();
+    let authority =
+        authority.strip_suffix(if scheme == "https" { ":443" } else { ":80" }).unwrap_or(&authority).to_owned();
     let path = url.path().trim_end_matches('/');
     let path = path.strip_suffix("/graphql").unwrap_or(path).to_owned();
     Ok(Parts { scheme, host, authority, path })
@@ -252,7 +283,12 @@ pub(super) fn is_public(address: IpAddr) -> bool {
                 || v4.is_multicast()
                 || v4.is_documentation();
             // Carrier-grade NAT, protocol assignments, benchmarks, reserved.
-            !(special || a == 0 || a == 100 && (64..128).contains(&b) || (a, b, c) == (192, 0, 0) || a == 198 && b & 0xfe == 18 || a >= 240)
+            !(special
+                || a == 0
+                || a == 100 && (64..128).contains(&b)
+                || (a, b, c) == (192, 0, 0)
+                || a == 198 && b & 0xfe == 18
+                || a >= 240)
         }
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
             Some(v4) => is_public(IpAddr::V4(v4)),
@@ -278,7 +314,12 @@ mod tests {
     fn asked(rules: &Rules, prefix: Option<&str>, beside: &[&str]) -> Vec<String> {
         let beside = beside.iter().map(|&text| text.to_owned()).collect();
         let choices = rules.choose(prefix, &beside).into_iter();
-        choices.filter_map(|choice| match choice { Choice::Ask(server) => Some(server.base), Choice::Refuse { .. } => None }).collect()
+        choices
+            .filter_map(|choice| match choice {
+                Choice::Ask(server) => Some(server.base),
+                Choice::Refuse { .. } => None,
+            })
+            .collect()
     }
 
     #[test]
@@ -333,7 +374,10 @@ mod tests {
 
     #[test]
     fn addresses_that_are_not_public_are_known() {
-        for private in ["10.1.2.3", "127.0.0.1", "169.254.169.254", "100.64.0.1", "192.168.0.1", "0.0.0.0", "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1"] {
+        for private in [
+            "10.1.2.3", "127.0.0.1", "169.254.169.254", "100.64.0.1", "192.168.0.1", "0.0.0.0", "::1", "fe80::1",
+            "fd00::1", "::ffff:10.0.0.1",
+        ] {
             assert!(!is_public(private.parse().expect("an address")), "{private}");
         }
         for public in ["35.186.228.49", "2606:4700::1111"] {

@@ -202,12 +202,16 @@ fn failure(error: &ureq::Error) -> (String, bool) {
         ureq::Error::Timeout(_) => ("it did not answer in time".to_owned(), false),
         ureq::Error::HostNotFound => ("no such host is known".to_owned(), false),
         ureq::Error::ConnectionFailed => ("it cannot be reached".to_owned(), true),
-        ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<Private>()) => (Private.to_string(), false),
+        ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<Private>()) => {
+            (Private.to_string(), false)
+        }
         ureq::Error::Io(error) => match error.kind() {
             std::io::ErrorKind::InvalidData => ("its certificate does not hold".to_owned(), false),
             kind => (format!("the connection failed: {kind}"), true),
         },
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => ("its certificate does not hold".to_owned(), false),
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
+            ("its certificate does not hold".to_owned(), false)
+        }
         ureq::Error::ConnectProxyFailed(_) => ("the proxy does not connect to it".to_owned(), false),
         ureq::Error::Protocol(_) => ("it does not speak HTTP as a server does".to_owned(), true),
         _ => ("the question could not be sent".to_owned(), false),

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use data_encoding::BASE64;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::date;
 use crate::blob::{self, Kind, Origin};
-use crate::finding::{Coverage, Finding, Key, Looked, Outcome, Suppressed};
+use crate::finding::{Asked, Coverage, Finding, Key, Looked, Outcome, Suppressed};
 use crate::object::{Commit, Held};
 use crate::process::Process;
 
@@ -22,6 +23,8 @@ struct Report<'o> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     places: Vec<PlaceView<'o>>,
     coverage: CoverageView<'o>,
+    #[serde(flatten)]
+    more: &'o Map<String, Value>,
 }
 
 /// A place of this machine, and what was found there.
@@ -50,6 +53,8 @@ struct FindingView<'o> {
     key: Option<KeyView<'o>>,
     also: Vec<AlsoView<'o>>,
     liveness: &'static str,
+    #[serde(flatten)]
+    answer: Option<AnswerView<'o>>,
     snippet: &'o str,
     help: &'o str,
 }
@@ -73,6 +78,24 @@ struct Location<'o> {
     held: Option<HeldView<'o>>,
     #[serde(flatten)]
     process: Option<ProcessView<'o>>,
+}
+
+/// What a server says of the key.
+#[derive(Serialize)]
+struct AnswerView<'o> {
+    server: Option<&'o str>,
+    server_named_by: &'static str,
+    owner: Option<OwnerView<'o>>,
+    liveness_reason: &'o str,
+}
+
+#[derive(Serialize)]
+struct OwnerView<'o> {
+    user: Option<&'o str>,
+    entity: Option<&'o str>,
+    teams: &'o [String],
+    account_type: Option<&'o str>,
+    admin: Option<bool>,
 }
 
 /// Which part of which process.
@@ -176,21 +199,22 @@ struct Last<'o> {
     coverage: CoverageView<'o>,
 }
 
-pub(super) fn write(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(outcome: &Outcome, more: &Map<String, Value>, out: &mut dyn Write) -> io::Result<()> {
     let report = Report {
         schema_version: 1,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
-        findings: outcome.findings.iter().map(finding).collect(),
+        findings: outcome.findings.iter().map(|one| finding(one, outcome)).collect(),
         suppressed: outcome.suppressed.iter().map(suppressed).collect(),
         places: places(outcome),
         coverage: coverage(&outcome.coverage),
+        more,
     };
     serde_json::to_writer_pretty(&mut *out, &report)?;
     writeln!(out)
 }
 
-pub(super) fn write_finding(one: &Finding, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &finding(one))?;
+pub(super) fn write_finding(one: &Finding, outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &finding(one, outcome))?;
     writeln!(out)
 }
 
@@ -199,7 +223,8 @@ pub(super) fn write_coverage(outcome: &Outcome, out: &mut dyn Write) -> io::Resu
     writeln!(out)
 }
 
-fn finding(finding: &Finding) -> FindingView<'_> {
+fn finding<'o>(finding: &'o Finding, outcome: &'o Outcome) -> FindingView<'o> {
+    let asked = finding.key.as_ref().and_then(|key| outcome.answer(&key.fingerprint));
     FindingView {
         finding_id: &finding.id,
         rule: &finding.rule.id,
@@ -210,9 +235,25 @@ fn finding(finding: &Finding) -> FindingView<'_> {
         location: location(finding),
         key: finding.key.as_ref().map(key),
         also: also(finding),
-        liveness: "unchecked",
+        liveness: asked.map_or("unchecked", |asked| asked.liveness.name()),
+        answer: asked.map(answer),
         snippet: &finding.snippet.text,
         help: &finding.rule.help,
+    }
+}
+
+fn answer(asked: &Asked) -> AnswerView<'_> {
+    AnswerView {
+        server: asked.server.as_deref(),
+        server_named_by: asked.named_by,
+        owner: asked.owner.as_ref().map(|owner| OwnerView {
+            user: owner.user.as_deref(),
+            entity: owner.entity.as_deref(),
+            teams: &owner.teams,
+            account_type: owner.account.as_deref(),
+            admin: owner.admin,
+        }),
+        liveness_reason: &asked.reason,
     }
 }
 

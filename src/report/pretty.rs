@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 
-use super::{Style, date};
+use super::{Style, date, said};
 use crate::blob::{self, Kind, Origin};
 use crate::finding::{Finding, Looked, Outcome, State, visible};
 use crate::object::{Held, ObjectId};
@@ -21,7 +21,7 @@ pub(super) fn write(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io
     let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(style.width);
     for places in grouped(if style.shown { &[] } else { &outcome.findings }) {
-        writeln!(out, "{}\n", with_places(&renderer.render(&[group(&places)]), &places))?;
+        writeln!(out, "{}\n", with_places(&renderer.render(&[group(&places, outcome)]), &places))?;
     }
     if style.suppressed {
         for one in &outcome.suppressed {
@@ -60,7 +60,7 @@ fn grouped(findings: &[Finding]) -> Vec<Vec<&Finding>> {
     groups
 }
 
-fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
+fn group<'f>(places: &[&'f Finding], outcome: &Outcome) -> Group<'f> {
     let first = places[0];
     let level = match first.severity {
         Severity::Error => Level::ERROR,
@@ -99,6 +99,9 @@ fn group<'f>(places: &[&'f Finding]) -> Group<'f> {
         };
         group =
             group.element(Level::NOTE.message(format!("{kind} key {}{prefix}, {}{found}", key.id, key.fingerprint)));
+        for asked in outcome.asked.get(&key.fingerprint).into_iter().flatten() {
+            group = group.element(Level::NOTE.message(said(asked)));
+        }
     }
     group.element(Level::HELP.message(first.rule.help.as_str()))
 }
@@ -127,7 +130,7 @@ fn with_places(rendered: &str, places: &[&Finding]) -> String {
 }
 
 /// `path:line:column`, with the way into a container behind the path and the cell of a notebook behind the column.
-fn at(finding: &Finding) -> String {
+pub(super) fn at(finding: &Finding) -> String {
     let path = path(&finding.origin, |path| finding.display_path(path));
     let place = finding.place.map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
     let cell = finding.cell.map(|cell| format!(" (cell {}, line {})", cell.number, cell.line)).unwrap_or_default();
@@ -224,7 +227,7 @@ fn places(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<(
     writeln!(out)
 }
 
-fn not_read(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn not_read(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let (gaps, passed): (Vec<_>, Vec<_>) = outcome.coverage.skipped.iter().partition(|skip| skip.gap);
     let line = |skip: &crate::finding::Skip| {
         format!("{}: {}", path(&skip.origin, |path| skip.origin.display(path)), visible(&skip.reason))
@@ -294,7 +297,7 @@ fn summary(outcome: &Outcome, style: &Style) -> String {
     format!("{}. {looked}.", said.join(", "))
 }
 
-fn count(number: usize, what: &str) -> String {
+pub(super) fn count(number: usize, what: &str) -> String {
     let plural = match number {
         1 => "",
         _ if what.ends_with('s') => "es",

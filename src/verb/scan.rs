@@ -9,32 +9,42 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use super::ask::Asking;
 use super::{environment, find, host};
 use crate::cli::{self, Cli, Colour, FailOn, Format};
 use crate::watch;
-use crate::{FINDINGS, INCOMPLETE, complain};
-use wandward::finding::{Finding, Outcome};
+use crate::{FINDINGS, INCOMPLETE, LIVE, complain};
+use wandward::finding::{Asked, Finding, Liveness, Outcome};
 use wandward::policy::Policy;
+use wandward::remediate;
 use wandward::report::{self, Style};
 use wandward::rule::{RuleSet, Severity};
-use wandward::scan::{Change, Input, Progress, Running, Scan, What};
+use wandward::scan::{self, Change, Input, Progress, Running, Scan, What};
+use wandward::secret::Keyring;
 use wandward::source::git::pre_push::{self, Framework, Pushed};
 use wandward::source::tree::Tree;
 
 pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8> {
+    let inputs = inputs(options)?;
+    // A change may well be empty.
+    let may_be_empty = matches!(inputs[0], Input::Change(_) | Input::Message(_));
+    let asking = options.verify.then(|| Asking::new(&options.ask)).transpose()?;
+    answer(cli, &options.report, rules, &inputs, &Manner { may_be_empty, asking, ..Manner::default() })
+}
+
+/// All that is to be scanned.
+pub(crate) fn inputs(options: &cli::Scan) -> Result<Vec<Input<'static>>> {
     if options.report.find.is_some() && reads_stdin(options) {
         bail!("`--find -` reads standard input, so nothing else can");
     }
     let mut inputs = vec![input(options)?];
-    // A change may well be empty.
-    let may_be_empty = matches!(inputs[0], Input::Change(_) | Input::Message(_));
     if options.ps {
         inputs.push(Input::Processes(Running::default()));
     }
     if options.host {
         inputs.push(host::input()?);
     }
-    answer(cli, &options.report, rules, &inputs, &Manner { may_be_empty, live: false })
+    Ok(inputs)
 }
 
 /// Whether what is to be scanned comes from standard input, or is named there.
@@ -43,11 +53,14 @@ fn reads_stdin(options: &cli::Scan) -> bool {
 }
 
 /// How an answer is given.
+#[derive(Default)]
 pub(crate) struct Manner {
     /// Whether it is no gap that there was nothing to look at.
     pub(crate) may_be_empty: bool,
     /// Whether people, too, are shown each finding as it is found.
     pub(crate) live: bool,
+    /// Who asks W&B about the keys that are found.
+    pub(crate) asking: Option<Asking>,
 }
 
 /// Scans, writes the report, and chooses the exit code.
@@ -61,6 +74,7 @@ pub(crate) fn answer(
     let started = Instant::now();
     let mut policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
     policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
+    policy.keyring = manner.asking.as_ref().map(|_| Keyring::default());
     let progress = Progress::default();
     let style = |quiet| Style {
         colour: colour(cli.color),
@@ -76,6 +90,8 @@ pub(crate) fn answer(
     let found = |finding: &Finding| {
         let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
         let written = match options.format {
+            // What is not known yet cannot be told as it is found.
+            _ if manner.asking.is_some() => return,
             Format::Jsonl => report::jsonl_finding(finding, &mut *out),
             Format::Pretty if manner.live => {
                 let one = Outcome { findings: vec![finding.clone()], ..Outcome::default() };
@@ -91,7 +107,16 @@ pub(crate) fn answer(
     let scan = Scan { rules, policy: &policy, progress: &progress, threads: options.jobs, found: &found };
     let show = !options.quiet && !options.no_progress && io::stderr().is_terminal();
     let reads_stdin = matches!(inputs, [Input::Stdin(_)]);
-    let (outcome, signal) = watch::watch(&progress, show && !manner.live, reads_stdin, || scan.run(inputs))?;
+    let work = || {
+        let mut outcome = scan.run(inputs)?;
+        if let (Some(Asking { client, rules }), Some(keyring)) = (&manner.asking, &policy.keyring) {
+            remediate::ask_all(client, rules, keyring, &mut outcome, &progress.stop);
+            outcome.show_live();
+            scan::sort(&mut outcome);
+        }
+        Ok::<_, scan::Wrong>(outcome)
+    };
+    let (outcome, signal) = watch::watch(&progress, show && !manner.live, reads_stdin, work)?;
     let outcome = outcome?;
     let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -102,7 +127,12 @@ pub(crate) fn answer(
             report::pretty(&outcome, &Style { shown: manner.live, ..style(options.quiet) }, &mut out)?;
         }
         Format::Json => report::json(&outcome, &mut out)?,
-        Format::Jsonl => report::jsonl_coverage(&outcome, &mut out)?,
+        Format::Jsonl => {
+            if manner.asking.is_some() {
+                outcome.findings.iter().try_for_each(|finding| report::jsonl_asked(finding, &outcome, &mut out))?;
+            }
+            report::jsonl_coverage(&outcome, &mut out)?;
+        }
     }
     out.flush()?;
     Ok(match signal {
@@ -180,7 +210,7 @@ fn said(name: &str) -> Option<Vec<u8>> {
     environment(name).map(OsString::into_encoded_bytes)
 }
 
-/// Findings stand over an incomplete answer, and that over a clean one.
+/// A live key stands over findings, findings over an incomplete answer, and that over a clean one.
 fn exit_code(outcome: &Outcome, options: &cli::Report, manner: &Manner) -> u8 {
     let worst = outcome.findings.iter().map(|finding| finding.severity).max();
     let fails = match options.fail_on {
@@ -190,7 +220,10 @@ fn exit_code(outcome: &Outcome, options: &cli::Report, manner: &Manner) -> u8 {
         FailOn::Never => false,
     };
     let nothing = outcome.coverage.files == 0 && outcome.coverage.objects == 0 && !manner.may_be_empty;
-    if fails {
+    let lives = |asked: &Asked| asked.liveness == Liveness::Live;
+    if outcome.asked.values().flatten().any(lives) {
+        LIVE
+    } else if fails {
         FINDINGS
     } else if outcome.coverage.complete() && !nothing {
         0
@@ -206,7 +239,7 @@ fn exit_code(outcome: &Outcome, options: &cli::Report, manner: &Manner) -> u8 {
     }
 }
 
-fn colour(choice: Colour) -> bool {
+pub(crate) fn colour(choice: Colour) -> bool {
     match choice {
         Colour::Always => true,
         Colour::Never => false,

@@ -1,0 +1,61 @@
+//! The operator's own credentials: in `WANDB_API_KEY`, and in the netrc. In: the environment. Out: keys, and where they are from.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use zeroize::Zeroizing;
+
+use super::environment;
+use wandward::detect;
+use wandward::remediate::{self, Server};
+use wandward::secret::Kept;
+
+/// The most of a netrc that is read.
+const MOST: u64 = 1 << 20;
+
+/// A credential of the operator's.
+pub(crate) struct Own {
+    pub(crate) key: Kept,
+    /// Where it is from.
+    pub(crate) from: &'static str,
+}
+
+/// The one to ask with: that of the variable, else that of the netrc for this server.
+pub(crate) fn credential(server: &Server) -> Result<Own> {
+    if let Some(own) = of_variable()? {
+        return Ok(own);
+    }
+    let own = netrc().and_then(|text| remediate::netrc_password(&text, server));
+    match own {
+        Some(key) => Ok(Own { key, from: "the netrc" }),
+        None => bail!("there is no credential for {}: neither WANDB_API_KEY nor the netrc has one", server.base),
+    }
+}
+
+/// The key in `WANDB_API_KEY`.
+pub(crate) fn of_variable() -> Result<Option<Own>> {
+    let Some(value) = environment("WANDB_API_KEY") else { return Ok(None) };
+    let value = Zeroizing::new(value.into_encoded_bytes());
+    match detect::credential(value.trim_ascii()) {
+        Some(secret) => Ok(Some(Own { key: Kept::of(&secret), from: "WANDB_API_KEY" })),
+        None => bail!("WANDB_API_KEY holds no W&B key of a known format"),
+    }
+}
+
+/// The text of the netrc that the SDK would read.
+pub(crate) fn netrc() -> Option<Zeroizing<Vec<u8>>> {
+    let home = environment("HOME").or_else(|| environment("USERPROFILE")).map(PathBuf::from);
+    let named = environment("NETRC").map(PathBuf::from);
+    let paths = named.into_iter().chain(home.iter().flat_map(|home| [home.join(".netrc"), home.join("_netrc")]));
+    for path in paths {
+        #[expect(clippy::disallowed_methods, reason = "it is the operator's netrc, and nothing that is scanned")]
+        let Ok(file) = File::open(path) else { continue };
+        let mut text = Zeroizing::new(Vec::with_capacity(64 * 1024));
+        if file.take(MOST).read_to_end(&mut text).is_ok() {
+            return Some(text);
+        }
+    }
+    None
+}

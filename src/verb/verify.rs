@@ -1,0 +1,90 @@
+//! `wandward verify`: keys from a scan or as they are given, and what their servers say of them.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::ask::{self, Asking};
+use super::scan::{colour, inputs};
+use super::{find, given};
+use crate::cli::{self, Cli, Format};
+use crate::watch;
+use wandward::blob::{Kind, Origin};
+use wandward::finding::Outcome;
+use wandward::policy::Policy;
+use wandward::remediate;
+use wandward::report::{self, Style};
+use wandward::rule::RuleSet;
+use wandward::scan::{self, Progress, Scan};
+use wandward::secret::Keyring;
+
+pub(crate) fn run(cli: &Cli, options: &cli::Verify, rules: &RuleSet) -> Result<u8> {
+    let started = Instant::now();
+    let asking = Asking::new(&options.scan.ask)?;
+    let (found, signal) = find_and_ask(options, rules, &asking)?;
+    let report = &options.scan.report;
+    let mut out = io::BufWriter::new(io::stdout());
+    let outcome = &found.outcome;
+    match report.format {
+        Format::Pretty => {
+            let style = Style {
+                colour: colour(cli.color),
+                width: 140,
+                took: started.elapsed(),
+                suppressed: report.show_suppressed,
+                verbose: report.verbose,
+                quiet: report.quiet,
+                shown: false,
+            };
+            report::verdicts(outcome, &style, &mut out)?;
+        }
+        Format::Json => report::json(outcome, &mut out)?,
+        Format::Jsonl => {
+            outcome.findings.iter().try_for_each(|finding| report::jsonl_asked(finding, outcome, &mut out))?;
+            report::jsonl_coverage(outcome, &mut out)?;
+        }
+    }
+    out.flush()?;
+    Ok(signal.map_or_else(|| ask::exit_code(outcome, report.allow_partial), |signal| 128 + signal))
+}
+
+/// What was found, and the keys of it.
+pub(crate) struct Found {
+    pub(crate) outcome: Outcome,
+    pub(crate) keyring: Keyring,
+}
+
+/// Finds keys and asks about them; tells which signal ended it.
+pub(crate) fn find_and_ask(options: &cli::Verify, rules: &RuleSet, asking: &Asking) -> Result<(Found, Option<u8>)> {
+    let cli::Scan { paths, report, .. } = &options.scan;
+    let mut policy = Policy::new(rules, report.select.clone(), report.ignore.clone(), !report.no_inline)?;
+    let keyring = Keyring::default();
+    policy.keyring = Some(keyring.clone());
+    let dash = matches!(&paths[..], [path] if path.as_os_str() == "-");
+    let given = match &options.key_file {
+        Some(file) => Some((given::from_file(file)?, Origin::new(Kind::File, &*file.to_string_lossy()))),
+        None if dash => Some((given::from_stdin()?, Origin::new(Kind::Stdin, "-"))),
+        None => None,
+    };
+    let inputs = if given.is_none() { inputs(&options.scan)? } else { Vec::new() };
+    policy.wanted = match &given {
+        Some((given, _)) => Some(given.wanted.clone()),
+        None => report.find.map(|_| find::wanted()).transpose()?,
+    };
+    let progress = Progress::default();
+    let scan = Scan { rules, policy: &policy, progress: &progress, threads: report.jobs, found: &|_| {} };
+    let show = !report.quiet && !report.no_progress && io::stderr().is_terminal();
+    let work = || {
+        let mut outcome = match &given {
+            Some((given, origin)) => scan.text_of(origin, &given.text),
+            None => scan.run(&inputs)?,
+        };
+        remediate::ask_all(&asking.client, &asking.rules, &keyring, &mut outcome, &progress.stop);
+        outcome.show_live();
+        scan::sort(&mut outcome);
+        Ok::<_, scan::Wrong>(outcome)
+    };
+    let (outcome, signal) = watch::watch(&progress, show, false, work)?;
+    Ok((Found { outcome: outcome?, keyring }, signal))
+}
