@@ -1,11 +1,14 @@
 //! Bytes, where they came from, and where in them something stands.
 
+mod line_hash;
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::object::Held;
 use crate::process::Process;
+pub use line_hash::line_hashes;
 
 /// Where a text came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,6 +132,21 @@ impl Origin {
     pub fn file_name(&self) -> &[u8] {
         self.name().rsplit(|&b| b == b'/').next().unwrap_or_default()
     }
+}
+
+/// What git makes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It lies in no working tree.
+    Outside,
+    /// It lies in one, of which not enough can be read.
+    Unknown,
+    /// git has it.
+    Tracked,
+    /// git has it not, and `git add` would pass over it.
+    Ignored,
+    /// git has it not, and `git add` would take it.
+    Untracked,
 }
 
 /// A name as text: bytes that are not UTF-8 as `\xNN`, a key in it cut to its public part, and what is too long cut off. What

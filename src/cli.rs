@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use wandward::report::Format;
 
 /// Finds exposed Weights & Biases API keys, and says what to do about them.
 ///
@@ -39,6 +42,7 @@ Examples:
   pass show wandb | wandward scan --find - --history --ps --host
                                      one key, all its places
   wandward scan --format json . > report.json
+  wandward scan --output sarif=wandward.sarif --output html=report.html
   wandward explain src/train.py:12   why a line is a finding, or is none
 
 Allow one line, with a reason, in a comment on it or above it:
@@ -127,6 +131,11 @@ pub(crate) enum Command {
     /// their ids.
     #[command(after_help = KEYS_EXAMPLES)]
     Keys(Box<Keys>),
+    /// Render saved reports again, in any format; several become one
+    ///
+    /// Reads reports of `--format json` and `--format jsonl`. A finding that several of them hold counts once; together they
+    /// are complete if each is.
+    Report(Box<Saved>),
     /// List, show and test the rules
     Rules {
         #[command(subcommand)]
@@ -237,6 +246,16 @@ pub(crate) struct Verify {
     pub(crate) key_file: Option<PathBuf>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeysFormat {
+    /// For people
+    Pretty,
+    /// One JSON object
+    Json,
+    /// One JSON object a line
+    Jsonl,
+}
+
 #[derive(Args)]
 pub(crate) struct Keys {
     /// `-` reads the credential from standard input
@@ -255,8 +274,8 @@ pub(crate) struct Keys {
     pub(crate) ask: Ask,
 
     /// The format of the answer
-    #[arg(long, value_enum, default_value_t = Format::Pretty)]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t = KeysFormat::Pretty)]
+    pub(crate) format: KeysFormat,
 }
 
 #[derive(Args)]
@@ -282,9 +301,13 @@ pub(crate) struct Host {
 /// What every verb that scans shares: what may be said, and how.
 #[derive(Args)]
 pub(crate) struct Report {
-    /// The format of the report
-    #[arg(long, value_enum, default_value_t = Format::Pretty)]
-    pub(crate) format: Format,
+    /// The format of the report on standard output [default: pretty]
+    #[arg(long, value_name = "FORMAT", value_parser = format())]
+    pub(crate) format: Option<Format>,
+
+    /// Write a report to a file, too; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = output)]
+    pub(crate) output: Vec<(Format, PathBuf)>,
 
     /// Fail (exit 1) on findings of this severity or worse
     #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
@@ -333,6 +356,41 @@ pub(crate) struct Report {
     pub(crate) no_progress: bool,
 }
 
+#[derive(Args)]
+pub(crate) struct Saved {
+    /// Saved reports; `-` reads standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The format of the report on standard output [default: pretty]
+    #[arg(long, value_name = "FORMAT", value_parser = format())]
+    pub(crate) format: Option<Format>,
+
+    /// Write a report to a file, too; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = output)]
+    pub(crate) output: Vec<(Format, PathBuf)>,
+
+    /// Fail (exit 1) on findings of this severity or worse
+    #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
+    pub(crate) fail_on: FailOn,
+
+    /// List what a permission keeps back
+    #[arg(long)]
+    pub(crate) show_suppressed: bool,
+
+    /// Exit 0 rather than 3 when something could not be read
+    #[arg(long)]
+    pub(crate) allow_partial: bool,
+
+    /// Findings only: no summary
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// List what was passed over
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
     Auto,
@@ -341,21 +399,29 @@ pub(crate) enum Colour {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    Pretty,
-    /// One JSON object
-    Json,
-    /// One JSON object a line, as found
-    Jsonl,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
     Error,
     Warning,
     Note,
     Never,
+}
+
+/// The names of formats, with what each is.
+fn format() -> impl TypedValueParser<Value = Format> {
+    let names = Format::ALL.map(|format| {
+        let (name, what) = format.name();
+        PossibleValue::new(name).help(what)
+    });
+    PossibleValuesParser::new(names).try_map(|name| Format::named(&name).ok_or("no such format"))
+}
+
+/// `FORMAT=FILE`.
+fn output(text: &str) -> Result<(Format, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("not of the form FORMAT=FILE")?;
+    let format = Format::named(name).ok_or_else(|| {
+        format!("no format is called `{name}`; there are {}", Format::ALL.map(|format| format.name().0).join(", "))
+    })?;
+    if file.is_empty() { Err("no file is named".to_owned()) } else { Ok((format, file.into())) }
 }
 
 /// Standard input.

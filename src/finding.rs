@@ -2,9 +2,10 @@
 //! A finding owns its data and never holds a key.
 
 mod asked;
+mod shown;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use crate::blob::{Origin, Place};
 use crate::rule::{Rule, Severity};
 use crate::secret::{self, Fingerprint, Format, KeyId, Secret};
 pub use asked::{Asked, Liveness, Owner};
+pub(crate) use shown::acts;
+pub use shown::{visible, without_addresses, without_key_shapes};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,6 +94,8 @@ pub struct Finding {
     pub place: Option<Place>,
     /// Which cell of a notebook.
     pub cell: Option<Cell>,
+    /// The hash of its line (without one the first) by which code scanning knows it again, in a file that it could read.
+    pub line_hash: Option<String>,
     /// Its bytes, counted from the beginning of the source; of an encoded text all of it.
     pub span: Range<u64>,
     /// The key, unless the rule needs none.
@@ -188,6 +193,8 @@ pub struct Skip {
 /// What was looked at, and what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
+    /// What kinds of scan were asked for.
+    pub scans: BTreeSet<&'static str>,
     /// Files read, standard input included.
     pub files: u64,
     /// Objects of git repositories read; trees count, though they are no text.
@@ -290,32 +297,4 @@ impl Outcome {
         let shown = self.suppressed.extract_if(.., live).map(|one| one.finding);
         self.findings.extend(shown);
     }
-}
-
-/// The text with everything spelled out that would act on a terminal, a log or a page, or that hides what it says:
-/// control characters, bidirectional marks, invisible ones, and what a CI system takes for a command (`::` where a line
-/// may begin, `##[` anywhere).
-pub fn visible(text: &str) -> std::borrow::Cow<'_, str> {
-    let commands = text.trim_start().starts_with("::") || text.contains("##[");
-    if !text.contains(acts) && !commands {
-        return text.into();
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for (at, c) in text.char_indices() {
-        match c {
-            ':' if text[at..].starts_with("::") && text[..at].trim_start().is_empty() => out.push_str("\\u{3a}"),
-            '#' if text[at..].starts_with("##[") => out.push_str("\\u{23}"),
-            '\t' => out.push(' '),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            c if acts(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.into()
-}
-
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }

@@ -2,14 +2,17 @@
 //! permission keeps back, and on request why each of the others is none. A key's text goes no further than here.
 
 mod habit;
+mod keeper;
 mod key;
 mod mask;
 mod notebook;
 mod place;
+mod project;
 mod server;
+mod whole;
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::blob::{Before, Encoding, Origin, Place, Text};
 use crate::detect::{Candidate, Shape};
@@ -20,10 +23,13 @@ use crate::secret::{Format, KeyId, Secret, Wanted};
 pub use habit::cut_off_key::RULE as CUT_OFF_KEY;
 use habit::passage::Passage;
 use habit::{Habits, Point};
+pub use keeper::{Keeper, Lies};
 use key::{KeyJudge, Verdict};
 use notebook::Cells;
 use place::File;
 pub use place::PathClass;
+use project::Project;
+pub use whole::WhereItLies;
 
 /// What is thought of one candidate.
 pub enum Opinion {
@@ -68,9 +74,12 @@ pub struct Judge<'a> {
     policy: &'a Policy,
     is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
     habits: Option<Habits>,
+    lies: Option<WhereItLies<'a>>,
+    project: Mutex<Project>,
 }
 
 /// What a text came to.
+#[derive(Default)]
 pub struct Judgement {
     /// One for every candidate that is worth a word; see [`Judge::judge`].
     pub opinions: Vec<Opinion>,
@@ -78,6 +87,8 @@ pub struct Judgement {
     pub open: bool,
     /// Where the key shapes begin that are no keys as the text stands.
     pub silent: Vec<usize>,
+    /// The keys that no selected rule speaks of.
+    pub passed: Vec<Range<usize>>,
 }
 
 /// What the habit rules say of a text.
@@ -116,7 +127,7 @@ impl<'a> Judge<'a> {
         policy: &'a Policy,
         is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
     ) -> Judge<'a> {
-        Judge { rules, policy, is_object, habits: None }
+        Judge { rules, policy, is_object, habits: None, lies: None, project: Mutex::default() }
     }
 
     /// The same, who speaks of habits too. Of what lies in the past nobody can change the habits.
@@ -137,7 +148,7 @@ impl<'a> Judge<'a> {
             return self.find(origin, text, &file, candidates, wanted);
         }
         let verdicts = KeyJudge::new(text.bytes, &file).judge(candidates);
-        let mut judgement = Judgement { opinions: Vec::new(), open: false, silent: Vec::new() };
+        let mut judgement = Judgement::default();
         let mut cursor = Cursor::default();
         for (candidate, judged) in candidates.iter().zip(verdicts) {
             let Shape::Key(format) = candidate.shape else {
@@ -165,7 +176,12 @@ impl<'a> Judge<'a> {
                             key: Some(Key::from(&secret)),
                             ..finding
                         };
+                        if let Some(key) = &finding.key {
+                            self.remember_key(text, &judged.credential, key, &finding);
+                        }
                         self.permit(finding, text, &judged.credential, &mut judgement.opinions);
+                    } else {
+                        judgement.passed.push(judged.credential);
                     }
                     continue;
                 }
@@ -191,7 +207,7 @@ impl<'a> Judge<'a> {
         wanted: &Wanted,
     ) -> Judgement {
         let keys = KeyJudge::new(text.bytes, file);
-        let mut judgement = Judgement { opinions: Vec::new(), open: false, silent: Vec::new() };
+        let mut judgement = Judgement::default();
         let mut cursor = Cursor::default();
         for candidate in candidates {
             let Shape::Key(format) = candidate.shape else { continue };
@@ -280,6 +296,9 @@ impl<'a> Judge<'a> {
                     self.permit(finding, text, &point.span, &mut broken.opinions);
                 }
             }
+            if names_wandb {
+                self.remember_secrets(text, &passage, &mut cursor);
+            }
         };
         if site != Site::Notebook {
             tell(piece, site);
@@ -311,7 +330,7 @@ impl<'a> Judge<'a> {
             confidence: point.confidence,
             evidence: point.evidence.clone(),
             span: text.offsets(point.span.clone()),
-            ..self.finding(origin, text, rule, &shown, None, cursor)
+            ..self.finding(origin, text, rule, &shown, point.hidden.then_some("[…]"), cursor)
         }
     }
 
@@ -352,6 +371,7 @@ impl<'a> Judge<'a> {
             origin: origin.clone(),
             place: Some(cursor.place(text, point)),
             cell: cursor.cell(origin, text, point).map(|(cell, _)| cell),
+            line_hash: None,
             span: text.offsets(point.clone()),
             key: None,
             snippet,

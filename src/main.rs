@@ -50,7 +50,8 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Ps(options) => verb::ps::run(cli, options, &rules),
         Command::Host(options) => verb::host::run(cli, options, &rules),
         Command::Verify(options) => verb::verify::run(cli, options, &rules),
-        Command::Keys(options) => verb::keys::run(cli, options),
+        Command::Keys(options) => verb::keys::run(options, &rules),
+        Command::Report(options) => verb::report::run(cli, options, &rules),
         Command::Rules { command } => verb::rules::run(command.as_ref(), &rules),
         Command::Explain { what } => verb::explain::run(&rules, what),
     }

@@ -1,6 +1,8 @@
 //! What may be said: the rules that were selected, and the permissions that stand beside a line.
 //! In: words of the user, lines of a text. Out: yes or no, and for a permission its reason.
 
+use std::path::PathBuf;
+
 use crate::rule::{Group, Rule, RuleSet};
 use crate::secret::{Keyring, Wanted};
 
@@ -16,6 +18,17 @@ pub struct Policy {
     pub wanted: Option<Wanted>,
     /// Where the keys that are found go, if a server is to be asked about them; those that a permission keeps back, too.
     pub keyring: Option<Keyring>,
+    /// Who scans.
+    pub user: User,
+}
+
+/// What is known of the user who scans; nothing unless the door says it.
+#[derive(Clone, Debug, Default)]
+pub struct User {
+    /// The home folder.
+    pub home: Option<PathBuf>,
+    /// The file of patterns that git ignores in all repositories of the user.
+    pub excludes: Option<PathBuf>,
 }
 
 /// A word that names neither a rule nor a group.
@@ -35,7 +48,7 @@ impl Policy {
                 return Err(UnknownName { name: name.clone(), nearest });
             }
         }
-        Ok(Policy { select, ignore, inline, wanted: None, keyring: None })
+        Ok(Policy { select, ignore, inline, wanted: None, keyring: None, user: User::default() })
     }
 
     /// Whether the rule may speak.

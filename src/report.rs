@@ -1,16 +1,96 @@
-//! Writes an outcome to a writer. In: an outcome. Out: text. One file a format, each with its own shape; none holds a key,
-//! since none is given one.
+//! Writes a report to a writer. In: what a scan found, or saved reports. Out: text. One file a format, each with its own
+//! shape; none holds a key, since none is given one, and none anything that would act where it is read.
 
-mod json;
+mod codequality;
+mod csv;
+mod github;
+mod gitlab;
+mod html;
+mod junit;
+mod markdown;
+mod merge;
+mod model;
 mod pretty;
+mod read;
+mod sarif;
+mod take;
 mod verdicts;
 
 use std::io::{self, Write};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Serialize;
 
-use crate::finding::{Asked, Finding, Outcome, visible};
+use crate::finding::{Finding, Outcome, acts};
+use crate::rule::{RuleSet, Severity};
+pub use model::Report;
+pub use read::ReadError;
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// For people at a terminal.
+    Pretty,
+    /// One JSON object.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// Workflow commands of GitHub Actions.
+    Github,
+    /// A secret detection report of GitLab.
+    Gitlab,
+    /// A code quality report of GitLab.
+    Codequality,
+    /// JUnit XML.
+    Junit,
+    /// A table.
+    Csv,
+    /// A page for a pull request or a step summary.
+    Markdown,
+    /// A page for a browser.
+    Html,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Format; 11] = [
+        Format::Pretty,
+        Format::Json,
+        Format::Jsonl,
+        Format::Sarif,
+        Format::Github,
+        Format::Gitlab,
+        Format::Codequality,
+        Format::Junit,
+        Format::Csv,
+        Format::Markdown,
+        Format::Html,
+    ];
+
+    /// The word on the command line, and what it is.
+    pub fn name(self) -> (&'static str, &'static str) {
+        match self {
+            Format::Pretty => ("pretty", "For people"),
+            Format::Json => ("json", "One JSON object"),
+            Format::Jsonl => ("jsonl", "One JSON object a line, as found"),
+            Format::Sarif => ("sarif", "SARIF 2.1.0, for code scanning"),
+            Format::Github => ("github", "Annotations of a GitHub Actions run"),
+            Format::Gitlab => ("gitlab", "A secret detection report for GitLab"),
+            Format::Codequality => ("codequality", "A code quality report for GitLab"),
+            Format::Junit => ("junit", "JUnit XML"),
+            Format::Csv => ("csv", "A table, safe to open in a spreadsheet"),
+            Format::Markdown => ("markdown", "A page for a pull request or a step summary"),
+            Format::Html => ("html", "A page for a browser, one file without scripts"),
+        }
+    }
+
+    /// The format of that name.
+    pub fn named(name: &str) -> Option<Format> {
+        Format::ALL.into_iter().find(|format| format.name().0 == name)
+    }
+}
 
 /// What a reader of the report wants of it.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +99,10 @@ pub struct Style {
     pub colour: bool,
     /// Columns of the terminal.
     pub width: usize,
-    /// How long the scan took.
-    pub took: Duration,
+    /// How long the scan took, if it was just made.
+    pub took: Option<Duration>,
+    /// Seconds since 1970 at the end of the scan, for the formats that ask for a time.
+    pub now: i64,
     /// List what a permission keeps back.
     pub suppressed: bool,
     /// List what was passed over without being asked for.
@@ -31,6 +113,116 @@ pub struct Style {
     pub shown: bool,
 }
 
+/// Writes for people what servers say of the keys that were found.
+pub fn verdicts(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    verdicts::write(outcome, style, out)
+}
+
+impl Report {
+    /// The severity of the worst finding.
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+
+    /// Whether a server takes one of the keys.
+    pub fn has_live_key(&self) -> bool {
+        self.findings.iter().any(|finding| finding.liveness == "live")
+    }
+
+    /// The same with one more field.
+    pub fn with(mut self, name: &str, value: serde_json::Value) -> Report {
+        self.more.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Whether everything asked for was looked at.
+    pub fn is_complete(&self) -> bool {
+        self.coverage.complete
+    }
+
+    /// Whether files were asked for, and there was none.
+    pub fn is_of_nothing(&self) -> bool {
+        let scans = &self.coverage.scans;
+        let of_files =
+            scans.is_empty() || scans.iter().any(|scan| matches!(scan.as_str(), "tree" | "history" | "stdin"));
+        of_files && self.coverage.files == 0 && self.coverage.objects == 0
+    }
+
+    /// Writes the last line of a JSON-lines report.
+    pub fn write_coverage(&self, out: &mut dyn Write) -> io::Result<()> {
+        json_line(&Last { places: &self.places, coverage: &self.coverage }, out)
+    }
+
+    /// Writes it. The rules say what a format wants to know of a rule beyond its findings.
+    pub fn write(&self, format: Format, rules: &RuleSet, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+        match format {
+            Format::Pretty => pretty::write(self, style, out),
+            Format::Json => json(self, out),
+            Format::Jsonl => {
+                self.findings.iter().try_for_each(|finding| json_line(finding, out))?;
+                self.write_coverage(out)
+            }
+            Format::Sarif => json(&sarif::log(self, rules, style), out),
+            Format::Github => github::write(self, out),
+            Format::Gitlab => json(&gitlab::report(self, rules, style), out),
+            Format::Codequality => json(&codequality::issues(self), out),
+            Format::Junit => junit::write(self, out),
+            Format::Csv => csv::write(self, out),
+            Format::Markdown => markdown::write(self, out),
+            Format::Html => html::write(self, out),
+        }
+    }
+}
+
+/// Writes one finding as a line of JSON.
+pub fn jsonl_finding(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    json_line(&model::Entry::from(finding.clone()), out)
+}
+
+#[derive(Serialize)]
+struct Last<'r> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    places: &'r [model::Place],
+    coverage: &'r model::Looked,
+}
+
+fn json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(Escaped(&mut *out), value)?;
+    writeln!(out)
+}
+
+fn json_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(Escaped(&mut *out), value)?;
+    writeln!(out)
+}
+
+/// Escapes in the strings of JSON what acts where it is read, which changes nothing of what they say. No such character
+/// stands outside of them.
+struct Escaped<'w>(&'w mut dyn Write);
+
+impl Write for Escaped<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // The serializer writes whole characters.
+        let Ok(text) = str::from_utf8(bytes) else { return Err(io::ErrorKind::InvalidData.into()) };
+        let mut kept = 0;
+        for (at, c) in text.char_indices() {
+            if (acts(c) && c != '\n') || (c == '#' && text[at..].starts_with("##")) {
+                self.0.write_all(&bytes[kept..at])?;
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(self.0, "\\u{unit:04x}")?;
+                }
+                kept = at + c.len_utf8();
+            }
+        }
+        self.0.write_all(&bytes[kept..])?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// A date as ISO 8601 has it, in the zone of whoever set it; of a date that no calendar holds the seconds since 1970.
 fn date((seconds, ahead): (i64, i32)) -> String {
     let zone = jiff::tz::Offset::from_seconds(ahead.saturating_mul(60)).unwrap_or(jiff::tz::Offset::UTC);
@@ -38,61 +230,4 @@ fn date((seconds, ahead): (i64, i32)) -> String {
         Ok(time) => time.display_with_offset(zone).to_string(),
         Err(_) => seconds.to_string(),
     }
-}
-
-/// Writes for people: one key, all its places, one remedy.
-pub fn pretty(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
-    pretty::write(outcome, style, out)
-}
-
-/// Writes one JSON object.
-pub fn json(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
-    json::write(outcome, &serde_json::Map::new(), out)
-}
-
-/// Likewise, with more at its end.
-pub fn json_with(outcome: &Outcome, more: &serde_json::Map<String, Value>, out: &mut dyn Write) -> io::Result<()> {
-    json::write(outcome, more, out)
-}
-
-/// Writes for people what servers say of the keys that were found.
-pub fn verdicts(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
-    verdicts::write(outcome, style, out)
-}
-
-/// Writes one finding as a line of JSON.
-pub fn jsonl_finding(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
-    json::write_finding(finding, &Outcome::default(), out)
-}
-
-/// Likewise, with what servers say of its key.
-pub fn jsonl_asked(finding: &Finding, outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
-    json::write_finding(finding, outcome, out)
-}
-
-/// Writes the last line of a JSON-lines report.
-pub fn jsonl_coverage(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
-    json::write_coverage(outcome, out)
-}
-
-/// What a server says of a key, in one line: `live: user ada (user account); entity acme, at https://api.wandb.ai`.
-fn said(asked: &Asked) -> String {
-    let mut parts = Vec::new();
-    if let Some(owner) = &asked.owner {
-        let account = owner.account.as_deref().map(|kind| format!(" ({kind} account)")).unwrap_or_default();
-        let user = owner.user.as_deref().unwrap_or("of no name");
-        parts.push(format!("user {user}{account}"));
-        if owner.admin == Some(true) {
-            parts.push("an administrator".to_owned());
-        }
-        parts.extend(owner.entity.as_ref().map(|entity| format!("entity {entity}")));
-        if !owner.teams.is_empty() {
-            parts.push(format!("teams {}", owner.teams.join(", ")));
-        }
-    } else {
-        parts.push(asked.reason.clone());
-    }
-    let server =
-        asked.server.as_ref().map(|server| format!("; server {server} ({})", asked.named_by)).unwrap_or_default();
-    visible(&format!("{}: {}{server}", asked.liveness.name(), parts.join("; "))).into_owned()
 }

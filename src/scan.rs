@@ -2,6 +2,7 @@
 //! joins the verbs. In: what to scan and by which rules. Out: an [`Outcome`], sorted, and each finding as it is found.
 
 mod git;
+mod hashes;
 mod host;
 mod look;
 mod processes;
@@ -13,14 +14,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::blob::{Kind, Origin};
+use crate::blob::{Kind, Origin, Standing};
 use crate::finding::{Finding, Outcome};
-use crate::judge::{Judge, Opinion};
+use crate::judge::{Judge, Keeper, Lies, Opinion};
 use crate::policy::Policy;
 use crate::process::Process;
 use crate::rule::RuleSet;
 use crate::rule::example::As;
 use crate::source::Reader;
+use crate::source::git::standing::Standings;
+use crate::source::home::is_home;
 use crate::source::host::Host;
 use crate::source::objects::Objects;
 use crate::source::tree::{self, Tree};
@@ -62,6 +65,23 @@ pub enum Input<'h> {
     Host(Host<'h>),
 }
 
+impl Input<'_> {
+    /// The words in reports for what kinds of scan it asks for.
+    fn names(&self) -> &'static [&'static str] {
+        match self {
+            Input::Tree(_) => &["tree"],
+            Input::History(_) => &["tree", "history"],
+            Input::Change(Change { what: What::Staged(_), .. }) => &["staged"],
+            Input::Change(Change { what: What::Range(_), .. }) => &["range"],
+            Input::Change(Change { what: What::Push(_), .. }) => &["push"],
+            Input::Message(_) => &["message"],
+            Input::Stdin(_) => &["stdin"],
+            Input::Processes(_) => &["process"],
+            Input::Host(_) => &["host"],
+        }
+    }
+}
+
 /// A scan.
 pub struct Scan<'a> {
     /// The rules that can speak.
@@ -85,7 +105,9 @@ impl Scan<'_> {
             let path = path_of(origin);
             path.is_some_and(|path| objects.holds(&path, id))
         };
-        let judge = Judge::new(self.rules, self.policy, &is_object).of_habits();
+        let standings = Standings::new(self.policy.user.excludes.clone());
+        let lies = |origin: &Origin| self.lies(&standings, origin);
+        let judge = Judge::new(self.rules, self.policy, &is_object).of_habits().told(&lies);
         let worker = || Worker::new(self, &judge, &outcome);
         for input in inputs {
             match input {
@@ -98,6 +120,7 @@ impl Scan<'_> {
                 Input::Host(host) => host::look(self, host, &outcome, worker),
             }
         }
+        worker().together();
         let mut outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
         if self.stopped() {
             let cut_off = |root: &PathBuf| tree::skip(root, "interrupted before all of it was read", true);
@@ -108,11 +131,22 @@ impl Scan<'_> {
             });
             outcome.coverage.skipped.extend(roots.map(cut_off));
         }
+        hashes::tell_rest(&mut outcome);
+        outcome.coverage.scans = inputs.iter().flat_map(|input| input.names()).copied().collect();
         sort(&mut outcome);
         if inputs.len() > 1 {
             once(&mut outcome);
         }
         Ok(outcome)
+    }
+
+    /// What is known of a file beside its bytes.
+    fn lies(&self, standings: &Standings, origin: &Origin) -> Lies {
+        let standing = standings.of(&tree::path(origin));
+        let home = Keeper::of(origin).and_then(|keeper| keeper.home(origin));
+        let own = self.policy.user.home.as_deref();
+        let apart = standing == Standing::Outside;
+        Lies { standing, home: apart && home.is_some_and(|home| is_home(&tree::native(home), own)) }
     }
 
     fn stopped(&self) -> bool {
@@ -165,14 +199,26 @@ impl Scan<'_> {
 
     /// Scans a text at hand as if it were a file of that path; no repository is asked.
     pub fn text(&self, path: &str, text: &[u8]) -> Outcome {
-        self.text_of(&Origin::new(Kind::File, path), text)
+        self.text_with_mode(path, text, None)
     }
 
-    /// Likewise, of any origin.
-    pub fn text_of(&self, origin: &Origin, text: &[u8]) -> Outcome {
-        let judge = Judge::new(self.rules, self.policy, &|_, _| false).of_habits();
+    /// Scans keys that are given one a line, of any origin.
+    pub fn given(&self, origin: &Origin, text: &[u8]) -> Outcome {
+        let judge = Judge::new(self.rules, self.policy, &|_, _| false);
         let outcome = Mutex::new(Outcome::default());
         Worker::new(self, &judge, &outcome).bytes(origin, text);
+        outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Likewise; a file that has a mode lies in a home folder.
+    fn text_with_mode(&self, path: &str, text: &[u8], mode: Option<u32>) -> Outcome {
+        let lies = |_: &Origin| match mode {
+            Some(_) => Lies { standing: Standing::Outside, home: true },
+            None => Lies { standing: Standing::Unknown, home: false },
+        };
+        let judge = Judge::new(self.rules, self.policy, &|_, _| false).of_habits().told(&lies);
+        let outcome = Mutex::new(Outcome::default());
+        Worker::new(self, &judge, &outcome).with_mode(mode).bytes(&Origin::new(Kind::File, path), text);
         outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -265,7 +311,7 @@ pub fn check_page(
     let results = rule.examples().into_iter().map(|example| {
         let text = example.filled(&rule.id);
         let outcome = match example.stands_as {
-            As::File => scan.text(example.path, text.as_bytes()),
+            As::File => scan.text_with_mode(example.path, text.as_bytes(), example.mode),
             As::Argv => scan.words(Kind::Process, example.path, &text),
             As::Environ => scan.words(Kind::Environ, example.path, &text),
         };

@@ -2,6 +2,7 @@
 //! It knows nothing of keys, follows no link out of a root, and opens nothing but regular files.
 
 pub mod git;
+pub mod home;
 pub mod host;
 pub mod objects;
 pub mod processes;

@@ -56,9 +56,9 @@ fn run(folder: &Path, arguments: &[&OsStr], keys: &[&str]) -> Shown {
     Shown { code: output.status.code().unwrap_or_else(|| panic!("{arguments:?} died: {}", output.status)), out, err }
 }
 
-/// The JSON report of a scan, and its exit code.
+/// The JSON report of a scan for keys, and its exit code.
 fn scan(folder: &Path, arguments: &[&str], keys: &[&str]) -> (Value, i32) {
-    let mut line: Vec<&OsStr> = ["scan", "--format", "json"].map(OsStr::new).to_vec();
+    let mut line: Vec<&OsStr> = ["scan", "--select", "keys", "--format", "json"].map(OsStr::new).to_vec();
     line.extend(arguments.iter().map(OsStr::new));
     let shown = run(folder, &line, keys);
     let report = serde_json::from_str(&shown.out).unwrap_or_else(|e| panic!("{e}: {}{}", shown.out, shown.err));

@@ -22,7 +22,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("decode", &["blob"]),
     ("detect", &["secret", "decode"]),
     ("judge", &["blob", "secret", "rule", "finding", "policy", "detect"]),
-    ("report", &["object", "process", "blob", "finding", "rule"]),
+    ("report", &["object", "process", "blob", "secret", "finding", "rule"]),
+    ("write", &[]),
     (
         "scan",
         &["object", "process", "blob", "secret", "rule", "finding", "policy", "source", "decode", "detect", "judge"],

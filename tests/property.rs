@@ -3,16 +3,17 @@
 
 mod support;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use wandward::detect::{Shape, candidates};
 use wandward::finding::Outcome;
 use wandward::policy::Policy;
-use wandward::report::{self, Style};
+use wandward::report::{self, Format, Report, Style};
 use wandward::rule::RuleSet;
 use wandward::scan::{Progress, Scan};
-use wandward::secret::Format;
+use wandward::secret;
 
 use support::{KINDS, fingerprint, key};
 
@@ -21,8 +22,8 @@ type Seen = (&'static str, usize, usize, Option<usize>);
 
 fn name(shape: Shape) -> &'static str {
     match shape {
-        Shape::Key(Format::Legacy) => "legacy",
-        Shape::Key(Format::V1) => "v1",
+        Shape::Key(secret::Format::Legacy) => "legacy",
+        Shape::Key(secret::Format::V1) => "v1",
         Shape::Partial => "partial",
     }
 }
@@ -149,12 +150,14 @@ fn every_alignment_of_every_length_of_run() {
     }
 }
 
+/// Pages are read once.
+static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::builtin().unwrap());
+
 fn scan(path: &str, text: &[u8], inline: bool) -> Outcome {
-    let rules = RuleSet::builtin().unwrap();
-    let policy = Policy::new(&rules, Vec::new(), Vec::new(), inline).unwrap();
+    let rules = &*RULES;
+    let policy = Policy::new(rules, Vec::new(), Vec::new(), inline).unwrap();
     let progress = Progress::default();
-    let outcome =
-        Scan { rules: &rules, policy: &policy, progress: &progress, threads: 1, found: &|_| {} }.text(path, text);
+    let outcome = Scan { rules, policy: &policy, progress: &progress, threads: 1, found: &|_| {} }.text(path, text);
     // A scan survives a panic, and says so; here it is a failure. Soup that is encoded too deep is not.
     let bug = outcome.coverage.skipped.iter().find(|skip| skip.reason.contains("internal error"));
     assert!(bug.is_none(), "{bug:?}");
@@ -164,19 +167,22 @@ fn scan(path: &str, text: &[u8], inline: bool) -> Outcome {
 /// Every report of an outcome, one after the other.
 fn reports(outcome: &Outcome) -> String {
     let mut out = Vec::new();
-    report::json(outcome, &mut out).unwrap();
+    let rules = &*RULES;
+    let report = Report::from(outcome.clone());
     let plain = Style {
         colour: false,
         width: 140,
-        took: Duration::ZERO,
+        took: Some(Duration::ZERO),
+        now: 0,
         suppressed: true,
         verbose: true,
         quiet: false,
         shown: false,
     };
-    for style in [plain, Style { colour: true, width: 40, ..plain }] {
-        report::pretty(outcome, &style, &mut out).unwrap();
+    for format in Format::ALL {
+        report.write(format, rules, &plain, &mut out).unwrap();
     }
+    report.write(Format::Pretty, rules, &Style { colour: true, width: 40, ..plain }, &mut out).unwrap();
     for finding in &outcome.findings {
         report::jsonl_finding(finding, &mut out).unwrap();
     }

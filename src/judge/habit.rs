@@ -1,16 +1,37 @@
 //! Guidance broken without a key in sight. In: a text whose words are known, and the rules that name them. Out: the points
 //! that a pattern of a page, or the check that is called like its rule, would say something of.
 
+mod call;
+mod ci_without_entity;
 pub(super) mod cut_off_key;
+mod identity_token;
+mod inline_environment;
+mod key_as_argument;
+mod key_in_image_build;
+mod key_option;
+mod keychain_in_production;
+mod login_argument;
 pub(super) mod passage;
 pub(super) mod permission_without_reason;
-pub(super) mod sdk_too_old;
+mod plain_http_server;
+mod printed_key;
+mod sdk_too_old;
+mod secret_store;
+mod server_secret;
+pub(super) mod setting;
+mod shell;
+mod unread_name;
+mod value;
+pub(super) mod webhook;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
 
+#[cfg(test)]
+use super::project;
 use crate::finding::Confidence;
 use crate::policy::Policy;
 use crate::rule::{Kind, Rule, RuleSet, Severity, Site};
@@ -28,12 +49,21 @@ pub(super) struct Point {
     pub(super) confidence: Confidence,
     /// How bad it is if that is less than the rule says.
     pub(super) severity: Option<Severity>,
+    /// Whether what is marked may not be shown.
+    pub(super) hidden: bool,
 }
 
 impl Point {
     /// A point that needs no more words than those of its rule.
     pub(super) fn new(span: Range<usize>) -> Point {
-        Point { about: span.clone(), span, evidence: String::new(), confidence: Confidence::High, severity: None }
+        Point {
+            about: span.clone(),
+            span,
+            evidence: String::new(),
+            confidence: Confidence::High,
+            severity: None,
+            hidden: false,
+        }
     }
 }
 
@@ -41,11 +71,40 @@ impl Point {
 type Check = fn(&Passage<'_>) -> Vec<Point>;
 
 /// The check of every rule that a pattern cannot say, by the id of the rule.
-const CHECKS: &[(&str, Check)] = &[(sdk_too_old::RULE, sdk_too_old::points)];
+const CHECKS: &[(&str, Check)] = &[
+    ("admin-access-by-key", server_secret::admin_access),
+    ("ci-without-entity", ci_without_entity::check),
+    ("identity-token-beside-key", identity_token::beside_key),
+    ("identity-token-in-project", identity_token::file_in_project),
+    ("inline-environment", inline_environment::check),
+    ("key-as-argument", key_as_argument::check),
+    ("key-in-image-build", key_in_image_build::check),
+    ("key-option", key_option::check),
+    ("keychain-in-production", keychain_in_production::check),
+    ("kubernetes-secret-store", secret_store::in_kubernetes),
+    ("literal-admin-key", server_secret::admin_key),
+    ("literal-server-secret", server_secret::literal),
+    ("login-argument", login_argument::check),
+    ("plain-http-server", plain_http_server::check),
+    ("printed-key", printed_key::check),
+    ("sdk-too-old", sdk_too_old::check),
+    ("secret-name", webhook::names),
+    ("secret-syntax", webhook::syntax),
+    ("unread-name", unread_name::check),
+    ("unusable-secret-store", secret_store::unusable),
+    ("webhook-literal-token", webhook::literal_tokens),
+];
 
 /// The rules that are told where they are needed rather than found in a text.
 #[cfg(test)]
-const CALLED: [&str; 2] = [cut_off_key::RULE, permission_without_reason::RULE];
+const CALLED: [&str; 6] = [
+    cut_off_key::RULE,
+    permission_without_reason::RULE,
+    project::SAME_KEY,
+    project::DANGLING,
+    project::TRACKED,
+    project::WIDE,
+];
 
 /// How a rule looks.
 enum Looks {
@@ -128,10 +187,14 @@ impl Habits {
         points.sort_by_key(|(rule, point)| {
             (std::cmp::Reverse(point.severity.unwrap_or(rule.severity)), point.span.start, point.span.end)
         });
-        let mut said: Vec<Range<usize>> = Vec::new();
+        // What was said, by where it begins: none of it lies in another, so the last one before an end tells.
+        let mut said: BTreeMap<usize, usize> = BTreeMap::new();
         points.retain(|(_, point)| {
-            let new = !said.iter().any(|other| other.start < point.span.end && point.span.start < other.end);
-            said.extend(new.then(|| point.span.clone()));
+            let last = said.range(..point.span.end).next_back();
+            let new = last.is_none_or(|(_, end)| *end <= point.span.start);
+            if new {
+                said.insert(point.span.start, point.span.end);
+            }
             new
         });
         points

@@ -10,7 +10,7 @@ mod flow;
 mod lead;
 mod literal;
 mod markup;
-mod names;
+pub(super) mod names;
 pub(super) mod netrc;
 mod object;
 mod outline;

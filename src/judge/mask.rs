@@ -23,7 +23,7 @@ static KEYS: LazyLock<Regex> = LazyLock::new(|| compile(r"(?-u)wandb_v[0-9]+_[A-
 static DISGUISED: LazyLock<Regex> = LazyLock::new(|| {
     compile(concat!(
         r"(?-u)(?:[A-Za-z0-9_]*(?:%(?:25)*[0-9A-Fa-f]{2}|=[0-9A-F]{2}|\\+x[0-9A-Fa-f]{2}|\\+[uU]\{?[0-9A-Fa-f]{2,8}\}?|\\+[0-7]{3}|&(?:amp;)*#[xX]?[0-9A-Fa-f]{2,4};?)){3,}[A-Za-z0-9_]*",
-        r"|[0-9a-f]{8,}|[0-9A-F]{8,}|[A-Za-z0-9+/]{8,}"
+        r"|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)+|[0-9a-f]{8,}|[0-9A-F]{8,}|[A-Za-z0-9+/]{8,}"
     ))
 });
 
@@ -40,7 +40,7 @@ fn is_disguised(word: &[u8]) -> bool {
 /// A value at the name of a secret, in user information, or in an authorization header.
 static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
     compile(concat!(
-        r#"(?i-u)(?:[\w.-]*(?:api_?key|key|token|secret|passw(?:or)?d|credential)[\w.-]*\\?["']?\]?\s*(?:[:=]|=>|,)\s*\\?["']?"#,
+        r#"(?i-u)(?:[\w.-]*(?:api_?key|key|token|secret|passw(?:or)?d|credential|license)[\w.-]*\\?["']?\]?(?:\s*,\s*\\?["']?value\\?["']?)?\s*(?:[:=]|=>|,)\s*\\?["']?"#,
         r#"|--?[\w-]*(?:key|token|secret|password)[\w-]*\s+\\?["']?"#,
         r#"|://[^\s/:@"']+:|\b(?:Bearer|Basic)\s+)([^\s"'\\,;&|)}\]@<>$(\[]{6,})"#
     ))
@@ -121,9 +121,10 @@ fn is_word(value: &[u8]) -> bool {
     value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'.' | b'-' | b'/' | b'*' | b':' | b'{'))
 }
 
-/// The text with control and bidirectional characters spelled out.
+/// The text without e-mail addresses, and with control and bidirectional characters spelled out.
 pub(super) fn visible(text: &[u8]) -> String {
-    crate::finding::visible(&String::from_utf8_lossy(text)).into_owned()
+    let text = String::from_utf8_lossy(text);
+    crate::finding::visible(&crate::finding::without_addresses(&text)).into_owned()
 }
 
 /// The line round `point` as it may be shown, and the digest of the whole line for a finding's id. `shown` stands for the
@@ -199,6 +200,12 @@ mod tests {
 
     #[test]
     fn other_secrets_on_the_line_are_masked_too() {
+        let line = format!(
+            r#"{{"name":"GLOBAL_ADMIN_API_KEY","value":"pick-me-42"}} license: eyJhbGciOiJSUzI1NiJ9.eyJ9.c2ln k={}"#,
+            legacy_key("j")
+        );
+        let beside = shown(&line, &legacy_key("j")).text;
+        assert!(!beside.contains("pick") && !beside.contains("eyJ") && !beside.contains("c2ln"), "{beside}");
         let (key, other, v1) = (legacy_key("a"), legacy_key("b"), v1_key("c"));
         let line = format!("login(key=\"{key}\", token='hunter22', sha=\"{other}\", x=\"{v1}\", password: s3cr3t!!)");
         let snippet = shown(&line, &key).text;

@@ -7,6 +7,7 @@ use crate::blob::{Kind, Origin};
 use crate::rule::Site;
 
 use super::habit::passage::is_installed;
+use super::keeper::Keeper;
 use super::key::{self, Because};
 
 /// What the name of a file says.
@@ -16,6 +17,8 @@ pub(super) struct File {
     /// The last part of it, as it is written.
     name: String,
     site: Site,
+    /// Whether credentials are kept in a file of this very name.
+    keeper: Option<Keeper>,
     /// Whether it is a Kubernetes manifest, once somebody asked.
     manifest: OnceCell<bool>,
 }
@@ -31,12 +34,13 @@ pub struct PathClass {
     json: bool,
     notebook: bool,
     installed: bool,
+    keeper: Option<Keeper>,
 }
 
 impl PathClass {
     /// Whether a name of this class can make a key of what nothing speaks for in a text without a name and without a `#!`.
     pub fn speaks(&self) -> bool {
-        self.for_key || self.for_keys || matches!(self.site, Site::Settings | Site::Netrc)
+        self.for_key || self.for_keys || self.keeper.is_some() || matches!(self.site, Site::Settings | Site::Netrc)
     }
 }
 
@@ -49,7 +53,7 @@ impl File {
         let nameless = origin.process.is_some() || origin.kind == Kind::Stdin && origin.name() == b"-";
         let path = if nameless { String::new() } else { path.to_ascii_lowercase() };
         let site = by_kind(origin.kind).or_else(|| by_path(&path)).unwrap_or_else(|| by_text(text));
-        File { path, name, site, manifest: OnceCell::new() }
+        File { path, name, site, keeper: Keeper::of(origin), manifest: OnceCell::new() }
     }
 
     /// What of the name can change a verdict or the rule that speaks: two paths that agree in it need judging once.
@@ -63,6 +67,7 @@ impl File {
             json: self.path.ends_with(".json"),
             notebook: self.path.ends_with(".ipynb"),
             installed: is_installed(self.path.as_bytes()),
+            keeper: self.keeper,
         }
     }
 

@@ -3,8 +3,9 @@
 
 use std::io::{self, Write};
 
-use super::pretty::{at, count, not_read};
-use super::{Style, said};
+use super::Style;
+use super::model::{Answer, Entry, Report, count};
+use super::pretty::not_read;
 use crate::finding::{Liveness, Outcome};
 
 /// The most places of one key that are named.
@@ -16,10 +17,10 @@ pub(super) fn write(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io
         let prefix = key.prefix.as_ref().map(|prefix| format!(" of `{prefix}`")).unwrap_or_default();
         writeln!(out, "{} key {}{prefix}, {}", key.format.name(), key.id, key.fingerprint)?;
         for asked in outcome.asked.get(&key.fingerprint).into_iter().flatten() {
-            writeln!(out, "  {}", said(asked))?;
+            writeln!(out, "  {}", Answer::from(asked).said())?;
         }
         for place in places.iter().take(PLACES) {
-            writeln!(out, "  in {}", at(place))?;
+            writeln!(out, "  in {}", Entry::from((*place).clone()).at())?;
         }
         if places.len() > PLACES {
             writeln!(out, "  and in {}", count(places.len() - PLACES, "more place"))?;
@@ -29,7 +30,8 @@ pub(super) fn write(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io
     if style.quiet {
         return Ok(());
     }
-    not_read(outcome, style, out)?;
+    let coverage = Outcome { coverage: outcome.coverage.clone(), ..Outcome::default() };
+    not_read(&Report::from(coverage), style, out)?;
     if keys.is_empty() {
         return writeln!(out, "No keys.");
     }

@@ -46,6 +46,8 @@ pub struct Example<'p> {
     pub stands_as: As,
     /// The name that the file or the process is given.
     pub path: &'p str,
+    /// The mode of the file, if that matters: it lies in a home folder then.
+    pub mode: Option<u32>,
     /// The text, with placeholders for keys.
     pub text: &'p str,
 }
@@ -60,10 +62,12 @@ impl<'p> Example<'p> {
                     "good" => false,
                     _ => return None,
                 };
-                let mut example = Example { bad, stands_as: As::File, path: "example.txt", text: block.text };
+                let mut example =
+                    Example { bad, stands_as: As::File, path: "example.txt", mode: None, text: block.text };
                 for word in words {
                     match word.split_once('=') {
                         Some(("path", path)) => example.path = path,
+                        Some(("mode", mode)) => example.mode = u32::from_str_radix(mode, 8).ok(),
                         Some(("as", "argv")) => example.stands_as = As::Argv,
                         Some(("as", "environ")) => example.stands_as = As::Environ,
                         _ => {}

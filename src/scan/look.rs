@@ -35,6 +35,8 @@ pub(super) struct Look<'l> {
     pub(super) candidates: bool,
     /// Whether habits may be told of it once it has a name.
     pub(super) unnamed: bool,
+    /// The keys that no selected rule speaks of.
+    passed: Vec<Range<u64>>,
     /// How many more decoded bytes may be looked at.
     budget: usize,
     /// Why not every form was looked at.
@@ -58,6 +60,7 @@ impl<'l> Look<'l> {
             open: false,
             candidates: false,
             unnamed: false,
+            passed: Vec::new(),
             budget,
             unread: None,
         }
@@ -81,8 +84,8 @@ impl<'l> Look<'l> {
     pub(super) fn at(&mut self, piece: &Piece<'_>) {
         let seen = probe::survey(piece.text.bytes);
         self.forms(&piece.text, piece.own.clone(), &seen, 0);
-        let keys: Vec<Range<u64>> =
-            self.opinions.iter().filter_map(|opinion| Some(key_span(opinion)?.clone())).collect();
+        let found = self.opinions.iter().filter_map(|opinion| Some(key_span(opinion)?.clone()));
+        let keys: Vec<Range<u64>> = found.chain(self.passed.drain(..)).collect();
         let is_said = |about: &Range<u64>| keys.iter().any(|key| key.start < about.end && about.start < key.end);
         let broken = self.judge.habits(self.origin, &piece.text, [piece.whole, seen.names_wandb], is_said);
         self.open |= broken.open;
@@ -105,6 +108,7 @@ impl<'l> Look<'l> {
                 let judgement = self.judge.judge(self.origin, text, &candidates, self.explain);
                 self.open |= judgement.open;
                 silent = judgement.silent;
+                self.passed.extend(judgement.passed.into_iter().map(|key| text.offsets(key)));
                 self.take(judgement.opinions, depth);
             }
         }

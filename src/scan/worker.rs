@@ -1,7 +1,7 @@
 //! One thread's share of a scan: each source is read, looked at as it stands, and opened if it is a container or a binary
 //! format. In: sources. Out: its part of the outcome.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
 use std::panic::{self, AssertUnwindSafe};
@@ -10,13 +10,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use super::Scan;
+use super::hashes::{self, HEAD};
 use super::look::Look;
 use crate::blob::{Before, Kind, Origin, Text};
 use crate::decode::archive::{self, Form, Opened, Unpack};
 use crate::decode::binary::{self, Binary};
 use crate::decode::probe;
 use crate::finding::{Coverage, Finding, Outcome, Skip};
-use crate::judge::{Judge, Opinion};
+use crate::judge::{Judge, Keeper, Opinion};
 use crate::source::tree::{self, Visit};
 use crate::source::{MAX_WHOLE, Piece, Reader, WHOLE};
 
@@ -31,8 +32,12 @@ pub(super) struct Worker<'w, 'a> {
     own: Outcome,
     all: &'w Mutex<Outcome>,
     look: Looks,
+    /// The hash of the first line of the container whose members are looked at.
+    first_line: Option<String>,
     /// Where git directories are told of, if anybody asked for them.
     repositories: Option<&'w Mutex<Vec<PathBuf>>>,
+    /// The mode of the file at hand, if it is one, and one in which credentials are kept.
+    mode: Option<u32>,
 }
 
 /// What becomes of what a look says.
@@ -86,7 +91,7 @@ struct Seen {
 impl<'w, 'a> Worker<'w, 'a> {
     pub(super) fn new(scan: &'w Scan<'a>, judge: &'w Judge<'w>, all: &'w Mutex<Outcome>) -> Worker<'w, 'a> {
         let (reader, own) = (Reader::default(), Outcome::default());
-        Worker { scan, judge, reader, own, all, look: Looks::Tells, repositories: None }
+        Worker { scan, judge, reader, own, all, look: Looks::Tells, first_line: None, repositories: None, mode: None }
     }
 
     /// One that tells of the git directories it meets rather than passing over them.
@@ -122,6 +127,7 @@ impl<'w, 'a> Worker<'w, 'a> {
         // Standard input cannot be read twice, so as much of it as is ever held is read at once.
         let mut head = Vec::new();
         let read = io::stdin().lock().take(MAX_WHOLE as u64).read_to_end(&mut head);
+        self.first_line = hashes::first_line(&head);
         let result = read.and_then(|_| {
             if head.len() < MAX_WHOLE {
                 self.bytes(&origin, &head);
@@ -171,10 +177,20 @@ impl<'w, 'a> Worker<'w, 'a> {
         }
         if let Some(form) = seen.form.filter(|_| !self.stopped()) {
             file.rewind()?;
+            let mut head = Vec::new();
+            file.take(HEAD).read_to_end(&mut head)?;
+            self.first_line = hashes::first_line(&head);
+            file.rewind()?;
             if !self.members(origin, form, seen.bytes, &mut *file, &mut seen.opinions) {
                 file.rewind()?;
                 seen = self.windows(origin, &mut *file, true)?;
             }
+        }
+        if seen.opinions.iter().any(|opinion| opinion.finding().is_some()) {
+            file.rewind()?;
+            let mut bytes = Vec::new();
+            file.take(if held { MAX_WHOLE as u64 } else { HEAD }).read_to_end(&mut bytes)?;
+            hashes::tell(&mut seen.opinions, &bytes, held);
         }
         self.keep(seen.opinions);
         self.count(origin, seen.bytes);
@@ -210,12 +226,14 @@ impl<'w, 'a> Worker<'w, 'a> {
         let text = Text::plain(bytes, Before::default());
         let mut seen = Seen::default();
         self.piece(origin, &Piece { text, own: 0..bytes.len(), whole: true }, &mut seen);
+        self.first_line = seen.form.and_then(|_| hashes::first_line(bytes));
         if let Some(form) = seen.form
             && !self.members(origin, form, bytes.len() as u64, Cursor::new(bytes), &mut seen.opinions)
         {
             seen = Seen { unopened: true, ..Seen::default() };
             self.piece(origin, &Piece { text, own: 0..bytes.len(), whole: true }, &mut seen);
         }
+        hashes::tell(&mut seen.opinions, bytes, true);
         self.keep(seen.opinions);
         self.count(origin, bytes.len() as u64);
     }
@@ -276,6 +294,9 @@ impl<'w, 'a> Worker<'w, 'a> {
         let cells = origin.name().ends_with(b".ipynb") && !looked.0.is_empty();
         seen.open |= (looked.1 || cells) && !piece.whole;
         seen.opinions.extend(looked.0);
+        if first && !closed {
+            self.judge.file(origin, &piece.text, self.mode, &mut seen.opinions);
+        }
         if first
             && piece.whole
             && let Some(binary) = seen.binary.take()
@@ -374,7 +395,7 @@ impl<'w, 'a> Worker<'w, 'a> {
         if structured {
             (&mut input).take((MAX_WHOLE - head.len()) as u64).read_to_end(&mut head)?;
         }
-        let seen = if structured && head.len() < MAX_WHOLE {
+        let mut seen = if structured && head.len() < MAX_WHOLE {
             let mut seen = Seen { unopened: true, ..Seen::default() };
             let text = Text::plain(&head, Before::default());
             self.piece(origin, &Piece { text, own: 0..head.len(), whole: true }, &mut seen);
@@ -387,8 +408,27 @@ impl<'w, 'a> Worker<'w, 'a> {
         }
         let found =
             seen.opinions.iter().filter_map(Opinion::finding).map(|finding| finding.about().to_owned()).collect();
+        for finding in seen.opinions.iter_mut().filter_map(Opinion::finding_mut) {
+            finding.line_hash.clone_from(&self.first_line);
+        }
         self.keep(seen.opinions);
         Ok(found)
+    }
+
+    /// Tells what only several sources say together, once all of them are read.
+    pub(super) fn together(&mut self) {
+        let mut by_source: BTreeMap<Option<Origin>, Vec<Opinion>> = BTreeMap::new();
+        for opinion in self.judge.together() {
+            let origin = opinion.finding().map(|finding| finding.origin.clone());
+            by_source.entry(origin).or_default().push(opinion);
+        }
+        by_source.into_values().for_each(|opinions| self.keep(opinions));
+    }
+
+    /// Likewise for one at hand that is said to have a mode.
+    pub(super) fn with_mode(mut self, mode: Option<u32>) -> Worker<'w, 'a> {
+        self.mode = mode;
+        self
     }
 
     /// Takes the opinions of one source: numbers its findings, tells them, keeps them.
@@ -483,10 +523,12 @@ impl Unpack for Members<'_, '_, '_> {
 
 impl Visit for Worker<'_, '_> {
     fn file(&mut self, origin: Origin, mut file: File) {
+        self.mode = Keeper::of(&origin).and_then(|_| tree::mode(&file));
         if let Err(error) = self.read(&origin, &mut file) {
             let reason = format!("cannot be read: {}", tree::plain(&error));
             self.skip(Skip { origin, reason, gap: true });
         }
+        self.mode = None;
     }
 
     fn skip(&mut self, skip: Skip) {
@@ -521,7 +563,7 @@ impl Drop for Worker<'_, '_> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.findings.append(&mut self.own.findings);
         all.suppressed.append(&mut self.own.suppressed);
-        let Coverage { files, objects, processes, processes_known, bytes, skipped } =
+        let Coverage { files, objects, processes, processes_known, bytes, skipped, .. } =
             std::mem::take(&mut self.own.coverage);
         all.coverage.files += files;
         all.coverage.objects += objects;

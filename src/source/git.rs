@@ -14,6 +14,7 @@ mod reflog;
 pub mod refs;
 mod reftable;
 pub mod revision;
+pub mod standing;
 pub mod store;
 mod varint;
 pub mod walk;

@@ -195,13 +195,13 @@ fn has_ended(pid: u32) -> bool {
 pub fn hides() -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "it says what of the processes is not scanned")]
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let options = mounts.lines().filter_map(|line| {
+    // The last mount is the one in force.
+    let options = mounts.lines().rev().find_map(|line| {
         let mut fields = line.split(' ').skip(1);
         let (at, kind, options) = (fields.next()?, fields.next()?, fields.next()?);
         (at == "/proc" && kind == "proc").then_some(options)
     });
-    // The last mount is the one in force.
-    let hidden = options.last()?.split(',').find_map(|option| option.strip_prefix("hidepid="))?.to_owned();
+    let hidden = options?.split(',').find_map(|option| option.strip_prefix("hidepid="))?.to_owned();
     (!matches!(hidden.as_str(), "0" | "off"))
         .then(|| format!("/proc is mounted with hidepid={hidden}, which hides those of other users"))
 }

@@ -230,6 +230,20 @@ fn looks_like_git(path: &Path) -> bool {
     path.file_name() == Some(OsStr::new(".git")) || is_git_folder(path)
 }
 
+/// The permissions of an open file, where the system has them.
+pub fn mode(file: &File) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        Some(file.metadata().ok()?.permissions().mode())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        None
+    }
+}
+
 /// The origin of a file: the path as it was reached, without the `./` that says nothing.
 pub fn origin(path: &Path) -> Origin {
     let bytes = path.as_os_str().as_encoded_bytes();
@@ -250,7 +264,7 @@ pub fn path(origin: &Origin) -> PathBuf {
 }
 
 /// The path that bytes are, as git and origins have them.
-pub(super) fn native(path: &[u8]) -> PathBuf {
+pub fn native(path: &[u8]) -> PathBuf {
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStrExt;

@@ -13,7 +13,7 @@ use wandward::scan::Input;
 use wandward::source::host::Host;
 
 pub(crate) fn run(cli: &Cli, options: &cli::Host, rules: &RuleSet) -> Result<u8> {
-    answer(cli, &options.report, rules, &[input()?], &Manner { may_be_empty: true, live: false, ..Manner::default() })
+    answer(cli, &options.report, rules, &[input()?], &Manner::default())
 }
 
 /// This user's machine.

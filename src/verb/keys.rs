@@ -4,21 +4,22 @@ use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::ask::Asking;
-use super::{given, own};
-use crate::cli::{self, Cli, Format};
+use super::{given, out, own};
+use crate::cli::{self, KeysFormat as Format};
 use crate::{FINDINGS, INCOMPLETE, complain};
 use wandward::detect;
 use wandward::finding::{Outcome, Owner};
 use wandward::remediate::{self, AccountKey, Hygiene, Server};
-use wandward::report;
+use wandward::report::{self, Report};
+use wandward::rule::RuleSet;
 use wandward::secret::Kept;
 
 const DAY: u64 = 24 * 60 * 60;
 
-pub(crate) fn run(_: &Cli, options: &cli::Keys) -> Result<u8> {
+pub(crate) fn run(options: &cli::Keys, rules: &RuleSet) -> Result<u8> {
     let asking = Asking::new(&options.ask)?;
     let server = asking.rules.own();
     let key = match options.credential {
@@ -49,10 +50,9 @@ pub(crate) fn run(_: &Cli, options: &cli::Keys) -> Result<u8> {
     match options.format {
         Format::Pretty => listing.pretty(&mut out)?,
         Format::Json => {
-            let mut more = Map::new();
-            more.insert("server".to_owned(), json!(server.base));
-            more.insert("keys".to_owned(), rows.iter().map(|row| listing.json(row)).collect());
-            report::json_with(&Outcome::default(), &more, &mut out)?;
+            let keys = rows.iter().map(|row| listing.json(row)).collect();
+            let report = Report::from(Outcome::default()).with("server", json!(server.base)).with("keys", keys);
+            report.write(report::Format::Json, rules, &out::style(), &mut out)?;
         }
         Format::Jsonl => rows.iter().try_for_each(|row| writeln!(out, "{}", listing.json(row)))?,
     }

@@ -9,6 +9,11 @@ use wandward::scan::{Input, Running};
 
 pub(crate) fn run(cli: &Cli, options: &cli::Ps, rules: &RuleSet) -> Result<u8> {
     let running = Running { environ: options.environ, watch: options.watch };
-    let manner = Manner { may_be_empty: true, live: options.watch.is_some(), ..Manner::default() };
-    answer(cli, &options.report, rules, &[Input::Processes(running)], &manner)
+    answer(
+        cli,
+        &options.report,
+        rules,
+        &[Input::Processes(running)],
+        &Manner { live: options.watch.is_some(), asking: None },
+    )
 }

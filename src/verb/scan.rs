@@ -10,15 +10,15 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use super::ask::Asking;
+use super::out::{self, Targets, colour};
 use super::{environment, find, host};
-use crate::cli::{self, Cli, Colour, FailOn, Format};
+use crate::cli::{self, Cli};
 use crate::watch;
-use crate::{FINDINGS, INCOMPLETE, LIVE, complain};
-use wandward::finding::{Asked, Finding, Liveness, Outcome};
-use wandward::policy::Policy;
+use wandward::finding::{Finding, Outcome};
+use wandward::policy::{Policy, User};
 use wandward::remediate;
-use wandward::report::{self, Style};
-use wandward::rule::{RuleSet, Severity};
+use wandward::report::{self, Format, Report, Style};
+use wandward::rule::RuleSet;
 use wandward::scan::{self, Change, Input, Progress, Running, Scan, What};
 use wandward::secret::Keyring;
 use wandward::source::git::pre_push::{self, Framework, Pushed};
@@ -26,10 +26,8 @@ use wandward::source::tree::Tree;
 
 pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8> {
     let inputs = inputs(options)?;
-    // A change may well be empty.
-    let may_be_empty = matches!(inputs[0], Input::Change(_) | Input::Message(_));
     let asking = options.verify.then(|| Asking::new(&options.ask)).transpose()?;
-    answer(cli, &options.report, rules, &inputs, &Manner { may_be_empty, asking, ..Manner::default() })
+    answer(cli, &options.report, rules, &inputs, &Manner { live: false, asking })
 }
 
 /// All that is to be scanned.
@@ -47,20 +45,18 @@ pub(crate) fn inputs(options: &cli::Scan) -> Result<Vec<Input<'static>>> {
     Ok(inputs)
 }
 
-/// Whether what is to be scanned comes from standard input, or is named there.
-fn reads_stdin(options: &cli::Scan) -> bool {
-    options.pre_push.is_some() || options.paths.iter().any(|path| path.as_os_str() == "-")
-}
-
 /// How an answer is given.
 #[derive(Default)]
 pub(crate) struct Manner {
-    /// Whether it is no gap that there was nothing to look at.
-    pub(crate) may_be_empty: bool,
     /// Whether people, too, are shown each finding as it is found.
     pub(crate) live: bool,
     /// Who asks W&B about the keys that are found.
     pub(crate) asking: Option<Asking>,
+}
+
+/// Whether what is to be scanned comes from standard input, or is named there.
+fn reads_stdin(options: &cli::Scan) -> bool {
+    options.pre_push.is_some() || options.paths.iter().any(|path| path.as_os_str() == "-")
 }
 
 /// Scans, writes the report, and chooses the exit code.
@@ -75,29 +71,30 @@ pub(crate) fn answer(
     let mut policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
     policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
     policy.keyring = manner.asking.as_ref().map(|_| Keyring::default());
+    policy.user = User { home: std::env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
     let progress = Progress::default();
+    let targets = Targets::new(options.format, &options.output)?.streaming(manner.live);
+    // What is not known yet cannot be told as it is found.
+    let targets = if manner.asking.is_some() { targets.at_the_end() } else { targets };
     let style = |quiet| Style {
         colour: colour(cli.color),
-        width: 140,
-        took: started.elapsed(),
+        took: Some(started.elapsed()),
         suppressed: options.show_suppressed,
         verbose: options.verbose,
         quiet,
-        shown: false,
+        ..out::style()
     };
     let out = Mutex::new(io::BufWriter::new(io::stdout()));
     let failed: Mutex<Option<io::Error>> = Mutex::new(None);
     let found = |finding: &Finding| {
+        let Some(format) = targets.streams() else { return };
         let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = match options.format {
-            // What is not known yet cannot be told as it is found.
-            _ if manner.asking.is_some() => return,
+        let written = match format {
             Format::Jsonl => report::jsonl_finding(finding, &mut *out),
-            Format::Pretty if manner.live => {
-                let one = Outcome { findings: vec![finding.clone()], ..Outcome::default() };
-                report::pretty(&one, &Style { suppressed: false, ..style(true) }, &mut *out)
+            format => {
+                let one = Report::from(Outcome { findings: vec![finding.clone()], ..Outcome::default() });
+                one.write(format, rules, &Style { suppressed: false, ..style(true) }, &mut *out)
             }
-            _ => return,
         };
         if let Err(error) = written.and_then(|()| out.flush()) {
             progress.stop.store(true, Ordering::Relaxed);
@@ -122,22 +119,11 @@ pub(crate) fn answer(
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
     }
-    match options.format {
-        Format::Pretty => {
-            report::pretty(&outcome, &Style { shown: manner.live, ..style(options.quiet) }, &mut out)?;
-        }
-        Format::Json => report::json(&outcome, &mut out)?,
-        Format::Jsonl => {
-            if manner.asking.is_some() {
-                outcome.findings.iter().try_for_each(|finding| report::jsonl_asked(finding, &outcome, &mut out))?;
-            }
-            report::jsonl_coverage(&outcome, &mut out)?;
-        }
-    }
-    out.flush()?;
+    let report = Report::from(outcome);
+    targets.write(&report, rules, &style(options.quiet), &mut out)?;
     Ok(match signal {
         Some(signal) => 128 + signal,
-        None => exit_code(&outcome, options, manner),
+        None => out::exit_code(&report, options.fail_on, options.allow_partial),
     })
 }
 
@@ -208,41 +194,4 @@ fn pushed(remote: &str) -> Result<Pushed> {
 
 fn said(name: &str) -> Option<Vec<u8>> {
     environment(name).map(OsString::into_encoded_bytes)
-}
-
-/// A live key stands over findings, findings over an incomplete answer, and that over a clean one.
-fn exit_code(outcome: &Outcome, options: &cli::Report, manner: &Manner) -> u8 {
-    let worst = outcome.findings.iter().map(|finding| finding.severity).max();
-    let fails = match options.fail_on {
-        FailOn::Error => worst >= Some(Severity::Error),
-        FailOn::Warning => worst >= Some(Severity::Warning),
-        FailOn::Note => worst.is_some(),
-        FailOn::Never => false,
-    };
-    let nothing = outcome.coverage.files == 0 && outcome.coverage.objects == 0 && !manner.may_be_empty;
-    let lives = |asked: &Asked| asked.liveness == Liveness::Live;
-    if outcome.asked.values().flatten().any(lives) {
-        LIVE
-    } else if fails {
-        FINDINGS
-    } else if outcome.coverage.complete() && !nothing {
-        0
-    } else {
-        let nothing = nothing && outcome.coverage.complete();
-        let what = if nothing { "the paths hold no file at all" } else { "not everything asked for could be read" };
-        if options.allow_partial {
-            complain(&format!("warning: {what}; `--allow-partial` lets it pass"));
-            return 0;
-        }
-        complain(&format!("{what}, so this is no clean bill (`--allow-partial` lets it pass)"));
-        INCOMPLETE
-    }
-}
-
-pub(crate) fn colour(choice: Colour) -> bool {
-    match choice {
-        Colour::Always => true,
-        Colour::Never => false,
-        Colour::Auto => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
-    }
 }

@@ -1,20 +1,21 @@
 //! `wandward verify`: keys from a scan or as they are given, and what their servers say of them.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::Instant;
 
 use anyhow::Result;
 
 use super::ask::{self, Asking};
-use super::scan::{colour, inputs};
+use super::out::{self, Targets, colour};
+use super::scan::inputs;
 use super::{find, given};
-use crate::cli::{self, Cli, Format};
+use crate::cli::{self, Cli};
 use crate::watch;
 use wandward::blob::{Kind, Origin};
 use wandward::finding::Outcome;
-use wandward::policy::Policy;
+use wandward::policy::{Policy, User};
 use wandward::remediate;
-use wandward::report::{self, Style};
+use wandward::report::{self, Report, Style};
 use wandward::rule::RuleSet;
 use wandward::scan::{self, Progress, Scan};
 use wandward::secret::Keyring;
@@ -24,29 +25,21 @@ pub(crate) fn run(cli: &Cli, options: &cli::Verify, rules: &RuleSet) -> Result<u
     let asking = Asking::new(&options.scan.ask)?;
     let (found, signal) = find_and_ask(options, rules, &asking)?;
     let report = &options.scan.report;
+    let code = ask::exit_code(&found.outcome, report.allow_partial);
+    let style = Style {
+        colour: colour(cli.color),
+        took: Some(started.elapsed()),
+        suppressed: report.show_suppressed,
+        verbose: report.verbose,
+        quiet: report.quiet,
+        ..out::style()
+    };
+    let targets = Targets::new(report.format, &report.output)?;
     let mut out = io::BufWriter::new(io::stdout());
-    let outcome = &found.outcome;
-    match report.format {
-        Format::Pretty => {
-            let style = Style {
-                colour: colour(cli.color),
-                width: 140,
-                took: started.elapsed(),
-                suppressed: report.show_suppressed,
-                verbose: report.verbose,
-                quiet: report.quiet,
-                shown: false,
-            };
-            report::verdicts(outcome, &style, &mut out)?;
-        }
-        Format::Json => report::json(outcome, &mut out)?,
-        Format::Jsonl => {
-            outcome.findings.iter().try_for_each(|finding| report::jsonl_asked(finding, outcome, &mut out))?;
-            report::jsonl_coverage(outcome, &mut out)?;
-        }
-    }
-    out.flush()?;
-    Ok(signal.map_or_else(|| ask::exit_code(outcome, report.allow_partial), |signal| 128 + signal))
+    let outcome = found.outcome;
+    let report = Report::from(outcome.clone());
+    targets.write_with(&report, rules, &style, &mut out, |out| report::verdicts(&outcome, &style, out))?;
+    Ok(signal.map_or(code, |signal| 128 + signal))
 }
 
 /// What was found, and the keys of it.
@@ -59,6 +52,7 @@ pub(crate) struct Found {
 pub(crate) fn find_and_ask(options: &cli::Verify, rules: &RuleSet, asking: &Asking) -> Result<(Found, Option<u8>)> {
     let cli::Scan { paths, report, .. } = &options.scan;
     let mut policy = Policy::new(rules, report.select.clone(), report.ignore.clone(), !report.no_inline)?;
+    policy.user = User { home: std::env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
     let keyring = Keyring::default();
     policy.keyring = Some(keyring.clone());
     let dash = matches!(&paths[..], [path] if path.as_os_str() == "-");
@@ -77,7 +71,7 @@ pub(crate) fn find_and_ask(options: &cli::Verify, rules: &RuleSet, asking: &Aski
     let show = !report.quiet && !report.no_progress && io::stderr().is_terminal();
     let work = || {
         let mut outcome = match &given {
-            Some((given, origin)) => scan.text_of(origin, &given.text),
+            Some((given, origin)) => scan.given(origin, &given.text),
             None => scan.run(&inputs)?,
         };
         remediate::ask_all(&asking.client, &asking.rules, &keyring, &mut outcome, &progress.stop);

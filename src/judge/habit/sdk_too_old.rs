@@ -20,9 +20,6 @@ use crate::rule::{Severity, Site};
 use allowed::{Age, Allowed};
 use literals::Language;
 
-/// The id of the rule.
-pub(in crate::judge) const RULE: &str = "sdk-too-old";
-
 /// How many pins of one passage are told. A text that has more is no list of what somebody installs.
 const MOST: usize = 1000;
 
@@ -62,7 +59,7 @@ struct Pin {
 }
 
 /// The pins of a passage that are too old, in order; none in what is no text, such as the messages of a program.
-pub(in crate::judge) fn points(passage: &Passage<'_>) -> Vec<Point> {
+pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
     let path = format!("/{}", String::from_utf8_lossy(passage.origin.name()).replace('\\', "/")).to_ascii_lowercase();
     let form = match (Form::of(&path), passage.site) {
         (Form::Cells, Site::Docs) => Form::Commands,

@@ -3,7 +3,7 @@
 
 /// What a name says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Says {
+pub(in crate::judge) enum Says {
     /// The key of W&B.
     WandbKey,
     /// W&B, and nothing that would make it anything but its key.
@@ -89,7 +89,7 @@ const NOTHING: &[&str] = &[
 
 impl Says {
     /// Reads a name.
-    pub(super) fn of(name: &[u8]) -> Says {
+    pub(in crate::judge) fn of(name: &[u8]) -> Says {
         let words = words(name);
         if words.is_empty() {
             return Says::Nothing;

@@ -156,6 +156,7 @@ impl Changed<'_, '_> {
                 self.commits(asked, &references, &worker);
             }
         }
+        worker().together();
         Ok(())
     }
 

@@ -20,6 +20,7 @@ use crate::source::MAX_WHOLE;
 use crate::source::git::folder::GitFolder;
 use crate::source::git::index;
 use crate::source::git::refs::{self, Reference};
+use crate::source::git::standing::Standings;
 use crate::source::objects::Objects;
 use crate::source::tree::{self, BadGlob, Exclude, Tree, Visit};
 
@@ -48,7 +49,9 @@ impl Scan<'_> {
         }
         let objects = Objects::default();
         let is_object = |origin: &Origin, id: &str| objects.holds(&tree::path(origin), id);
-        let judge = Judge::new(self.rules, self.policy, &is_object).of_habits();
+        let standings = Standings::new(self.policy.user.excludes.clone());
+        let lies = |origin: &Origin| self.lies(&standings, origin);
+        let judge = Judge::new(self.rules, self.policy, &is_object).of_habits().told(&lies);
         let met = Mutex::new(Vec::new());
         let whole = Tree { roots, exclude: tree.exclude.clone(), ..*tree };
         whole.walk(self.threads, || Worker::new(self, &judge, outcome).telling(&met))?;
@@ -78,6 +81,7 @@ impl Scan<'_> {
             let modules: Vec<PathBuf> = modules.iter().map(|module| found.show(module)).collect();
             modules.iter().for_each(|module| self.meet(module, &mut queue, outcome));
         }
+        Worker::new(self, &judge, outcome).together();
         for root in lonely.into_iter().filter(|root| root.exists()) {
             if !queue.iter().any(|found| found.shown.starts_with(root)) {
                 skip(outcome, tree::skip(root, "there is no git repository in, at or above it", true));

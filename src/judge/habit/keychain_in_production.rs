@@ -1,0 +1,39 @@
+//! A key taken from the keychain of a desktop where nobody sits: images, pipelines, clusters, services, deployment scripts.
+//! In: files of such places. Out: the question to the keychain.
+
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use super::Point;
+use super::call;
+use super::passage::Passage;
+use crate::rule::Site;
+
+static ASKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let pattern = r"(?i-u)\bkeyring(?:\.get_password\s*\(|\s+get\b)|\bsecurity\s+find-(?:generic|internet)-password\b|\bsecret-tool\s+lookup\b|\bcmdkey\b|\bGet-StoredCredential\b|\bkwallet-query\b";
+    Regex::new(pattern).ok()
+});
+
+/// What breaks the rule.
+pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
+    let path = String::from_utf8_lossy(passage.origin.name()).to_ascii_lowercase();
+    let deploys = ["deploy", "prod", "k8s", "systemd", "entrypoint", "/ansible/", "release", "cron"];
+    let production = match passage.site {
+        Site::Image | Site::Ci | Site::Deployment => true,
+        Site::Config => path.ends_with(".service") || path.ends_with(".timer"),
+        Site::Script | Site::Source => deploys.iter().any(|word| path.contains(word)),
+        _ => false,
+    };
+    let Some(pattern) = ASKS.as_ref().filter(|_| production) else { return Vec::new() };
+    let near = |found: &regex::bytes::Match<'_>| {
+        let line = super::lines_of(passage.text, found.range());
+        let line = passage.text[line].to_ascii_lowercase();
+        memchr::memmem::find(&line, b"wandb").is_some()
+    };
+    let found = pattern.find_iter(passage.text).filter(near);
+    found
+        .filter(|found| !call::in_comment(passage.text, found.start()))
+        .map(|found| Point::new(found.range()))
+        .collect()
+}

@@ -1,0 +1,56 @@
+//! Workflow commands of GitHub Actions: each finding becomes an annotation of its line. The worst come first, since a step
+//! shows ten of a kind.
+
+use std::io::{self, Write};
+
+use super::model::{Report, tally};
+use crate::finding::visible;
+use crate::rule::Severity;
+
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut findings: Vec<_> = report.findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    for finding in findings {
+        let command = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "notice",
+        };
+        let at = &finding.location;
+        let mut properties = vec![("title", format!("wandward: {}", visible(&finding.rule)))];
+        let plain = at.is_file() && at.inner.is_empty();
+        if at.is_file() {
+            properties.push(("file", visible(&at.path).into_owned()));
+        }
+        if plain {
+            let numbers = [("line", at.line), ("endLine", at.end_line)];
+            // Columns are only heard of within one line.
+            let columns = [("col", at.column), ("endColumn", at.end_column)];
+            let within = at.line == at.end_line;
+            let numbers = numbers.into_iter().chain(columns.into_iter().filter(|_| within));
+            properties.extend(numbers.filter_map(|(name, number)| Some((name, number?.to_string()))));
+        }
+        let mut message = finding.sentence() + ".";
+        if !plain {
+            message.push_str(&format!(" It stands at {}.", finding.at()));
+        }
+        if let Some(key) = &finding.key {
+            message.push_str(&format!(" The key is {}.", key.named()));
+        }
+        message.push_str(&format!(" {}", visible(&finding.help)));
+        annotation(command, &properties, &message, out)?;
+    }
+    for skip in report.coverage.skipped.iter().filter(|skip| skip.gap) {
+        let title = [("title", "wandward: not read".to_owned())];
+        annotation("warning", &title, &format!("{}: {}", skip.what(), visible(&skip.reason)), out)?;
+    }
+    writeln!(out, "wandward: {}.", tally(report))
+}
+
+fn annotation(command: &str, properties: &[(&str, String)], message: &str, out: &mut dyn Write) -> io::Result<()> {
+    let escaped = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let property =
+        |(name, value): &(&str, String)| format!("{name}={}", escaped(value).replace(':', "%3A").replace(',', "%2C"));
+    let properties: Vec<String> = properties.iter().map(property).collect();
+    writeln!(out, "::{command} {}::{}", properties.join(","), escaped(message))
+}

@@ -1,0 +1,92 @@
+//! A page for a pull request, a wiki or a step summary: one key, all its places, one remedy. Scanned text stands in code
+//! elements, every sign of it that Markdown or HTML could read as a reference to its number.
+
+use std::io::{self, Write};
+
+use super::model::{Entry, Report, grouped, tally};
+use crate::finding::visible;
+
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "# wandward: {}\n", tally(report))?;
+    let gaps: Vec<_> = report.coverage.skipped.iter().filter(|skip| skip.gap).collect();
+    if !report.coverage.complete {
+        writeln!(out, "**Not everything asked for was read, so this is no clean bill.**\n")?;
+    }
+    for places in grouped(&report.findings) {
+        group(&places, out)?;
+    }
+    if !gaps.is_empty() {
+        writeln!(out, "## Not read\n")?;
+        for skip in gaps {
+            writeln!(out, "- {}: {}", code(&skip.what()), escaped(&skip.reason))?;
+        }
+        writeln!(out)?;
+    }
+    let looked = &report.coverage;
+    let suppressed = match report.suppressed.len() {
+        0 => String::new(),
+        many => format!(" Allowed by permissions: {many}."),
+    };
+    writeln!(out, "Files read: {}. Git objects read: {}.{suppressed}", looked.files, looked.objects)
+}
+
+fn group(places: &[&Entry], out: &mut dyn Write) -> io::Result<()> {
+    let first = places[0];
+    writeln!(out, "## {}: {}\n", first.severity.name(), prose(&first.message))?;
+    if let Some(key) = &first.key {
+        let (id, fingerprint) = (code(&key.id), code(&key.fingerprint));
+        let prefix = key.prefix.as_ref().map(|prefix| format!(" of {}", code(prefix))).unwrap_or_default();
+        writeln!(out, "{} key {id}{prefix}, fingerprint {fingerprint}\n", escaped(&key.format))?;
+    }
+    writeln!(out, "| rule | place | line | why |\n|---|---|---|---|")?;
+    for finding in places {
+        let mut history = finding.history();
+        history.extend(Some(finding.location.who()).filter(|who| !who.is_empty()));
+        let history = if history.is_empty() { String::new() } else { format!("<br>{}", escaped(&history.join("; "))) };
+        let (rule, place) = (code(&finding.rule), code(&finding.location.place()));
+        let (line, why) = (code(&finding.snippet), prose(&finding.evidence));
+        writeln!(out, "| {rule} | {place}{history} | {line} | {why} |")?;
+    }
+    writeln!(out, "\n**What to do:** {}\n", prose(&first.help))
+}
+
+/// Text from outside: in an element in which nobody looks for mentions, issues and addresses.
+fn code(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("<code>{}</code>", escaped(text)) }
+}
+
+/// Text in which what stands between grave accents is code.
+fn prose(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return escaped(text);
+    }
+    parts.iter().enumerate().map(|(nth, part)| if nth % 2 == 0 { escaped(part) } else { code(part) }).collect()
+}
+
+/// Text in which nothing is markup, nor looks like a link.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let text = visible(text);
+    let mut characters = text.chars().peekable();
+    let mut last = ' ';
+    while let Some(c) = characters.next() {
+        let next = characters.peek().copied().unwrap_or(' ');
+        let plain = match c {
+            // `www.` alone makes a link, and so does `://`.
+            '.' => !matches!(last, 'w' | 'W'),
+            ':' => next == ' ' || next.is_ascii_digit(),
+            // Within a word it stresses nothing.
+            '_' => last.is_alphanumeric() && next.is_alphanumeric(),
+            ' ' | '/' | ',' | '-' | '=' | '?' | ';' | '(' | ')' | '\'' | '"' => true,
+            c => c.is_alphanumeric() || !c.is_ascii(),
+        };
+        if plain {
+            out.push(c);
+        } else {
+            out.push_str(&format!("&#{};", u32::from(c)));
+        }
+        last = c;
+    }
+    out
+}
