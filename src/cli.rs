@@ -78,6 +78,21 @@ Exit codes:
   2  wrong usage
   3  not everything could be found out";
 
+const REVOKE_EXAMPLES: &str = "\
+Examples:
+  wandward revoke --dry-run          what would be deleted, and what would break
+  wandward revoke --history          the keys in this repository; asks before each
+  wandward revoke . --yes --count 2  without a terminal: both keys, and no more or fewer
+  pass show wandb | wandward revoke -
+                                     that key
+  wandward revoke --resume           what became of deletions that were cut off
+
+Exit codes:
+  0  every key is dead, or there was none
+  1  at least one key still lives
+  2  wrong usage
+  3  could not find out, refused, or not confirmed";
+
 const KEYS_EXAMPLES: &str = "\
 Examples:
   wandward keys                      with the key of WANDB_API_KEY or of the netrc
@@ -125,6 +140,14 @@ pub(crate) enum Command {
     /// name wandward and its version. No e-mail address is asked for. W&B sees that the key was used, and from where.
     #[command(after_help = VERIFY_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
     Verify(Box<Verify>),
+    /// Delete the keys that a scan finds, and prove that they are dead
+    ///
+    /// Asks about each key as `verify` does, shows what would be deleted and what breaks with it, asks you to type the id of each
+    /// key, writes down what is about to be done, deletes, and asks again with the deleted key itself. It asks with the leaked
+    /// key, whose owner may delete it. A deletion is never sent twice: after a crash or without an answer, `--resume` finds out
+    /// by asking. The keys that you use yourself (WANDB_API_KEY, netrc) are left alone.
+    #[command(after_help = REVOKE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
+    Revoke(Box<Revoke>),
     /// List the keys of your W&B account, and what is wrong with how they are kept
     ///
     /// The credential is that of `WANDB_API_KEY`, else of the netrc, or with `-` a line of standard input. Keys are shown by
@@ -244,6 +267,44 @@ pub(crate) struct Verify {
     /// Ask about the keys in this file, one a line, rather than about those of a scan
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "what", "stdin_name", "ps", "host"])]
     pub(crate) key_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub(crate) verify: Verify,
+
+    /// Show what would be done, and do none of it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Ask for no confirmation; `--count` says how many keys there are to delete
+    #[arg(long, requires = "count")]
+    pub(crate) yes: bool,
+
+    /// How many live keys are to be deleted: if there are more or fewer, none is
+    #[arg(long, value_name = "N", requires = "yes")]
+    pub(crate) count: Option<usize>,
+
+    /// Ask for the deletions with your own credential (WANDB_API_KEY, netrc) rather than with each key itself
+    #[arg(long)]
+    pub(crate) as_operator: bool,
+
+    /// Delete the keys that you use yourself, too, and these last
+    #[arg(long)]
+    pub(crate) include_own: bool,
+
+    /// The audit record [default: wandward/audit.jsonl in the user's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
+
+    /// Find out what became of deletions that have no end in the audit record; deletes nothing
+    #[arg(long, conflicts_with_all = ["dry_run", "yes", "as_operator", "include_own"])]
+    pub(crate) resume: bool,
+
+    /// Write what was done, as a page in Markdown
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

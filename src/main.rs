@@ -50,6 +50,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Ps(options) => verb::ps::run(cli, options, &rules),
         Command::Host(options) => verb::host::run(cli, options, &rules),
         Command::Verify(options) => verb::verify::run(cli, options, &rules),
+        Command::Revoke(options) => verb::revoke::run(cli, options, &rules),
         Command::Keys(options) => verb::keys::run(options, &rules),
         Command::Report(options) => verb::report::run(cli, options, &rules),
         Command::Rules { command } => verb::rules::run(command.as_ref(), &rules),

@@ -3,15 +3,23 @@
 //! the server that it belongs to and nowhere else; nothing that comes out of here holds one.
 
 mod account;
+mod aftermath;
 mod answer;
+mod audit;
 mod netrc;
 mod operations;
+mod plan;
+mod revoke;
 mod server;
 mod transport;
 mod verify;
 
 pub use account::{Account, AccountKey, Hygiene, Trouble, all_users, hygiene, list, seconds_of};
-pub use netrc::netrc_password;
+pub use aftermath::aftermath;
+pub use audit::{Audit, Record, Step, evidence};
+pub use netrc::{netrc_keys, netrc_password};
+pub use plan::{Deletion, Fate, Operator, Planned, breaks, plan};
+pub use revoke::{Done, Resumed, delete, resume};
 pub use server::{Choice, Named, PUBLIC_CLOUD, Rules, Server, WrongServer};
 pub use transport::{Client, ProxyWords, WrongProxy};
 pub use verify::{ask, ask_all};

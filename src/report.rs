@@ -118,6 +118,11 @@ pub fn verdicts(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Re
     verdicts::write(outcome, style, out)
 }
 
+/// The place of a finding, for people.
+pub fn at(finding: &Finding) -> String {
+    model::Entry::from(finding.clone()).at()
+}
+
 impl Report {
     /// The severity of the worst finding.
     pub fn worst(&self) -> Option<Severity> {

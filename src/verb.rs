@@ -12,8 +12,10 @@ mod out;
 pub(crate) mod own;
 pub(crate) mod ps;
 pub(crate) mod report;
+pub(crate) mod revoke;
 pub(crate) mod rules;
 pub(crate) mod scan;
+pub(crate) mod terminal;
 pub(crate) mod verify;
 
 /// What a variable of the environment says, unless it is empty.

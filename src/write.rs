@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// Creates or replaces a file: one that is there keeps its mode, a new one gets what the user's mask leaves of 0666.
@@ -70,4 +70,63 @@ fn draft(path: &Path) -> io::Result<(PathBuf, File)> {
         }
     }
     Err(last.unwrap_or_else(|| io::ErrorKind::AlreadyExists.into()))
+}
+
+/// A file to which lines are added, each on the disk before the next thing is done. One process at a time has it.
+pub struct Journal(File);
+
+impl Journal {
+    /// Opens or creates it, for its owner alone (0600; the folders that are missing 0700). A link is not followed.
+    pub fn open(path: &Path) -> io::Result<Journal> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut folders = fs::DirBuilder::new();
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+            folders.mode(0o700);
+            options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        }
+        folders.recursive(true).create(folder)?;
+        #[expect(clippy::disallowed_methods, reason = "this is the writing room")]
+        let mut file = options.open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        file.try_lock().map_err(|_| io::Error::new(io::ErrorKind::ResourceBusy, "another process writes to it"))?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
+        if file.metadata()?.len() > 0 {
+            // The last line may lack its end, if whoever wrote it was killed.
+            let mut last = [0];
+            file.seek(io::SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            if last != *b"\n" {
+                file.write_all(b"\n")?;
+            }
+        }
+        file.sync_all()?;
+        #[cfg(unix)]
+        #[expect(clippy::disallowed_methods, reason = "the name of a new file is on the disk once its folder is")]
+        File::open(folder)?.sync_all()?;
+        Ok(Journal(file))
+    }
+
+    /// Adds a line.
+    pub fn add(&mut self, line: &str) -> io::Result<()> {
+        self.0.write_all(format!("{line}\n").as_bytes())?;
+        self.0.sync_all()
+    }
+
+    /// All lines so far.
+    pub fn read(&mut self) -> io::Result<String> {
+        let mut bytes = Vec::new();
+        self.0.rewind()?;
+        self.0.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
 }

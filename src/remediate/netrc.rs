@@ -1,8 +1,9 @@
-//! The netrc, as the SDK reads it. In: its text and a server. Out: the password for it, if that is a W&B key.
+//! The netrc, as the SDK reads it. In: its text and a server. Out: the password for it, if that is a W&B key; or which keys it
+//! holds.
 
 use super::server::Server;
 use crate::detect;
-use crate::secret::Kept;
+use crate::secret::{Fingerprint, Kept};
 
 /// The key for a server.
 pub fn netrc_password(text: &[u8], server: &Server) -> Option<Kept> {
@@ -23,4 +24,10 @@ pub fn netrc_password(text: &[u8], server: &Server) -> Option<Kept> {
         }
     }
     None
+}
+
+/// The fingerprints of all W&B keys in it.
+pub fn netrc_keys(text: &[u8]) -> Vec<Fingerprint> {
+    let tokens = text.split(|b| b.is_ascii_whitespace()).filter(|token| !token.is_empty());
+    tokens.filter_map(|token| detect::credential(token).map(|secret| secret.fingerprint())).collect()
 }

@@ -25,6 +25,10 @@ pub(super) const USERS: [&str; 2] = [
      apiKeys { edges { node { id name description } } } } } } }",
 ];
 
+/// The end of a key.
+pub(super) const DELETE: &str =
+    "mutation DeleteApiKey($id: String!) { result: deleteApiKey(input: {id: $id}) { success } }";
+
 /// When keys were made and used. The names are what the web pages call them; a server that does not know one says so.
 pub(super) fn dates(fields: &[&str]) -> String {
     let fields = fields.join(" ");

@@ -59,6 +59,11 @@ impl<'o> Targets<'o> {
         Targets { streams: None, ..self }
     }
 
+    /// Whether standard output is for people.
+    pub(crate) fn is_pretty(&self) -> bool {
+        self.stdout == Format::Pretty
+    }
+
     /// As [`Targets::write`], with other words for people on standard output.
     pub(crate) fn write_with(
         &self,

@@ -1,5 +1,6 @@
 //! The operator's own credentials: in `WANDB_API_KEY`, and in the netrc. In: the environment. Out: keys, and where they are from.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -9,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::environment;
 use wandward::detect;
-use wandward::remediate::{self, Server};
-use wandward::secret::Kept;
+use wandward::remediate::{self, Rules, Server};
+use wandward::secret::{Fingerprint, Kept};
 
 /// The most of a netrc that is read.
 const MOST: u64 = 1 << 20;
@@ -32,6 +33,28 @@ pub(crate) fn credential(server: &Server) -> Result<Own> {
         Some(key) => Ok(Own { key, from: "the netrc" }),
         None => bail!("there is no credential for {}: neither WANDB_API_KEY nor the netrc has one", server.base),
     }
+}
+
+/// The one to ask with about a key that was found at this server. The variable's is for the server that the operator names, or
+/// for the public cloud, and goes nowhere else.
+pub(crate) fn credential_at(server: &Server, rules: &Rules) -> Result<Kept, String> {
+    if server.base == rules.own().base
+        && let Some(own) = of_variable().map_err(|error| error.to_string())?
+    {
+        return Ok(own.key);
+    }
+    let own = netrc().and_then(|text| remediate::netrc_password(&text, server));
+    own.ok_or_else(|| format!("you have no credential for {} in WANDB_API_KEY or the netrc", server.base))
+}
+
+/// The fingerprints of all keys that the operator uses, and where they are from.
+pub(crate) fn fingerprints() -> BTreeMap<Fingerprint, &'static str> {
+    let netrc = netrc().map(|text| remediate::netrc_keys(&text)).unwrap_or_default();
+    let mut own: BTreeMap<_, _> = netrc.into_iter().map(|fingerprint| (fingerprint, "the netrc")).collect();
+    if let Ok(Some(key)) = of_variable() {
+        own.insert(key.key.secret().fingerprint(), key.from);
+    }
+    own
 }
 
 /// The key in `WANDB_API_KEY`.
