@@ -1,5 +1,6 @@
 //! The flags, and nothing but the flags.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -93,6 +94,25 @@ Exit codes:
   2  wrong usage
   3  could not find out, refused, or not confirmed";
 
+const ROTATE_EXAMPLES: &str = "\
+Examples:
+  wandward rotate .env --name ci-model-training --to dotenv=.env
+  wandward rotate ~/.netrc --name laptop-ada --to netrc=$HOME/.netrc
+  wandward rotate .env --name ci-model-training --to-command -- gh secret set WANDB_API_KEY
+  … --to-command -- vault kv put secret/wandb api_key=-
+  … --to-command -- aws secretsmanager put-secret-value --secret-id wandb --secret-string file:///dev/stdin
+  … --to-command -- az keyvault secret set --vault-name V --name wandb --file /dev/stdin
+  … --to-command -- gcloud secrets versions add wandb --data-file=-
+  … --to-command -- secret-tool store --label=wandb service wandb
+  … --to-command -- sh -c 'security add-generic-password -U -s wandb -a api -w \"$(cat)\"'
+                                     macOS; the key is on a command line for a moment
+
+Exit codes:
+  0  the rotation is complete, or there was no live key
+  1  a key that should be dead still lives
+  2  wrong usage
+  3  could not find out, refused, or not confirmed";
+
 const KEYS_EXAMPLES: &str = "\
 Examples:
   wandward keys                      with the key of WANDB_API_KEY or of the netrc
@@ -148,6 +168,14 @@ pub(crate) enum Command {
     /// by asking. The keys that you use yourself (WANDB_API_KEY, netrc) are left alone.
     #[command(after_help = REVOKE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
     Revoke(Box<Revoke>),
+    /// Make a new key, hand it over, prove that it works, then delete the old one
+    ///
+    /// The old key is the one that the scan finds or that is given; it asks for the new one. The new key is never shown: it goes
+    /// into a file for you alone (0600), or to the standard input of a command, which is started without a shell. The old key is
+    /// deleted once the server takes the new one and nothing that was scanned still reads the old one; where something does, you
+    /// are asked.
+    #[command(after_help = ROTATE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
+    Rotate(Box<Rotate>),
     /// List the keys of your W&B account, and what is wrong with how they are kept
     ///
     /// The credential is that of `WANDB_API_KEY`, else of the netrc, or with `-` a line of standard input. Keys are shown by
@@ -305,6 +333,55 @@ pub(crate) struct Revoke {
     /// Write what was done, as a page in Markdown
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Option<PathBuf>,
+
+    /// Write callbacks for git-filter-repo that remove the found keys from a history; they know them by their fingerprints
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) filter_repo: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    pub(crate) verify: Verify,
+
+    /// What the new key is for, as W&B is to show it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) name: String,
+
+    /// The file that gets the new key
+    #[arg(long, value_name = "dotenv=FILE|netrc=FILE", value_parser = destination, required_unless_present = "to_command", conflicts_with = "to_command")]
+    pub(crate) to: Option<(Form, PathBuf)>,
+
+    /// Hand the new key to a command, on its standard input
+    #[arg(long, requires = "program")]
+    pub(crate) to_command: bool,
+
+    /// Delete the old key though something that was scanned still reads it
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    /// The audit record [default: wandward/audit.jsonl in the user's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
+
+    /// The command and its arguments, behind `--`
+    #[arg(last = true, value_name = "PROGRAM", requires = "to_command")]
+    pub(crate) program: Vec<OsString>,
+}
+
+/// A file that keeps a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Dotenv,
+    Netrc,
+}
+
+fn destination(text: &str) -> Result<(Form, PathBuf), String> {
+    match text.split_once('=') {
+        Some(("dotenv", file)) if !file.is_empty() => Ok((Form::Dotenv, PathBuf::from(file))),
+        Some(("netrc", file)) if !file.is_empty() => Ok((Form::Netrc, PathBuf::from(file))),
+        _ => Err("it is dotenv=FILE or netrc=FILE".to_owned()),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -13,6 +13,7 @@ pub(crate) mod own;
 pub(crate) mod ps;
 pub(crate) mod report;
 pub(crate) mod revoke;
+pub(crate) mod rotate;
 pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod terminal;

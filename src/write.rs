@@ -9,18 +9,30 @@ use std::path::{Path, PathBuf};
 /// Creates or replaces a file: one that is there keeps its mode, a new one gets what the user's mask leaves of 0666.
 /// Nobody sees half of it.
 pub fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    replace_as(path, false, fill)
+}
+
+/// Likewise, for the user alone: whether it is new or was there, its mode is 0600 from the first byte on.
+pub fn replace_private(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    replace_as(path, true, fill)
+}
+
+fn replace_as(path: &Path, private: bool, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let there = fs::metadata(path).ok();
     if there.as_ref().is_some_and(fs::Metadata::is_dir) {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
     }
     if there.as_ref().is_some_and(|there| !there.is_file()) {
+        if private {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
         #[expect(clippy::disallowed_methods, reason = "this is the writing room")]
         let mut out = BufWriter::new(OpenOptions::new().write(true).open(path)?);
         return fill(&mut out).and_then(|()| out.flush());
     }
-    let (draft, file) = draft(path)?;
+    let (draft, file) = draft(path, private)?;
     let written = write(file, fill).and_then(|()| {
-        let own = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file);
+        let own = fs::symlink_metadata(path).ok().filter(|own| own.is_file() && !private);
         own.map_or(Ok(()), |own| fs::set_permissions(&draft, own.permissions()))?;
         fs::rename(&draft, path)
     });
@@ -53,17 +65,25 @@ fn write(file: File, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io:
 }
 
 /// A new file beside the one to be.
-fn draft(path: &Path) -> io::Result<(PathBuf, File)> {
+fn draft(path: &Path, private: bool) -> io::Result<(PathBuf, File)> {
     const TRIES: u32 = 100;
     let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))?;
     let mut last = None;
+    #[cfg(not(unix))]
+    let _ = private;
     for nth in 0..TRIES {
         let mut hidden = OsString::from(".");
         hidden.push(name);
         hidden.push(format!(".{}-{nth}", std::process::id()));
         let draft = path.with_file_name(hidden);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        if private {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        }
         #[expect(clippy::disallowed_methods, reason = "this is the writing room")]
-        match OpenOptions::new().write(true).create_new(true).open(&draft) {
+        match options.open(&draft) {
             Ok(file) => return Ok((draft, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = Some(error),
             Err(error) => return Err(error),

@@ -231,24 +231,24 @@ impl Hygiene {
     }
 }
 
-/// What is wrong with a key. `older` tells of a date, as the server writes it, whether it lies further back than is allowed.
-pub fn hygiene(key: &AccountKey, older: &dyn Fn(&str) -> bool) -> Vec<Hygiene> {
+/// Whether a name says nothing of what a key is for.
+pub fn is_vague(name: &str) -> bool {
     const VAGUE: [&str; 24] = [
         "key", "keys", "apikey", "test", "testing", "tests", "temp", "tmp", "new", "old", "default", "wandb", "foo",
         "bar", "abc", "asdf", "my", "mykey", "token", "secret", "service", "account", "api", "untitled",
     ];
+    let lower = name.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.all(|word| VAGUE.contains(&word) || word.chars().count() < 3 || word.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// What is wrong with a key. `older` tells of a date, as the server writes it, whether it lies further back than is allowed.
+pub fn hygiene(key: &AccountKey, older: &dyn Fn(&str) -> bool) -> Vec<Hygiene> {
     let mut wrong = Vec::new();
     match key.description.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         None => wrong.push(Hygiene::NoDescription),
-        Some(text) => {
-            let lower = text.to_lowercase();
-            let mut words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-            if words.all(|word| {
-                VAGUE.contains(&word) || word.chars().count() < 3 || word.bytes().all(|b| b.is_ascii_digit())
-            }) {
-                wrong.push(Hygiene::VagueDescription);
-            }
-        }
+        Some(text) if is_vague(text) => wrong.push(Hygiene::VagueDescription),
+        Some(_) => {}
     }
     if key.last_used.as_deref().is_some_and(older) {
         wrong.push(Hygiene::Unused);

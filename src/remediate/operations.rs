@@ -25,6 +25,14 @@ pub(super) const USERS: [&str; 2] = [
      apiKeys { edges { node { id name description } } } } } } }",
 ];
 
+/// A new key: on servers that keep only a digest it is told this once, on old ones its name is the key.
+pub(super) const GENERATE: [&str; 2] = [
+    "mutation GenerateApiKey($description: String) { result: generateApiKey(input: {description: $description}) { secretApiKey \
+     apiKey { id name description } } }",
+    "mutation GenerateApiKey($description: String) { result: generateApiKey(input: {description: $description}) { \
+     apiKey { id name description } } }",
+];
+
 /// The end of a key.
 pub(super) const DELETE: &str =
     "mutation DeleteApiKey($id: String!) { result: deleteApiKey(input: {id: $id}) { success } }";

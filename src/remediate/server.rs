@@ -74,6 +74,11 @@ impl Server {
         }
     }
 
+    /// What a netrc calls it.
+    pub fn machine(&self) -> String {
+        parse(&self.base).map_or_else(|_| self.base.clone(), |url| url.authority)
+    }
+
     /// Whether a netrc means this server by its `machine`.
     pub fn is_at(&self, machine: &str) -> bool {
         let (Ok(own), Ok(named)) = (parse(&self.base), parse(machine)) else { return false };

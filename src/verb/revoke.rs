@@ -1,7 +1,7 @@
 //! `wandward revoke`: plan, confirmation, deletion, proof. In: flags and a person's word. Out: what was done, and an exit code.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -11,10 +11,10 @@ use super::out::{self, Targets};
 use super::terminal::Terminal;
 use super::verify::{Found, find_and_ask};
 use super::{environment, own};
-use crate::cli::{self, Cli};
+use crate::cli;
 use crate::watch;
 use crate::{FINDINGS, INCOMPLETE, complain};
-use wandward::finding::{Asked, Liveness, Outcome, visible};
+use wandward::finding::{Asked, Key, Liveness, Outcome, visible};
 use wandward::remediate::{self, Audit, Deletion, Done, Fate, Operator, Planned, Record, Resumed};
 use wandward::report::Report;
 use wandward::rule::RuleSet;
@@ -25,8 +25,7 @@ use wandward::write;
 /// The most places of one key that are named.
 const PLACES: usize = 20;
 
-pub(crate) fn run(cli: &Cli, options: &cli::Revoke, rules: &RuleSet) -> Result<u8> {
-    let _ = cli;
+pub(crate) fn run(options: &cli::Revoke, rules: &RuleSet) -> Result<u8> {
     let report = &options.verify.scan.report;
     let targets = Targets::new(report.format, &report.output)?;
     let asking = Asking::new(&options.verify.scan.ask)?;
@@ -34,6 +33,9 @@ pub(crate) fn run(cli: &Cli, options: &cli::Revoke, rules: &RuleSet) -> Result<u
     if let Some(signal) = signal {
         complain("interrupted before anything was deleted");
         return Ok(128 + signal);
+    }
+    if let Some(folder) = &options.filter_repo {
+        write_callbacks(folder, &found.outcome)?;
     }
     let people = targets.is_pretty() && !report.quiet;
     let mut run = Run { options, asking: &asking, people, steps: Vec::new() };
@@ -49,8 +51,23 @@ pub(crate) fn run(cli: &Cli, options: &cli::Revoke, rules: &RuleSet) -> Result<u
     Ok(code)
 }
 
+/// Writes what takes the found keys out of a history.
+fn write_callbacks(folder: &Path, outcome: &Outcome) -> Result<()> {
+    let keys: Vec<Fingerprint> = outcome.keys().into_iter().map(|(key, _)| key.fingerprint.clone()).collect();
+    let shown = visible(&folder.to_string_lossy()).into_owned();
+    for (name, text) in remediate::callbacks(&keys) {
+        let written = write::replace(&folder.join(name), |out| out.write_all(text.as_bytes()));
+        written.with_context(|| format!("cannot write into {shown}"))?;
+    }
+    complain(&format!(
+        "in a fresh clone, this takes them out: git filter-repo --blob-callback \"$(cat {shown}/blob-callback.py)\" \
+         --message-callback \"$(cat {shown}/message-callback.py)\""
+    ));
+    Ok(())
+}
+
 /// What was done to a key, as reports say it.
-struct Step {
+pub(crate) struct Step {
     id: String,
     fingerprint: Fingerprint,
     server: Option<String>,
@@ -60,7 +77,18 @@ struct Step {
 }
 
 impl Step {
-    fn json(&self) -> Value {
+    pub(crate) fn new(key: &Key, server: Option<String>, step: &'static str, result: &str, reason: &str) -> Step {
+        Step {
+            id: key.id.to_string(),
+            fingerprint: key.fingerprint.clone(),
+            server,
+            step,
+            result: result.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
         json!({
             "id": self.id,
             "fingerprint": self.fingerprint.as_str(),
@@ -103,7 +131,7 @@ impl Run<'_> {
             return Ok((code, outcome, Vec::new()));
         }
         // A record that cannot be written is known before anybody is asked.
-        let audit = self.audit().map_err(|error| complain(&format!("{error:#}")));
+        let audit = open_audit(self.options.audit_log.as_deref()).map_err(|error| complain(&format!("{error:#}")));
         let confirmed = audit.is_ok().then(|| self.confirm(&deletions)).transpose()?.flatten();
         let (Ok(mut audit), Some(confirmed)) = (audit, confirmed) else {
             drop(plan);
@@ -146,7 +174,7 @@ impl Run<'_> {
     fn resume(&mut self, found: Found) -> Result<(u8, Outcome, Vec<Record>)> {
         let Asking { client, rules } = self.asking;
         let Found { outcome, keyring } = found;
-        let mut audit = self.audit()?;
+        let mut audit = open_audit(self.options.audit_log.as_deref())?;
         let resumed = remediate::resume(client, rules, &keyring, &outcome, &mut audit)?;
         let mut code = 0;
         for Resumed { record, proof } in &resumed {
@@ -166,14 +194,7 @@ impl Run<'_> {
             }
             let key = outcome.keys().into_iter().find(|(key, _)| key.fingerprint.as_str() == record.fingerprint);
             if let Some((key, _)) = key {
-                self.steps.push(Step {
-                    id: record.id.clone(),
-                    fingerprint: key.fingerprint.clone(),
-                    server: Some(record.server.clone()),
-                    step: "proof",
-                    result: result.to_owned(),
-                    reason: reason.to_owned(),
-                });
+                self.steps.push(Step::new(key, Some(record.server.clone()), "proof", result, reason));
             }
         }
         if resumed.is_empty() {
@@ -187,14 +208,7 @@ impl Run<'_> {
     }
 
     fn step(&mut self, planned: &Planned<'_>, step: &'static str, result: &str, reason: &str) {
-        self.steps.push(Step {
-            id: planned.key.id.to_string(),
-            fingerprint: planned.key.fingerprint.clone(),
-            server: planned.asked.server.clone(),
-            step,
-            result: result.to_owned(),
-            reason: reason.to_owned(),
-        });
+        self.steps.push(Step::new(planned.key, planned.asked.server.clone(), step, result, reason));
     }
 
     fn say_plan(&mut self, plan: &[Planned<'_>]) -> io::Result<()> {
@@ -298,16 +312,17 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
 
-    fn audit(&self) -> Result<Audit> {
-        let path = match &self.options.audit_log {
-            Some(path) => path.clone(),
-            None => state_folder()?.join("wandward").join("audit.jsonl"),
-        };
-        let shown = visible(&path.to_string_lossy()).into_owned();
-        let audit = Audit::open(&path, &who());
-        audit.with_context(|| format!("the audit record {shown} cannot be written, so nothing is deleted"))
-    }
+/// Opens the audit record.
+pub(crate) fn open_audit(named: Option<&Path>) -> Result<Audit> {
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None => state_folder()?.join("wandward").join("audit.jsonl"),
+    };
+    let shown = visible(&path.to_string_lossy()).into_owned();
+    Audit::open(&path, &who())
+        .with_context(|| format!("the audit record {shown} cannot be written, so nothing is done"))
 }
 
 fn deletion<'p, 'o>(planned: &'p Planned<'o>) -> Option<(&'p Planned<'o>, &'p Deletion)> {

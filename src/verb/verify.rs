@@ -6,9 +6,9 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::ask::{self, Asking};
+use super::given;
 use super::out::{self, Targets, colour};
 use super::scan::inputs;
-use super::{find, given};
 use crate::cli::{self, Cli};
 use crate::watch;
 use wandward::blob::{Kind, Origin};
@@ -50,21 +50,34 @@ pub(crate) struct Found {
 
 /// Finds keys and asks about them; tells which signal ended it.
 pub(crate) fn find_and_ask(options: &cli::Verify, rules: &RuleSet, asking: &Asking) -> Result<(Found, Option<u8>)> {
-    let cli::Scan { paths, report, .. } = &options.scan;
+    find(options, rules, Some(asking))
+}
+
+/// Finds again, and asks nobody; of keys that were given there is nothing to find.
+pub(crate) fn find_again(options: &cli::Verify, rules: &RuleSet) -> Result<Outcome> {
+    let given = options.key_file.is_some() || is_dash(options);
+    if given { Ok(Outcome::default()) } else { Ok(find(options, rules, None)?.0.outcome) }
+}
+
+fn is_dash(options: &cli::Verify) -> bool {
+    matches!(&options.scan.paths[..], [path] if path.as_os_str() == "-")
+}
+
+fn find(options: &cli::Verify, rules: &RuleSet, asking: Option<&Asking>) -> Result<(Found, Option<u8>)> {
+    let report = &options.scan.report;
     let mut policy = Policy::new(rules, report.select.clone(), report.ignore.clone(), !report.no_inline)?;
     policy.user = User { home: std::env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
     let keyring = Keyring::default();
     policy.keyring = Some(keyring.clone());
-    let dash = matches!(&paths[..], [path] if path.as_os_str() == "-");
     let given = match &options.key_file {
         Some(file) => Some((given::from_file(file)?, Origin::new(Kind::File, &*file.to_string_lossy()))),
-        None if dash => Some((given::from_stdin()?, Origin::new(Kind::Stdin, "-"))),
+        None if is_dash(options) => Some((given::from_stdin()?, Origin::new(Kind::Stdin, "-"))),
         None => None,
     };
     let inputs = if given.is_none() { inputs(&options.scan)? } else { Vec::new() };
     policy.wanted = match &given {
         Some((given, _)) => Some(given.wanted.clone()),
-        None => report.find.map(|_| find::wanted()).transpose()?,
+        None => report.find.map(|_| super::find::wanted()).transpose()?,
     };
     let progress = Progress::default();
     let scan = Scan { rules, policy: &policy, progress: &progress, threads: report.jobs, found: &|_| {} };
@@ -74,7 +87,9 @@ pub(crate) fn find_and_ask(options: &cli::Verify, rules: &RuleSet, asking: &Aski
             Some((given, origin)) => scan.given(origin, &given.text),
             None => scan.run(&inputs)?,
         };
-        remediate::ask_all(&asking.client, &asking.rules, &keyring, &mut outcome, &progress.stop);
+        if let Some(Asking { client, rules }) = asking {
+            remediate::ask_all(client, rules, &keyring, &mut outcome, &progress.stop);
+        }
         outcome.show_live();
         scan::sort(&mut outcome);
         Ok::<_, scan::Wrong>(outcome)
