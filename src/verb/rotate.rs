@@ -30,7 +30,11 @@ pub(crate) fn run(options: &cli::Rotate, rules: &RuleSet) -> Result<u8> {
     if remediate::is_vague(&options.name) {
         bail!("`--name` is to say what the key is for, as `ci-model-training` does");
     }
-    let report = &options.verify.scan.report;
+    let scan = &options.verify.scan;
+    if scan.report.find.is_some() || scan.pre_push.is_some() {
+        bail!("`rotate` scans twice, so what it scans cannot come from standard input, but for bare keys (`-`)");
+    }
+    let report = &scan.report;
     let targets = Targets::new(report.format, &report.output)?;
     let to = destination(options)?;
     let asking = Asking::new(&options.verify.scan.ask)?;
