@@ -384,7 +384,8 @@ fn request(stream: &mut BufReader<impl Read>) -> io::Result<Option<(String, Got)
     loop {
         let mut line = String::new();
         stream.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        let Some((name, value)) = line.split_once(':') else { break };
+        let value = value.trim();
         match name.to_ascii_lowercase().as_str() {
             "host" => got.host = value.to_owned(),
             "user-agent" => got.agent = value.to_owned(),
