@@ -1,5 +1,6 @@
 //! Bytes, where they came from, and where in them something stands.
 
+mod ground;
 mod line_hash;
 
 use std::borrow::Cow;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use crate::object::Held;
 use crate::process::Process;
+pub use ground::Ground;
 pub use line_hash::line_hashes;
 
 /// Where a text came from.

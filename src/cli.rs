@@ -187,6 +187,11 @@ pub(crate) enum Command {
     /// Reads reports of `--format json` and `--format jsonl`. A finding that several of them hold counts once; together they
     /// are complete if each is.
     Report(Box<Saved>),
+    /// What a configuration file may say
+    Config {
+        #[command(subcommand)]
+        command: Config,
+    },
     /// List, show and test the rules
     Rules {
         #[command(subcommand)]
@@ -198,6 +203,12 @@ pub(crate) enum Command {
         #[arg(value_name = "RULE | PATH:LINE")]
         what: PathBuf,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Config {
+    /// Print the JSON schema of configuration files, for editors
+    Schema,
 }
 
 #[derive(Subcommand)]
@@ -447,9 +458,9 @@ pub(crate) struct Report {
     #[arg(long, value_name = "FORMAT=FILE", value_parser = output)]
     pub(crate) output: Vec<(Format, PathBuf)>,
 
-    /// Fail (exit 1) on findings of this severity or worse
-    #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
-    pub(crate) fail_on: FailOn,
+    /// Fail (exit 1) on findings of this severity or worse [default: warning]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<FailOn>,
 
     /// Report exactly the keys that standard input names, one a line, by themselves or by fingerprint (`ww1-…`)
     ///
@@ -464,6 +475,22 @@ pub(crate) struct Report {
     /// All but these rules or groups
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
+
+    /// Read this configuration instead of your own
+    ///
+    /// Without it, `wandward/wandward.toml` in your configuration folder. What a repository brings (`wandward.toml`,
+    /// `.wandward.toml` or `[tool.wandward]` in `pyproject.toml`, at its root) is read too, and may leave paths out, permit
+    /// findings with a reason, add rule pages and raise severities; whatever else it says is an error.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Read no configuration but the one that `--config` names
+    #[arg(long)]
+    pub(crate) isolated: bool,
+
+    /// A folder of more rule pages; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(crate) rules: Vec<PathBuf>,
 
     /// List what a permission keeps back
     #[arg(long)]
@@ -544,24 +571,6 @@ pub(crate) enum FailOn {
     Never,
 }
 
-/// The names of formats, with what each is.
-fn format() -> impl TypedValueParser<Value = Format> {
-    let names = Format::ALL.map(|format| {
-        let (name, what) = format.name();
-        PossibleValue::new(name).help(what)
-    });
-    PossibleValuesParser::new(names).try_map(|name| Format::named(&name).ok_or("no such format"))
-}
-
-/// `FORMAT=FILE`.
-fn output(text: &str) -> Result<(Format, PathBuf), String> {
-    let (name, file) = text.split_once('=').ok_or("not of the form FORMAT=FILE")?;
-    let format = Format::named(name).ok_or_else(|| {
-        format!("no format is called `{name}`; there are {}", Format::ALL.map(|format| format.name().0).join(", "))
-    })?;
-    if file.is_empty() { Err("no file is named".to_owned()) } else { Ok((format, file.into())) }
-}
-
 /// Standard input.
 #[derive(Clone, Copy)]
 pub(crate) struct Dash;
@@ -580,6 +589,24 @@ fn interval(text: &str) -> Result<Duration, String> {
     let seconds = number.parse::<f64>().ok().map(|number| number * unit);
     let seconds = seconds.filter(|seconds| (0.01..=86400.0).contains(seconds));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "not a number of seconds from 0.01 to 86400".to_owned())
+}
+
+/// The names of formats, with what each is.
+fn format() -> impl TypedValueParser<Value = Format> {
+    let names = Format::ALL.map(|format| {
+        let (name, what) = format.name();
+        PossibleValue::new(name).help(what)
+    });
+    PossibleValuesParser::new(names).try_map(|name| Format::named(&name).ok_or("no such format"))
+}
+
+/// `FORMAT=FILE`.
+fn output(text: &str) -> Result<(Format, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("not of the form FORMAT=FILE")?;
+    let format = Format::named(name).ok_or_else(|| {
+        format!("no format is called `{name}`; there are {}", Format::ALL.map(|format| format.name().0).join(", "))
+    })?;
+    if file.is_empty() { Err("no file is named".to_owned()) } else { Ok((format, file.into())) }
 }
 
 /// A number of bytes, with K, M or G for powers of 1024.

@@ -157,6 +157,8 @@ impl Finding {
 pub enum By {
     /// A permission on the line, or on the line above.
     Inline,
+    /// A permission of a configuration.
+    Config,
 }
 
 impl By {
@@ -164,6 +166,7 @@ impl By {
     pub fn name(self) -> &'static str {
         match self {
             By::Inline => "inline",
+            By::Config => "config",
         }
     }
 }

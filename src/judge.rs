@@ -15,13 +15,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use crate::blob::{Before, Encoding, Origin, Place, Text};
-use crate::detect::{Candidate, Shape};
+use crate::detect::{self, Candidate, Shape};
 use crate::finding::{By, Cell, Confidence, Finding, Key, Suppressed};
 use crate::policy::{Permission, Policy};
 use crate::rule::{Rule, RuleSet, Site};
 use crate::secret::{Format, KeyId, Secret, Wanted};
 pub use habit::cut_off_key::RULE as CUT_OFF_KEY;
-use habit::passage::Passage;
+use habit::passage::{Passage, Readings};
 use habit::{Habits, Point};
 pub use keeper::{Keeper, Lies};
 use key::{KeyJudge, Verdict};
@@ -119,6 +119,11 @@ pub fn shown_name(name: &[u8]) -> Vec<u8> {
     mask::masked(name)
 }
 
+/// What somebody wrote, as it may be shown.
+pub fn shown_text(text: &str) -> String {
+    mask::visible(&mask::masked(text.as_bytes()))
+}
+
 impl<'a> Judge<'a> {
     /// A judge of keys by the rules that can speak and the policy that says which of them may. `is_object` tells whether an
     /// object id (40 hexadecimal digits) is one of an object in the git repository that holds the origin.
@@ -132,7 +137,8 @@ impl<'a> Judge<'a> {
 
     /// The same, who speaks of habits too. Of what lies in the past nobody can change the habits.
     pub fn of_habits(self) -> Judge<'a> {
-        let habits = Some(Habits::new(self.rules, self.policy));
+        // Who looks for certain keys asks for nothing else.
+        let habits = (!self.finds()).then(|| Habits::new(self.rules, self.policy));
         Judge { habits, ..self }
     }
 
@@ -267,49 +273,49 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What breaks a habit rule in a text, if it is known whether that names W&B. `is_said` tells whether a key was found in
+    /// What breaks a habit rule in a text, if it is known where (`names`) that names W&B. `is_said` tells whether a key was found in
     /// some bytes of the source, so that they need no more words.
     pub fn habits(
         &self,
         origin: &Origin,
         piece: &Text<'_>,
-        [whole, names_wandb]: [bool; 2],
+        whole: bool,
+        names: &[usize],
         is_said: impl Fn(&Range<u64>) -> bool,
     ) -> Broken {
         let mut broken = Broken::default();
         let Some(habits) = self.habits.as_ref().filter(|_| habit::passage::may_be_told(origin)) else { return broken };
-        if self.policy.wanted.is_some() {
-            return broken;
-        }
         if origin.name().is_empty() {
-            broken.unnamed = habits.any_somewhere(piece.bytes, names_wandb);
+            broken.unnamed = habits.any_somewhere(piece.bytes, names);
             return broken;
         }
         let file = File::new(origin, piece.bytes);
         let site = file.habit_site(piece.bytes);
-        let mut tell = |text: &Text<'_>, site: Site| {
-            let passage = Passage { origin, file: &file, site, text: text.bytes, whole };
+        let mut tell = |text: &Text<'_>, site: Site, names: &[usize]| {
+            let passage =
+                Passage { origin, file: &file, site, text: text.bytes, names, whole, read: Readings::default() };
             let mut cursor = Cursor::default();
-            for (rule, point) in habits.points(&passage, names_wandb) {
+            for (rule, point) in habits.points(&passage) {
                 if !is_said(&text.offsets(point.about.clone())) {
                     let finding = self.broken(origin, text, rule, &point, &mut cursor);
                     self.permit(finding, text, &point.span, &mut broken.opinions);
                 }
             }
-            if names_wandb {
+            if !names.is_empty() {
                 self.remember_secrets(text, &passage, &mut cursor);
             }
         };
         if site != Site::Notebook {
-            tell(piece, site);
-        } else if [Site::Notebook, Site::Docs].iter().any(|site| habits.any(*site, piece.bytes, names_wandb)) {
+            tell(piece, site, names);
+        } else if [Site::Notebook, Site::Docs].iter().any(|site| habits.any(*site, piece.bytes, names)) {
             // Only all of a notebook shows its cells.
             if !whole {
                 return Broken { open: true, ..broken };
             }
-            let [code, prose] = notebook::sources(piece.bytes);
-            tell(&piece.decoded(&code), Site::Notebook);
-            tell(&piece.decoded(&prose), Site::Docs);
+            let views = notebook::sources(piece.bytes);
+            for (view, site) in views.iter().zip([Site::Notebook, Site::Docs]) {
+                tell(&piece.decoded(view), site, &detect::names(&view.bytes));
+            }
         }
         broken
     }

@@ -1,10 +1,14 @@
 //! What may be said: the rules that were selected, and the permissions that stand beside a line.
 //! In: words of the user, lines of a text. Out: yes or no, and for a permission its reason.
 
-use std::path::PathBuf;
+mod config;
 
+use std::path::{Component, PathBuf};
+
+use crate::blob::{Ground, Kind, Origin};
 use crate::rule::{Group, Rule, RuleSet};
 use crate::secret::{Keyring, Wanted};
+pub use config::{Config, ConfigError, May, SETTINGS, Said, Setting, Trust, schema};
 
 /// Which rules speak, and whether permissions in the text count.
 #[derive(Clone, Debug)]
@@ -20,6 +24,19 @@ pub struct Policy {
     pub keyring: Option<Keyring>,
     /// Who scans.
     pub user: User,
+    /// What configurations permit, each in its own folder; without one, everywhere.
+    pub configs: Vec<(Config, Option<Ground>)>,
+}
+
+/// What a finding is about, as far as a policy asks.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'f> {
+    /// The rule that speaks.
+    pub rule: &'f str,
+    /// Where it stands.
+    pub origin: &'f Origin,
+    /// The identity of the key, if it is about one.
+    pub fingerprint: Option<&'f str>,
 }
 
 /// What is known of the user who scans; nothing unless the door says it.
@@ -48,7 +65,18 @@ impl Policy {
                 return Err(UnknownName { name: name.clone(), nearest });
             }
         }
-        Ok(Policy { select, ignore, inline, wanted: None, keyring: None, user: User::default() })
+        Ok(Policy { select, ignore, inline, wanted: None, keyring: None, user: User::default(), configs: Vec::new() })
+    }
+
+    /// The reason for which a configuration permits a finding.
+    pub fn permitted(&self, about: &About<'_>) -> Option<&str> {
+        // What is looked for is told, whatever is allowed.
+        let configs = self.configs.iter().filter(|_| self.wanted.is_none());
+        let allowed = configs.filter_map(|(config, ground)| {
+            let paths = places(ground.as_ref(), about.origin)?;
+            config.allow.iter().find(|allow| allow.holds(about.rule, &paths, about.fingerprint))
+        });
+        allowed.map(|allow| allow.reason.as_str()).next()
     }
 
     /// Whether the rule may speak.
@@ -56,6 +84,24 @@ impl Policy {
         let named = |names: &[String]| names.iter().any(|name| *name == rule.id || name == rule.group.name());
         (self.select.is_empty() || named(&self.select)) && !named(&self.ignore)
     }
+}
+
+/// Where a source lies below a folder, if it does: a file by its path, what git holds by its paths in the repository.
+fn places(ground: Option<&Ground>, origin: &Origin) -> Option<Vec<PathBuf>> {
+    let native = |bytes: &[u8]| PathBuf::from(&*String::from_utf8_lossy(bytes));
+    let own = native(&origin.path);
+    let (folder, also) = match (origin.kind, origin.held.as_deref()) {
+        (Kind::Process | Kind::Environ, _) if ground.is_some() => return None,
+        (Kind::Staged | Kind::Blob | Kind::Commit | Kind::Tag | Kind::Note, Some(held)) => {
+            (native(&held.repository), held.also.iter().map(|(_, path)| native(path)).collect())
+        }
+        _ => (PathBuf::new(), Vec::new()),
+    };
+    let paths = std::iter::once(own).chain(also).map(|path| match ground {
+        Some(ground) => ground.below(&folder.join(path)),
+        None => Some(path.components().filter(|part| matches!(part, Component::Normal(_))).collect()),
+    });
+    paths.collect()
 }
 
 /// A permission in a text.

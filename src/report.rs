@@ -148,8 +148,10 @@ impl Report {
     /// Whether files were asked for, and there was none.
     pub fn is_of_nothing(&self) -> bool {
         let scans = &self.coverage.scans;
-        let of_files =
-            scans.is_empty() || scans.iter().any(|scan| matches!(scan.as_str(), "tree" | "history" | "stdin"));
+        let of_files = match scans.as_slice() {
+            [] => self.coverage.processes == 0,
+            scans => scans.iter().any(|scan| matches!(scan.as_str(), "tree" | "history" | "stdin")),
+        };
         of_files && self.coverage.files == 0 && self.coverage.objects == 0
     }
 

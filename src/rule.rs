@@ -170,6 +170,7 @@ impl Scope {
 }
 
 /// A rule: one page.
+#[derive(Clone)]
 pub struct Rule {
     /// The name of the page's file, without `.md`.
     pub id: String,
@@ -331,6 +332,33 @@ impl RuleSet {
         Ok(RuleSet(rules.collect::<Result<_, _>>()?))
     }
 
+    /// Adds a page that somebody else wrote: a habit with a pattern, under a name of its own.
+    pub fn add_page(&mut self, id: &str, page: &str) -> Result<(), PageError> {
+        const LONGEST: usize = 64;
+        let wrong = |what: &str| PageError { id: id.to_owned(), what: what.to_owned() };
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if id.is_empty() || id.len() > LONGEST || !id.bytes().all(plain) {
+            return Err(wrong("a rule is called by small letters, digits and dashes"));
+        }
+        if self.get(id).is_some() || Group::ALL.iter().any(|group| group.name() == id) {
+            return Err(wrong("there is a rule or group of that name already"));
+        }
+        let rule = Rule::from_page(id, page)?;
+        if rule.kind != Kind::Habit || rule.scope.pattern.is_none() {
+            return Err(wrong("a page of yours is a `habit` with a `pattern`"));
+        }
+        self.0.push(Arc::new(rule));
+        self.0.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(())
+    }
+
+    /// Sets how bad a rule's findings are at most.
+    pub fn set_severity(&mut self, id: &str, severity: Severity) {
+        for rule in self.0.iter_mut().filter(|rule| rule.id == id) {
+            *rule = Arc::new(Rule { severity, ..Rule::clone(rule) });
+        }
+    }
+
     /// Every rule, in the order of the ids.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Rule>> {
         self.0.iter()
@@ -356,7 +384,7 @@ impl RuleSet {
 }
 
 /// The number of single-character edits between two words.
-fn edits(from: &str, to: &str) -> usize {
+pub(crate) fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, a) in from.chars().enumerate() {

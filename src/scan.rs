@@ -76,7 +76,8 @@ impl Input<'_> {
             Input::Change(Change { what: What::Push(_), .. }) => &["push"],
             Input::Message(_) => &["message"],
             Input::Stdin(_) => &["stdin"],
-            Input::Processes(_) => &["process"],
+            Input::Processes(Running { environ: false, .. }) => &["process"],
+            Input::Processes(Running { environ: true, .. }) => &["process", "environ"],
             Input::Host(_) => &["host"],
         }
     }
@@ -132,7 +133,7 @@ impl Scan<'_> {
             outcome.coverage.skipped.extend(roots.map(cut_off));
         }
         hashes::tell_rest(&mut outcome);
-        outcome.coverage.scans = inputs.iter().flat_map(|input| input.names()).copied().collect();
+        outcome.coverage.scans = inputs.iter().flat_map(Input::names).copied().collect();
         sort(&mut outcome);
         if inputs.len() > 1 {
             once(&mut outcome);

@@ -6,6 +6,7 @@ pub mod home;
 pub mod host;
 pub mod objects;
 pub mod processes;
+pub mod settings;
 pub mod tree;
 
 use std::io::{self, Read};

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 pub(crate) mod ask;
+pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod find;
 pub(crate) mod given;
@@ -16,6 +17,7 @@ pub(crate) mod revoke;
 pub(crate) mod rotate;
 pub(crate) mod rules;
 pub(crate) mod scan;
+mod settings;
 pub(crate) mod terminal;
 pub(crate) mod verify;
 

@@ -17,7 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("rule", &[]),
     ("finding", &["blob", "rule", "secret"]),
     ("remediate", &["blob", "secret", "detect", "finding", "write"]),
-    ("policy", &["rule", "secret"]),
+    ("policy", &["blob", "rule", "secret"]),
     ("source", &["object", "process", "blob", "finding"]),
     ("decode", &["blob"]),
     ("detect", &["secret", "decode"]),

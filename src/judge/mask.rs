@@ -157,16 +157,21 @@ pub(super) fn snippet(text: &Text<'_>, point: &Range<usize>, shown: Option<&str>
     (cut(&line, mark), digest)
 }
 
-/// At most [`MAX_SNIPPET`] characters round the mark.
+/// At most [`MAX_SNIPPET`] characters round the mark, or of it.
 fn cut(line: &[u8], mark: Range<usize>) -> Snippet {
     let before = visible(line[..mark.start].trim_ascii_start());
-    let middle = visible(&line[mark.clone()]);
+    let whole = visible(&line[mark.clone()]);
+    // The point may be a long command, and then there is room for nothing else.
+    let middle: String = match whole.chars().count() > MAX_SNIPPET {
+        true => whole.chars().take(MAX_SNIPPET - 1).chain(['…']).collect(),
+        false => whole,
+    };
     let after = visible(line[mark.end..].trim_ascii_end());
     let room = MAX_SNIPPET.saturating_sub(middle.chars().count());
     let after_room = room.saturating_sub(before.chars().count()).max(room / 3);
     let after_count = after.chars().count();
     let shown_after: String = if after_count > after_room {
-        after.chars().take(after_room.saturating_sub(1)).chain(['…']).collect()
+        after.chars().take(after_room.saturating_sub(1)).chain(['…']).take(after_room).collect()
     } else {
         after
     };
@@ -240,6 +245,16 @@ mod tests {
             let (snippet, _) = snippet(&text, &(at..at + point.len()), None);
             assert_eq!(snippet.text[snippet.mark.clone()], marked);
             assert!(!snippet.text.contains(&other[8..]) && !snippet.text.contains("hunter22"), "{}", snippet.text);
+        }
+    }
+
+    #[test]
+    fn a_point_as_long_as_a_snippet_leaves_room_for_nothing_else() {
+        for long in [MAX_SNIPPET - 1, MAX_SNIPPET, MAX_SNIPPET + 1, 1000] {
+            let line = format!("a {} b", "é".repeat(long));
+            let snippet = cut(line.as_bytes(), 2..line.len() - 2);
+            assert!(snippet.text.chars().count() <= MAX_SNIPPET, "{}", snippet.text);
+            assert!(snippet.text.is_char_boundary(snippet.mark.start) && snippet.mark.end <= snippet.text.len());
         }
     }
 

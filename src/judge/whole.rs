@@ -32,7 +32,7 @@ impl<'a> Judge<'a> {
     /// What is said of a file as a whole, given its first text and what was said of its lines. `mode` is that of the file,
     /// where the system has modes.
     pub fn file(&self, origin: &Origin, text: &Text<'_>, mode: Option<u32>, opinions: &mut Vec<Opinion>) {
-        if self.habits.is_none() || !passage::may_be_told(origin) {
+        if self.habits.is_none() || self.policy.wanted.is_some() || !passage::may_be_told(origin) {
             return;
         }
         if run_folder(&origin.path).is_some() {

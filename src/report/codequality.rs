@@ -40,7 +40,7 @@ fn issue(finding: &Entry, fingerprint: String) -> Value {
     if !at.is_file() || !at.inner.is_empty() {
         description.push_str(&format!(", at {}", finding.at()));
     }
-    let path = if at.path.is_empty() { at.what() } else { visible(&at.path).into_owned() };
+    let path = if at.path.is_empty() || at.pid.is_some() { at.what() } else { visible(&at.path).into_owned() };
     json!({
         "description": description,
         "check_name": visible(&finding.rule),

@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use super::model::{Entry, Report};
 use crate::finding::visible;
 
-const HEAD: [&str; 20] = [
-    "severity", "rule", "confidence", "kind", "path", "inner", "line", "column", "pid", "repository", "commit",
-    "author", "date", "key", "fingerprint", "liveness", "message", "snippet", "help", "finding_id",
+const HEAD: [&str; 19] = [
+    "severity", "rule", "confidence", "kind", "path", "inner", "line", "column", "repository", "commit", "author",
+    "date", "key", "fingerprint", "liveness", "message", "snippet", "help", "finding_id",
 ];
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -16,7 +16,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     report.findings.iter().try_for_each(|finding| row(&cells(finding), out))
 }
 
-fn cells(finding: &Entry) -> [String; 20] {
+fn cells(finding: &Entry) -> [String; 19] {
     let at = &finding.location;
     let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
     let word = |word: &Option<Option<String>>| word.iter().flatten().next().cloned().unwrap_or_default();
@@ -26,11 +26,10 @@ fn cells(finding: &Entry) -> [String; 20] {
         finding.rule.to_string(),
         finding.confidence.clone(),
         at.kind.clone(),
-        at.path.clone(),
+        if at.pid.is_some() { at.what() } else { at.path.clone() },
         at.inner.join("!"),
         number(at.line),
         number(at.column),
-        number(at.pid.map(u64::from)),
         at.repository.clone().unwrap_or_default(),
         word(&at.commit),
         word(&at.author),

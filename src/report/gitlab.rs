@@ -49,6 +49,8 @@ pub(super) fn report<'r>(report: &'r Report, rules: &'r RuleSet, style: &Style) 
     });
     let gaps = report.coverage.skipped.iter().filter(|skip| skip.gap);
     let message = |skip: &super::model::Skipped| json!({ "level": "warn", "value": format!("Not read: {}: {}", skip.what(), visible(&skip.reason)) });
+    let hidden =
+        report.hidden().map(|skip| json!({ "level": "info", "value": format!("Not seen: {}", visible(&skip.reason)) }));
     Secrets {
         version: VERSION,
         scan: json!({
@@ -58,7 +60,7 @@ pub(super) fn report<'r>(report: &'r Report, rules: &'r RuleSet, style: &Style) 
             "end_time": time(style.now),
             "status": if report.coverage.complete { "success" } else { "failure" },
             "type": "secret_detection",
-            "messages": gaps.map(message).collect::<Vec<_>>(),
+            "messages": gaps.map(message).chain(hidden).collect::<Vec<_>>(),
         }),
         vulnerabilities: Vulnerabilities { findings: &report.findings, rules },
     }
@@ -104,7 +106,8 @@ fn vulnerability(finding: &Entry, rules: &RuleSet, id: &str) -> Value {
         commit["author"] = visible(author).into();
         commit["date"] = visible(date).into();
     }
-    let mut location = json!({ "commit": commit, "file": visible(&at.path) });
+    let mut location =
+        json!({ "commit": commit, "file": if at.pid.is_some() { at.what() } else { visible(&at.path).into_owned() } });
     if at.inner.is_empty() {
         for (name, line) in [("start_line", at.line), ("end_line", at.end_line)] {
             if let Some(line) = line {

@@ -56,18 +56,17 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>wandward: {tally}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<header>\n<h1>{tally}</h1>\n"
     )?;
-    let looked = &report.coverage;
-    writeln!(
-        out,
-        "<p class=\"soft\">Files read: {}. Git objects read: {}. wandward {}.</p>\n</header>",
-        looked.files,
-        looked.objects,
-        env!("CARGO_PKG_VERSION")
-    )?;
+    let (looked, version) = (report.coverage.sentences(), env!("CARGO_PKG_VERSION"));
+    writeln!(out, "<p class=\"soft\">{looked} wandward {version}.</p>")?;
+    for skip in report.hidden() {
+        writeln!(out, "<p class=\"soft\">Not seen: {}</p>", escaped(&skip.reason))?;
+    }
+    writeln!(out, "</header>")?;
     not_read(report, out)?;
     for places in grouped(&report.findings) {
         group(&places, out)?;
     }
+    places(report, out)?;
     suppressed(report, out)?;
     writeln!(out, "</main>\n</body>\n</html>")
 }
@@ -115,21 +114,34 @@ fn place(finding: &Entry, out: &mut dyn Write) -> io::Result<()> {
     if !history.is_empty() {
         writeln!(out, "<br><span class=\"soft\">{}</span>", escaped(&history.join("; ")))?;
     }
-    let who = finding.location.who();
-    if !who.is_empty() {
-        writeln!(out, "<br><span class=\"soft\">{}</span>", escaped(who.trim_start_matches([',', ' '])))?;
-    }
-    if !finding.is_whole() {
-        let marked = finding.marked();
-        let (before, rest) = finding.snippet.split_at(marked.start);
-        let (point, after) = rest.split_at(marked.len());
-        let [before, point, after] = [before, point, after].map(escaped);
+    let marked = finding.marked();
+    let (before, rest) = finding.snippet.split_at(marked.start);
+    let (point, after) = rest.split_at(marked.len());
+    let [before, point, after] = [before, point, after].map(escaped);
+    if !finding.snippet.is_empty() {
         writeln!(out, "<pre>{before}<mark>{point}</mark>{after}</pre>")?;
     }
     if !finding.evidence.is_empty() {
         writeln!(out, "<span class=\"soft\">{}</span>", prose(&finding.evidence))?;
     }
     writeln!(out, "</li>")
+}
+
+fn places(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    if report.places.is_empty() {
+        return Ok(());
+    }
+    let states = report.places_by_state();
+    let counts: Vec<String> =
+        states.iter().map(|(state, places)| format!("{} {}", places.len(), escaped(state))).collect();
+    writeln!(out, "<section class=\"card\">\n<details><summary>Places: {}</summary>\n<ol>", counts.join(", "))?;
+    for (state, places) in states {
+        for place in places {
+            let (what, path) = (escaped(&place.place), escaped(&place.path));
+            writeln!(out, "<li><strong>{path}</strong> <span class=\"soft\">{what}: {}</span></li>", escaped(state))?;
+        }
+    }
+    writeln!(out, "</ol>\n</details>\n</section>")
 }
 
 fn suppressed(report: &Report, out: &mut dyn Write) -> io::Result<()> {

@@ -22,12 +22,33 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         }
         writeln!(out)?;
     }
-    let looked = &report.coverage;
+    places(report, out)?;
+    for skip in report.hidden() {
+        writeln!(out, "Not seen: {}\n", escaped(&skip.reason))?;
+    }
     let suppressed = match report.suppressed.len() {
         0 => String::new(),
         many => format!(" Allowed by permissions: {many}."),
     };
-    writeln!(out, "Files read: {}. Git objects read: {}.{suppressed}", looked.files, looked.objects)
+    writeln!(out, "{}{suppressed}", report.coverage.sentences())
+}
+
+/// The places of machines at which something was found, or that could not be read; the others in number.
+fn places(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    if report.places.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Places\n")?;
+    for (nth, (state, places)) in report.places_by_state().into_iter().enumerate() {
+        if nth > 0 && matches!(state, "clean" | "absent") {
+            writeln!(out, "- {}: {}", escaped(state), places.len())?;
+            continue;
+        }
+        for place in places {
+            writeln!(out, "- {}: {}, {}", escaped(state), escaped(&place.place), code(&place.path))?;
+        }
+    }
+    writeln!(out)
 }
 
 fn group(places: &[&Entry], out: &mut dyn Write) -> io::Result<()> {
@@ -44,8 +65,7 @@ fn group(places: &[&Entry], out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "| rule | place | line | why |\n|---|---|---|---|")?;
     for finding in places {
-        let mut history = finding.history();
-        history.extend(Some(finding.location.who()).filter(|who| !who.is_empty()));
+        let history = finding.history();
         let history = if history.is_empty() { String::new() } else { format!("<br>{}", escaped(&history.join("; "))) };
         let (rule, place) = (code(&finding.rule), code(&finding.location.place()));
         let (line, why) = (code(&finding.snippet), prose(&finding.evidence));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::model::{Entry, Location, Looked, Permitted, Place, Report, SCHEMA, Tool};
+use super::model::{Entry, Location, Looked, Permitted, Report, SCHEMA, Tool};
 
 /// The kinds of source in the order of reports; others come last.
 const KINDS: [&str; 13] = [
@@ -23,7 +23,11 @@ impl Report {
         for report in reports {
             all.findings.extend(report.findings);
             all.suppressed.extend(report.suppressed);
-            places(&mut all.places, report.places);
+            for place in report.places {
+                if !all.places.contains(&place) {
+                    all.places.push(place);
+                }
+            }
             looked(&mut all.coverage, report.coverage);
             for (name, field) in report.more {
                 all.more.entry(name).or_insert(field);
@@ -62,15 +66,6 @@ fn asked(first: &mut Entry, other: Entry) {
     }
 }
 
-/// Adds the places of another machine, or of the same one.
-pub(super) fn places(all: &mut Vec<Place>, others: Vec<Place>) {
-    for place in others {
-        if !all.contains(&place) {
-            all.push(place);
-        }
-    }
-}
-
 /// Adds what another scan looked at.
 pub(super) fn looked(all: &mut Looked, other: Looked) {
     all.complete &= other.complete;
@@ -104,7 +99,8 @@ pub(super) fn sort(report: &mut Report) {
     let kind = |at: &Location| KINDS.iter().position(|kind| *kind == at.kind).unwrap_or(KINDS.len());
     let key = |at: &Location| {
         let path = at.raw_path().into_owned();
-        (kind(at), path, at.inner.clone(), at.repository.clone(), at.object.clone(), at.line, at.column)
+        let process = (at.pid, at.started.clone(), at.argument, at.variable.clone());
+        (kind(at), path, at.inner.clone(), at.repository.clone(), at.object.clone(), at.line, at.column, process)
     };
     report.findings.sort_by_cached_key(|one: &Entry| (key(&one.location), one.rule.clone()));
     report.suppressed.sort_by_cached_key(|one: &Permitted| (key(&one.location), one.rule.clone()));

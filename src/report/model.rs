@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::blob;
-use crate::finding::visible;
+use crate::finding::{State, visible};
 use crate::rule::Severity;
 
 /// The schema that this version writes and reads.
@@ -27,6 +27,7 @@ pub struct Report {
     pub(super) findings: Vec<Entry>,
     #[serde(default)]
     pub(super) suppressed: Vec<Permitted>,
+    /// The places of machines that were looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) places: Vec<Place>,
     pub(super) coverage: Looked,
@@ -138,26 +139,27 @@ pub(super) struct Location {
     pub(super) refs: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reachable: Option<bool>,
-    /// How many more references and places there are than are named.
-    #[serde(default, skip_serializing_if = "is_none")]
-    pub(super) more_refs: usize,
-    #[serde(default, skip_serializing_if = "is_none")]
-    pub(super) more_places: usize,
+    /// Of a process: its id, and what its system tells of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pid: Option<u32>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(super) ppid: Option<Option<u32>>,
-    /// What the parent is called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) parent: Option<String>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) started: Option<String>,
+    /// Which argument, counted from the program itself, which is 0; or which variable of the environment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) argument: Option<usize>,
+    pub(super) argument: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) variable: Option<String>,
+    /// How many more references and places there are than are named.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) more_refs: usize,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) more_places: usize,
     #[serde(flatten)]
     pub(super) more: More,
 }
@@ -195,11 +197,13 @@ pub(super) struct Permitted {
 }
 
 /// A place of a machine, and what was found there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Place {
     pub(super) place: String,
     pub(super) path: String,
     pub(super) state: String,
+    #[serde(flatten)]
+    pub(super) more: More,
 }
 
 /// What was looked at.
@@ -214,6 +218,7 @@ pub(super) struct Looked {
     pub(super) objects: u64,
     #[serde(default)]
     pub(super) processes: u64,
+    /// Those that are known to run.
     #[serde(default)]
     pub(super) processes_known: u64,
     #[serde(default)]
@@ -225,12 +230,12 @@ pub(super) struct Looked {
 /// What was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Skipped {
+    /// The kind of source, where it is no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<String>,
     pub(super) path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) path_raw: Option<String>,
-    /// `process` if it is of one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) kind: Option<String>,
     /// The object of a git repository, where there is no path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) object: Option<String>,
@@ -293,7 +298,7 @@ impl Location {
         visible(&(what + &inner)).into_owned()
     }
 
-    /// `path:line:column`, with the cell of a notebook behind the column.
+    /// `path:line:column`, with the cell of a notebook behind the column; of a process, which part of it.
     pub(super) fn place(&self) -> String {
         let place = match (self.line, self.column) {
             (Some(line), Some(column)) => format!(":{line}:{column}"),
@@ -304,29 +309,27 @@ impl Location {
             (Some(cell), Some(line)) => format!(" (cell {cell}, line {line})"),
             _ => String::new(),
         };
-        self.what() + &place + &cell
-    }
-}
-
-impl Location {
-    /// Which part of a process, who runs it, since when, and what started it.
-    pub(super) fn who(&self) -> String {
-        if self.pid.is_none() {
-            return String::new();
-        }
         let part = match (self.argument, &self.variable) {
             (Some(nth), _) => format!(", argument {nth}"),
             (_, Some(name)) => format!(", variable {}", visible(name)),
             _ => String::new(),
         };
+        self.what() + &place + &cell + &part
+    }
+
+    /// Of a process: who runs it, since when, and what started it.
+    fn who(&self) -> Vec<String> {
         let mut said = Vec::new();
+        if self.pid.is_none() {
+            return said;
+        }
         said.extend(self.user.iter().flatten().map(|user| format!("user {}", visible(user))));
-        said.extend(self.started.iter().map(|date| format!("since {}", visible(date))));
+        said.extend(self.started.iter().map(|started| format!("since {}", visible(started))));
         if let Some(ppid) = self.ppid.flatten() {
             let name = self.parent.as_ref().map(|name| format!(" ({})", visible(name)));
             said.push(format!("parent {ppid}{}", name.unwrap_or_default()));
         }
-        format!("{part} ({})", said.join("; "))
+        said
     }
 }
 
@@ -337,6 +340,11 @@ pub(super) fn short(id: &str) -> &str {
 }
 
 impl Skipped {
+    /// Whether a system hides it, so that nobody could have asked for it.
+    pub(super) fn is_hidden(&self) -> bool {
+        !self.gap && self.kind.as_deref() == Some("process")
+    }
+
     /// `path!member`, or the object.
     pub(super) fn what(&self) -> String {
         let inner: String = self.inner.iter().map(|name| format!("!{name}")).collect();
@@ -358,10 +366,11 @@ impl Entry {
         }
     }
 
-    /// Where in the history of a repository: which commit introduced it, who still holds it, where else it lies.
+    /// Where in the history of a repository: which commit introduced it, who still holds it, where else it lies. Of a
+    /// process who runs it.
     pub(super) fn history(&self) -> Vec<String> {
         let at = &self.location;
-        let mut said = Vec::new();
+        let mut said = at.who();
         if at.object.is_none() {
             return said;
         }
@@ -392,17 +401,12 @@ impl Entry {
         said
     }
 
-    /// Its place, and where that lies in history.
+    /// Its place, and where that lies in history, or who runs it.
     pub(super) fn at(&self) -> String {
         match self.history() {
-            said if said.is_empty() => self.location.place() + &self.location.who(),
+            said if said.is_empty() => self.location.place(),
             said => format!("{} ({})", self.location.place(), said.join("; ")),
         }
-    }
-
-    /// Whether it is about all of a file or of a folder.
-    pub(super) fn is_whole(&self) -> bool {
-        self.location.line.is_none() && self.snippet.is_empty()
     }
 
     /// The bytes of the snippet that are the point.
@@ -498,6 +502,39 @@ pub(super) fn tally(report: &Report) -> String {
         said.push(if complete { "No exposed keys" } else { "No exposed keys in what was read" }.to_owned());
     }
     said.join(", ")
+}
+
+impl Report {
+    /// The places of machines, by what was found there: the states that matter most first.
+    pub(super) fn places_by_state(&self) -> Vec<(&str, Vec<&Place>)> {
+        let mut states: Vec<(&str, Vec<&Place>)> = [State::Found, State::NotReadable, State::Clean, State::Absent]
+            .map(|state| (state.name(), Vec::new()))
+            .into();
+        for place in &self.places {
+            match states.iter_mut().find(|(state, _)| *state == place.state) {
+                Some((_, places)) => places.push(place),
+                None => states.push((&place.state, vec![place])),
+            }
+        }
+        states.retain(|(_, places)| !places.is_empty());
+        states
+    }
+
+    /// What systems hid.
+    pub(super) fn hidden(&self) -> impl Iterator<Item = &Skipped> {
+        self.coverage.skipped.iter().filter(|skip| skip.is_hidden())
+    }
+}
+
+impl Looked {
+    /// What was read, in a few sentences.
+    pub(super) fn sentences(&self) -> String {
+        let processes = match self.processes_known {
+            0 => String::new(),
+            known => format!(" Processes seen: {} of {known}.", self.processes),
+        };
+        format!("Files read: {}. Git objects read: {}.{processes}", self.files, self.objects)
+    }
 }
 
 /// A name without the keys in it, as a scan shows it.

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 
 use super::Style;
-use super::model::{Entry, Place, Report, count, grouped, tally};
-use crate::finding::{State, visible};
+use super::model::{Entry, Report, count, grouped, tally};
+use crate::finding::visible;
 use crate::rule::Severity;
 
 /// The most places of one key that are shown with their lines; the others are named.
@@ -60,7 +60,7 @@ fn group<'f>(places: &[&'f Entry]) -> Group<'f> {
         } else {
             format!("{evidence} ({})", visible(&finding.rule))
         };
-        if finding.is_whole() {
+        if finding.location.line.is_none() && finding.snippet.is_empty() {
             // All of a file, or of a folder.
             group = group.element(annotate_snippets::Origin::path(format!("{MARK}{nth}{MARK}")));
             group = group.element(Level::NOTE.message(label));
@@ -110,24 +110,28 @@ fn with_places(rendered: &str, places: &[&Entry]) -> String {
     out
 }
 
-/// The places of this machine that were looked at; those without a find only in number, unless they are asked for.
+/// The places of machines that were looked at; those without a find only in number, unless they are asked for.
 fn places(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     if report.places.is_empty() {
         return Ok(());
     }
-    let of = |state: State| report.places.iter().filter(move |looked| looked.state == state.name());
-    let width = report.places.iter().map(|looked| looked.place.len()).max().unwrap_or_default();
+    let width = report.places.iter().map(|place| place.place.chars().count()).max().unwrap_or_default();
     writeln!(out, "Places of this machine:")?;
-    for state in [State::Found, State::NotReadable, State::Clean, State::Absent] {
-        if state > State::NotReadable && !style.verbose {
-            continue;
-        }
-        for Place { place, path, .. } in of(state) {
-            writeln!(out, "  {:12}  {:width$}  {}", state.name(), visible(place), visible(path))?;
+    let mut rest = [0, 0];
+    for (state, places) in report.places_by_state() {
+        match state {
+            "clean" if !style.verbose => rest[0] = places.len(),
+            "absent" if !style.verbose => rest[1] = places.len(),
+            _ => {
+                for place in places {
+                    let (what, path) = (visible(&place.place), visible(&place.path));
+                    writeln!(out, "  {:12}  {what:width$}  {path}", visible(state))?;
+                }
+            }
         }
     }
     if !style.verbose {
-        let (clean, absent) = (of(State::Clean).count(), of(State::Absent).count());
+        let [clean, absent] = rest;
         writeln!(out, "  and {clean} clean, {absent} absent (`-v` lists them)")?;
     }
     writeln!(out)
@@ -139,7 +143,7 @@ pub(super) fn not_read(report: &Report, style: &Style, out: &mut dyn Write) -> i
         writeln!(out, "not read: {}: {}", skip.what(), visible(&skip.reason))?;
     }
     for skip in passed {
-        if skip.kind.as_deref() == Some("process") {
+        if skip.is_hidden() {
             writeln!(out, "not seen: {}", visible(&skip.reason))?;
         } else if style.verbose {
             writeln!(out, "passed over: {}: {}", skip.what(), visible(&skip.reason))?;
@@ -151,11 +155,14 @@ pub(super) fn not_read(report: &Report, style: &Style, out: &mut dyn Write) -> i
 fn summary(report: &Report, style: &Style) -> String {
     let coverage = &report.coverage;
     let mut said = tally(report);
-    if !report.suppressed.is_empty() {
-        said.push_str(&format!(", {} allowed inline", report.suppressed.len()));
+    for (by, words) in [("inline", "allowed inline"), ("config", "allowed by configuration")] {
+        match report.suppressed.iter().filter(|one| one.by == by).count() {
+            0 => {}
+            many => said.push_str(&format!(", {many} {words}")),
+        }
     }
     let gaps = coverage.skipped.iter().filter(|skip| skip.gap).count();
-    let passed = coverage.skipped.iter().filter(|skip| !skip.gap && skip.kind.is_none()).count();
+    let passed = coverage.skipped.iter().filter(|skip| !skip.gap && !skip.is_hidden()).count();
     let number = |number: u64, what| count(usize::try_from(number).unwrap_or(usize::MAX), what);
     let mut parts = Vec::new();
     if coverage.files > 0 || coverage.processes_known == 0 {

@@ -117,8 +117,8 @@ fn first_is_an_object(bytes: &[u8]) -> bool {
 /// Reads findings one a line, and behind them what was looked at.
 fn lines(name: &str, bytes: &[u8]) -> Result<Report, ReadError> {
     let mut findings: Vec<Entry> = Vec::new();
-    let mut places = Vec::new();
     let mut coverage: Option<Looked> = None;
+    let mut places = Vec::new();
     for (nth, line) in bytes.split(|&b| b == b'\n').enumerate() {
         if line.trim_ascii().is_empty() {
             continue;
@@ -127,7 +127,7 @@ fn lines(name: &str, bytes: &[u8]) -> Result<Report, ReadError> {
         let peek: Peek = serde_json::from_slice(line).map_err(wrong)?;
         if peek.coverage.is_some() {
             let Last { places: more, coverage: last } = serde_json::from_slice(line).map_err(wrong)?;
-            merge::places(&mut places, more);
+            places.extend(more);
             match &mut coverage {
                 Some(coverage) => merge::looked(coverage, last),
                 None => coverage = Some(last),
@@ -146,8 +146,8 @@ fn lines(name: &str, bytes: &[u8]) -> Result<Report, ReadError> {
         ..Looked::default()
     });
     let more = More::new();
-    let (tool, suppressed) = (Tool::this(), Vec::new());
-    let mut report = Report { schema_version: SCHEMA, tool, findings, suppressed, places, coverage, more };
+    let mut report =
+        Report { schema_version: SCHEMA, tool: Tool::this(), findings, suppressed: Vec::new(), places, coverage, more };
     merge::sort(&mut report);
     Ok(report)
 }
@@ -179,14 +179,15 @@ impl Tidy {
             text(&mut place.place);
             path(&mut place.path);
             text(&mut place.state);
+            more(&mut place.more);
         }
         let coverage = &mut report.coverage;
         coverage.scans.iter_mut().for_each(text);
         more(&mut coverage.more);
         for skip in &mut coverage.skipped {
+            skip.kind.iter_mut().for_each(text);
             path(&mut skip.path);
             raw(&mut skip.path_raw);
-            skip.kind.iter_mut().for_each(text);
             skip.object.iter_mut().for_each(id);
             skip.inner.iter_mut().for_each(path);
             text(&mut skip.reason);
@@ -241,10 +242,10 @@ fn location(at: &mut Location) {
     at.inner.iter_mut().for_each(path);
     at.repository.iter_mut().for_each(path);
     at.object.iter_mut().chain(at.commit.iter_mut().flatten()).for_each(id);
-    let words = at.author.iter_mut().chain(&mut at.date).flatten().chain(&mut at.reference);
+    at.parent.iter_mut().chain(&mut at.variable).for_each(path);
+    let words = at.author.iter_mut().chain(&mut at.date).chain(&mut at.user).flatten();
+    let words = words.chain(&mut at.started).chain(&mut at.reference);
     words.chain(at.refs.iter_mut().flatten()).for_each(text);
-    let words = at.user.iter_mut().flatten().chain(&mut at.parent).chain(&mut at.started).chain(&mut at.variable);
-    words.for_each(text);
     let is_hash = |hash: &String| {
         let (digits, count) = hash.split_once(':').unwrap_or_default();
         let hex = !digits.is_empty() && digits.len() <= 16 && digits.bytes().all(|b| b.is_ascii_hexdigit());

@@ -179,6 +179,15 @@ fn invocation(report: &Report, first: bool) -> Value {
             notification("not-read", "error", format!("Not read: {}: {}", skip.what(), visible(&skip.reason)))
         };
         notes.extend(gaps.iter().map(gap));
+        let hidden = report
+            .hidden()
+            .map(|skip| notification("not-seen", "note", format!("Not seen: {}", visible(&skip.reason))));
+        notes.extend(hidden);
+        for (state, places) in report.places_by_state() {
+            let text = format!("Places of this machine that are {}: {}", visible(state), places.len());
+            notes.push(notification("places", "note", text));
+        }
+        let passed: Vec<_> = passed.into_iter().filter(|skip| !skip.is_hidden()).collect();
         if !passed.is_empty() {
             let text = format!("Passed over {} (links, git directories and the like)", count(passed.len(), "source"));
             notes.push(notification("passed-over", "note", text));
@@ -210,7 +219,7 @@ impl<'r> Results<'r> {
         if let Some(key) = &finding.key {
             text.push_str(&format!(" The key is {}.", key.named()));
         }
-        if !at.inner.is_empty() || !at.is_file() {
+        if !at.inner.is_empty() || at.is_history() || at.pid.is_some() {
             text.push_str(&format!(" It stands at {}.", finding.at()));
         }
         text.push_str(&format!(" {}", visible(&finding.help)));

@@ -143,36 +143,30 @@ fn location(finding: &Finding) -> Location {
         inner: inner(origin),
         ..Location::default()
     };
-    let location = match origin.held.as_deref() {
-        Some(held) => in_repository(location, origin.kind, held),
-        None => location,
-    };
-    match origin.process.as_deref() {
-        Some(process) => of_process(location, process),
-        None => location,
+    match (origin.held.as_deref(), origin.process.as_deref()) {
+        (Some(held), _) => in_repository(location, origin.kind, held),
+        (None, Some(process)) => in_process(location, process),
+        (None, None) => location,
     }
 }
 
-fn of_process(location: Location, process: &Process) -> Location {
-    let name = |name: &Vec<u8>| without_addresses(&blob::display(name)).into_owned();
+fn in_process(location: Location, process: &Process) -> Location {
+    let name = |name: &Vec<u8>| blob::display(name).into_owned();
     Location {
         pid: Some(process.pid),
         ppid: Some(process.ppid),
         parent: process.parent.as_ref().map(name),
-        user: Some(process.user.clone()),
+        user: Some(process.user.as_deref().map(|user| without_addresses(user).into_owned())),
         started: Some(date((process.started, 0))),
-        argument: process.argument,
+        argument: process.argument.map(|nth| nth as u64),
         variable: process.variable.as_ref().map(name),
         ..location
     }
 }
 
 fn place(looked: &finding::Looked) -> Place {
-    Place {
-        place: looked.what.to_owned(),
-        path: blob::display(&looked.path).into_owned(),
-        state: looked.state.name().to_owned(),
-    }
+    let path = blob::display(&looked.path).into_owned();
+    Place { place: looked.what.to_owned(), path, state: looked.state.name().to_owned(), more: More::new() }
 }
 
 fn in_repository(location: Location, kind: Kind, held: &Held) -> Location {
@@ -222,9 +216,9 @@ fn path_raw(origin: &Origin) -> Option<String> {
 
 pub(super) fn looked(coverage: &Coverage) -> Looked {
     let skipped = coverage.skipped.iter().map(|skip| Skipped {
+        kind: (skip.origin.kind == Kind::Process).then(|| Kind::Process.name().to_owned()),
         path: skip.origin.display_path().into_owned(),
         path_raw: path_raw(&skip.origin),
-        kind: (skip.origin.kind == Kind::Process).then(|| Kind::Process.name().to_owned()),
         object: skip.origin.held.as_ref().and_then(|held| held.object).map(|id| id.to_string()),
         inner: inner(&skip.origin),
         reason: skip.reason.clone(),

@@ -33,14 +33,17 @@ fn line(finding: &Finding) -> u64 {
     finding.place.map_or(1, |place| place.line)
 }
 
-/// Likewise for the files of which something is said only at the end, and for the names and logs of references, which are
-/// files all the same.
+/// Likewise for what was told without the bytes at hand: the names and logs of references, which are files all the same, and
+/// what only several files say together.
 pub(super) fn tell_rest(outcome: &mut Outcome) {
     let suppressed = outcome.suppressed.iter_mut().map(|one| &mut one.finding);
     let findings = outcome.findings.iter_mut().chain(suppressed);
     let mut files: BTreeMap<Vec<u8>, Vec<&mut Finding>> = BTreeMap::new();
-    let is_file = |one: &Finding| matches!(one.origin.kind, Kind::File | Kind::Ref | Kind::Reflog | Kind::GitConfig);
-    for finding in findings.filter(|one| is_file(one) && one.origin.inner.is_empty() && one.line_hash.is_none()) {
+    let rest = |one: &&mut Finding| {
+        let is_file = matches!(one.origin.kind, Kind::File | Kind::Ref | Kind::Reflog);
+        is_file && one.origin.inner.is_empty() && one.line_hash.is_none()
+    };
+    for finding in findings.filter(rest) {
         files.entry(finding.origin.path.clone()).or_default().push(finding);
     }
     for findings in files.into_values() {

@@ -16,8 +16,9 @@ use crate::blob::{Before, Kind, Origin, Text};
 use crate::decode::archive::{self, Form, Opened, Unpack};
 use crate::decode::binary::{self, Binary};
 use crate::decode::probe;
-use crate::finding::{Coverage, Finding, Outcome, Skip};
-use crate::judge::{Judge, Keeper, Opinion};
+use crate::finding::{By, Coverage, Finding, Outcome, Skip, Suppressed};
+use crate::judge::{self, Judge, Keeper, Opinion};
+use crate::policy::About;
 use crate::source::tree::{self, Visit};
 use crate::source::{MAX_WHOLE, Piece, Reader, WHOLE};
 
@@ -461,12 +462,27 @@ impl<'w, 'a> Worker<'w, 'a> {
         findings.sort_by_key(|finding| finding.span.start);
         Finding::number(findings.iter_mut());
         Finding::number(suppressed.iter_mut().map(|one| &mut one.finding));
+        let findings = self.permitted(findings, &mut suppressed);
         for finding in &findings {
             (self.scan.found)(finding);
         }
         self.scan.progress.findings.fetch_add(findings.len() as u64, Ordering::Relaxed);
         self.own.findings.extend(findings);
         self.own.suppressed.extend(suppressed);
+    }
+
+    /// Keeps back what a configuration permits.
+    fn permitted(&self, findings: Vec<Finding>, suppressed: &mut Vec<Suppressed>) -> Vec<Finding> {
+        let mut told = Vec::with_capacity(findings.len());
+        for finding in findings {
+            let fingerprint = finding.key.as_ref().map(|key| key.fingerprint.as_str());
+            let about = About { rule: &finding.rule.id, origin: &finding.origin, fingerprint };
+            match self.scan.policy.permitted(&about).map(judge::shown_text) {
+                Some(reason) => suppressed.push(Suppressed { finding, by: By::Config, reason }),
+                None => told.push(finding),
+            }
+        }
+        told
     }
 
     pub(super) fn count(&mut self, origin: &Origin, bytes: u64) {

@@ -7,11 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, WalkState};
 
 use super::git::folder::is_git_folder;
-use crate::blob::{Kind, Origin};
+use crate::blob::{Ground, Kind, Origin};
 use crate::finding::Skip;
 
 /// Takes what a walk meets; one a thread.
@@ -32,6 +33,8 @@ pub struct Tree {
     pub roots: Vec<PathBuf>,
     /// Globs of what is left out below the roots; as in a `.gitignore`.
     pub exclude: Vec<String>,
+    /// Likewise by what configurations say, each of its own folder.
+    pub left_out: Vec<(Ground, Vec<String>)>,
     /// Larger files are passed over; in bytes.
     pub max_file_size: Option<u64>,
 }
@@ -134,44 +137,69 @@ pub fn visit_file(origin: Origin, path: &Path, named: bool, most: Option<u64>, v
 }
 
 /// What is left out: globs as in a `.gitignore` that stands in each root, and in the working directory.
-pub struct Exclude(Vec<(PathBuf, Override)>);
+pub struct Exclude {
+    asked: Vec<(PathBuf, Override)>,
+    configured: Vec<(Ground, Gitignore)>,
+}
 
 impl Exclude {
     /// Reads the globs of `tree`.
     pub fn new(tree: &Tree) -> Result<Exclude, BadGlob> {
-        let mut matchers = Vec::new();
+        let bad = |glob: &str, source| BadGlob { glob: glob.to_owned(), source };
+        let mut configured = Vec::new();
+        for (ground, globs) in &tree.left_out {
+            let mut builder = GitignoreBuilder::new("");
+            for glob in globs {
+                builder.add_line(None, glob).map_err(|source| bad(glob, source))?;
+            }
+            let globs = builder.build().map_err(|source| bad(&globs.join(" "), source))?;
+            configured.push((ground.clone(), globs));
+        }
+        let mut asked = Vec::new();
         if tree.exclude.is_empty() {
-            return Ok(Exclude(matchers));
+            return Ok(Exclude { asked, configured });
         }
         for root in tree.roots.iter().chain([&PathBuf::new()]) {
             let mut builder = OverrideBuilder::new("");
             for glob in &tree.exclude {
-                builder.add(&format!("!{glob}")).map_err(|source| BadGlob { glob: glob.clone(), source })?;
+                builder.add(&format!("!{glob}")).map_err(|source| bad(glob, source))?;
             }
-            let matcher = builder.build().map_err(|source| BadGlob { glob: tree.exclude.join(" "), source })?;
-            matchers.push((root.clone(), matcher));
+            let matcher = builder.build().map_err(|source| bad(&tree.exclude.join(" "), source))?;
+            asked.push((root.clone(), matcher));
         }
-        Ok(Exclude(matchers))
+        Ok(Exclude { asked, configured })
     }
 
     /// Whether a path of a repository, from its root, is left out: itself or a folder that it lies in.
-    pub fn matches_in_git(&self, path: &[u8]) -> bool {
-        let Some((_, globs)) = self.0.last() else { return false };
+    pub fn matches_in_git(&self, repository: &[u8], path: &[u8]) -> bool {
         let path = native(path);
+        let configured = self.configured.iter().any(|(ground, globs)| {
+            let below = ground.below(&native(repository)).map(|below| below.join(&path));
+            below.is_some_and(|below| globs.matched_path_or_any_parents(below, false).is_ignore())
+        });
+        if configured {
+            return true;
+        }
+        let Some((_, globs)) = self.asked.last() else { return false };
         path.ancestors()
             .enumerate()
             .any(|(above, part)| !part.as_os_str().is_empty() && globs.matched(part, above > 0).is_ignore())
     }
 
     fn matches(&self, path: &Path, is_dir: bool) -> bool {
-        self.0.iter().any(|(root, matcher)| {
-            let path = path.strip_prefix(".").unwrap_or(path);
-            let below = path.strip_prefix(root.strip_prefix(".").unwrap_or(root));
-            below.is_ok_and(|below| {
-                let inside = !below.as_os_str().is_empty() && below.is_relative();
-                inside && matcher.matched(below, is_dir).is_ignore()
+        let configured = self
+            .configured
+            .iter()
+            .any(|(ground, globs)| ground.below(path).is_some_and(|below| globs.matched(below, is_dir).is_ignore()));
+        configured
+            || self.asked.iter().any(|(root, matcher)| {
+                let path = path.strip_prefix(".").unwrap_or(path);
+                let below = path.strip_prefix(root.strip_prefix(".").unwrap_or(root));
+                below.is_ok_and(|below| {
+                    let inside = !below.as_os_str().is_empty() && below.is_relative();
+                    inside && matcher.matched(below, is_dir).is_ignore()
+                })
             })
-        })
     }
 }
 

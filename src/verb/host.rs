@@ -7,13 +7,14 @@ use anyhow::{Result, anyhow};
 
 use super::environment;
 use super::scan::{Manner, answer};
+use super::settings::Settings;
 use crate::cli::{self, Cli};
 use wandward::rule::RuleSet;
 use wandward::scan::Input;
 use wandward::source::host::Host;
 
 pub(crate) fn run(cli: &Cli, options: &cli::Host, rules: &RuleSet) -> Result<u8> {
-    answer(cli, &options.report, rules, &[input()?], &Manner::default())
+    answer(cli, &options.report, Settings::new(&options.report, rules, &[])?, &[input()?], &Manner::default())
 }
 
 /// This user's machine.

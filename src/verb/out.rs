@@ -18,7 +18,7 @@ use wandward::write;
 pub(crate) struct Targets<'o> {
     stdout: Format,
     files: Vec<(Format, &'o Path)>,
-    streams: Option<Format>,
+    streams: bool,
 }
 
 impl<'o> Targets<'o> {
@@ -40,28 +40,22 @@ impl<'o> Targets<'o> {
             write::check(file).map_err(|error| cannot_write(file, &error))?;
             files.push((*format, file));
         }
-        Ok(Targets { stdout: stdout.unwrap_or(Format::Pretty), files, streams: None })
+        Ok(Targets { stdout: stdout.unwrap_or(Format::Pretty), files, streams: false })
     }
 
-    /// The same for a verb that writes the findings of `jsonl` as they are found, and if it is `live` those for people, too.
-    pub(crate) fn streaming(self, live: bool) -> Targets<'o> {
-        let streams = matches!(self.stdout, Format::Jsonl) || live && self.stdout == Format::Pretty;
-        Targets { streams: streams.then_some(self.stdout), ..self }
+    /// The same for a verb that writes the findings of `jsonl` as they are found.
+    pub(crate) fn streaming(self) -> Targets<'o> {
+        Targets { streams: self.stdout == Format::Jsonl, ..self }
     }
 
-    /// The format in which findings are written as they are found, if they are.
-    pub(crate) fn streams(&self) -> Option<Format> {
+    /// Whether findings are written as they are found.
+    pub(crate) fn streams(&self) -> bool {
         self.streams
     }
 
     /// The same, with every report at the end.
     pub(crate) fn at_the_end(self) -> Targets<'o> {
-        Targets { streams: None, ..self }
-    }
-
-    /// Whether standard output is for people.
-    pub(crate) fn is_pretty(&self) -> bool {
-        self.stdout == Format::Pretty
+        Targets { streams: false, ..self }
     }
 
     /// As [`Targets::write`], with other words for people on standard output.
@@ -77,23 +71,28 @@ impl<'o> Targets<'o> {
             return self.write(report, rules, style, out);
         }
         people(&mut *out)?;
-        let files = Targets { stdout: Format::Pretty, files: self.files.clone(), streams: None };
+        let files = Targets { stdout: Format::Pretty, files: self.files.clone(), streams: false };
         files.write(report, rules, style, &mut io::sink())?;
         out.flush().map_err(Into::into)
     }
 
+    /// Whether standard output is for people.
+    pub(crate) fn are_for_people(&self) -> bool {
+        self.stdout == Format::Pretty
+    }
+
     /// Writes all reports; what is wrong with one keeps none of the others from being written.
     pub(crate) fn write(&self, report: &Report, rules: &RuleSet, style: &Style, out: &mut dyn Write) -> Result<()> {
-        let plain = Style { colour: false, ..*style };
+        let plain = Style { colour: false, shown: false, ..*style };
         let mut wrong = Ok(());
         for (format, file) in &self.files {
             let written = write::replace(file, |out| report.write(*format, rules, &plain, out));
             wrong = wrong.and(written.map_err(|error| cannot_write(file, &error)));
         }
-        if self.streams == Some(Format::Jsonl) {
+        if self.streams {
             report.write_coverage(out)?;
         } else {
-            report.write(self.stdout, rules, &Style { shown: self.streams.is_some(), ..*style }, out)?;
+            report.write(self.stdout, rules, style, out)?;
         }
         out.flush()?;
         wrong

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::scan::{Manner, answer};
+use super::settings::Settings;
 use crate::cli::{self, Cli};
 use wandward::rule::RuleSet;
 use wandward::scan::{Input, Running};
@@ -12,7 +13,7 @@ pub(crate) fn run(cli: &Cli, options: &cli::Ps, rules: &RuleSet) -> Result<u8> {
     answer(
         cli,
         &options.report,
-        rules,
+        Settings::new(&options.report, rules, &[])?,
         &[Input::Processes(running)],
         &Manner { live: options.watch.is_some(), asking: None },
     )

@@ -37,7 +37,7 @@ pub(crate) fn run(options: &cli::Revoke, rules: &RuleSet) -> Result<u8> {
     if let Some(folder) = &options.filter_repo {
         write_callbacks(folder, &found.outcome)?;
     }
-    let people = targets.is_pretty() && !report.quiet;
+    let people = targets.are_for_people() && !report.quiet;
     let mut run = Run { options, asking: &asking, people, steps: Vec::new() };
     let (code, outcome, records) = if options.resume { run.resume(found)? } else { run.revoke(found)? };
     if let Some(file) = &options.evidence {

@@ -43,7 +43,7 @@ pub(crate) fn run(options: &cli::Rotate, rules: &RuleSet) -> Result<u8> {
         complain("interrupted before anything was done");
         return Ok(128 + signal);
     }
-    let people = targets.is_pretty() && !report.quiet;
+    let people = targets.are_for_people() && !report.quiet;
     let mut run = Run { options, rules, asking: &asking, people, steps: Vec::new() };
     let (code, outcome) = run.rotate(found, &to)?;
     let report = Report::from(outcome).with("steps", run.steps.iter().map(Step::json).collect());

@@ -11,11 +11,11 @@ use anyhow::{Result, bail};
 
 use super::ask::Asking;
 use super::out::{self, Targets, colour};
-use super::{environment, find, host};
+use super::settings::Settings;
+use super::{environment, host};
 use crate::cli::{self, Cli};
 use crate::watch;
 use wandward::finding::{Finding, Outcome};
-use wandward::policy::{Policy, User};
 use wandward::remediate;
 use wandward::report::{self, Format, Report, Style};
 use wandward::rule::RuleSet;
@@ -25,24 +25,26 @@ use wandward::source::git::pre_push::{self, Framework, Pushed};
 use wandward::source::tree::Tree;
 
 pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8> {
-    let inputs = inputs(options)?;
+    let (settings, inputs) = inputs(options, rules)?;
     let asking = options.verify.then(|| Asking::new(&options.ask)).transpose()?;
-    answer(cli, &options.report, rules, &inputs, &Manner { live: false, asking })
+    answer(cli, &options.report, settings, &inputs, &Manner { live: false, asking })
 }
 
-/// All that is to be scanned.
-pub(crate) fn inputs(options: &cli::Scan) -> Result<Vec<Input<'static>>> {
+/// How to scan, and all that is to be scanned.
+pub(crate) fn inputs(options: &cli::Scan, rules: &RuleSet) -> Result<(Settings, Vec<Input<'static>>)> {
     if options.report.find.is_some() && reads_stdin(options) {
         bail!("`--find -` reads standard input, so nothing else can");
     }
-    let mut inputs = vec![input(options)?];
+    let roots = if options.paths.is_empty() || reads_stdin(options) { vec![".".into()] } else { options.paths.clone() };
+    let settings = Settings::new(&options.report, rules, &roots)?;
+    let mut inputs = vec![input(options, &settings)?];
     if options.ps {
         inputs.push(Input::Processes(Running::default()));
     }
     if options.host {
         inputs.push(host::input()?);
     }
-    Ok(inputs)
+    Ok((settings, inputs))
 }
 
 /// How an answer is given.
@@ -63,38 +65,38 @@ fn reads_stdin(options: &cli::Scan) -> bool {
 pub(crate) fn answer(
     cli: &Cli,
     options: &cli::Report,
-    rules: &RuleSet,
+    settings: Settings,
     inputs: &[Input<'_>],
     manner: &Manner,
 ) -> Result<u8> {
     let started = Instant::now();
-    let mut policy = Policy::new(rules, options.select.clone(), options.ignore.clone(), !options.no_inline)?;
-    policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
+    let Settings { rules, mut policy, fail_on, skipped, .. } = settings;
+    let rules = &rules;
     policy.keyring = manner.asking.as_ref().map(|_| Keyring::default());
-    policy.user = User { home: std::env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
     let progress = Progress::default();
-    let targets = Targets::new(options.format, &options.output)?.streaming(manner.live);
+    let targets = Targets::new(options.format, &options.output)?.streaming();
     // What is not known yet cannot be told as it is found.
     let targets = if manner.asking.is_some() { targets.at_the_end() } else { targets };
-    let style = |quiet| Style {
+    let live = manner.live && targets.are_for_people();
+    let style = || Style {
         colour: colour(cli.color),
         took: Some(started.elapsed()),
         suppressed: options.show_suppressed,
         verbose: options.verbose,
-        quiet,
+        quiet: options.quiet,
         ..out::style()
     };
     let out = Mutex::new(io::BufWriter::new(io::stdout()));
     let failed: Mutex<Option<io::Error>> = Mutex::new(None);
     let found = |finding: &Finding| {
-        let Some(format) = targets.streams() else { return };
         let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = match format {
-            Format::Jsonl => report::jsonl_finding(finding, &mut *out),
-            format => {
-                let one = Report::from(Outcome { findings: vec![finding.clone()], ..Outcome::default() });
-                one.write(format, rules, &Style { suppressed: false, ..style(true) }, &mut *out)
-            }
+        let written = if targets.streams() {
+            report::jsonl_finding(finding, &mut *out)
+        } else if live {
+            let one = Report::from(Outcome { findings: vec![finding.clone()], ..Outcome::default() });
+            one.write(Format::Pretty, rules, &Style { suppressed: false, quiet: true, ..style() }, &mut *out)
+        } else {
+            return;
         };
         if let Err(error) = written.and_then(|()| out.flush()) {
             progress.stop.store(true, Ordering::Relaxed);
@@ -113,21 +115,22 @@ pub(crate) fn answer(
         }
         Ok::<_, scan::Wrong>(outcome)
     };
-    let (outcome, signal) = watch::watch(&progress, show && !manner.live, reads_stdin, work)?;
-    let outcome = outcome?;
+    let (outcome, signal) = watch::watch(&progress, show && !live, reads_stdin, work)?;
+    let mut outcome = outcome?;
     let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
     }
+    outcome.coverage.skipped.extend(skipped);
     let report = Report::from(outcome);
-    targets.write(&report, rules, &style(options.quiet), &mut out)?;
+    targets.write(&report, rules, &Style { shown: live, ..style() }, &mut out)?;
     Ok(match signal {
         Some(signal) => 128 + signal,
-        None => out::exit_code(&report, options.fail_on, options.allow_partial),
+        None => out::exit_code(&report, fail_on, options.allow_partial),
     })
 }
 
-fn input(options: &cli::Scan) -> Result<Input<'static>> {
+fn input(options: &cli::Scan, settings: &Settings) -> Result<Input<'static>> {
     let dash = |path: &PathBuf| path.as_os_str() == "-";
     if options.paths.iter().any(dash) {
         let git = options.history || options.staged || options.range.is_some() || options.pre_push.is_some();
@@ -143,7 +146,12 @@ fn input(options: &cli::Scan) -> Result<Input<'static>> {
         bail!("`--stdin-name` names standard input, which is read only if the path is `-`");
     }
     let roots = if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() };
-    let tree = Tree { roots, exclude: options.exclude.clone(), max_file_size: options.max_file_size };
+    let tree = Tree {
+        roots,
+        exclude: options.exclude.iter().chain(&settings.exclude).cloned().collect(),
+        left_out: settings.left_out.clone(),
+        max_file_size: options.max_file_size.or(settings.max_file_size),
+    };
     let what = if options.staged {
         What::Staged(environment("GIT_INDEX_FILE").map(PathBuf::from))
     } else if let Some(range) = &options.range {

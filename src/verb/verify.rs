@@ -9,11 +9,11 @@ use super::ask::{self, Asking};
 use super::given;
 use super::out::{self, Targets, colour};
 use super::scan::inputs;
+use super::settings::Settings;
 use crate::cli::{self, Cli};
 use crate::watch;
 use wandward::blob::{Kind, Origin};
 use wandward::finding::Outcome;
-use wandward::policy::{Policy, User};
 use wandward::remediate;
 use wandward::report::{self, Report, Style};
 use wandward::rule::RuleSet;
@@ -65,28 +65,30 @@ fn is_dash(options: &cli::Verify) -> bool {
 
 fn find(options: &cli::Verify, rules: &RuleSet, asking: Option<&Asking>) -> Result<(Found, Option<u8>)> {
     let report = &options.scan.report;
-    let mut policy = Policy::new(rules, report.select.clone(), report.ignore.clone(), !report.no_inline)?;
-    policy.user = User { home: std::env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
-    let keyring = Keyring::default();
-    policy.keyring = Some(keyring.clone());
     let given = match &options.key_file {
         Some(file) => Some((given::from_file(file)?, Origin::new(Kind::File, &*file.to_string_lossy()))),
         None if is_dash(options) => Some((given::from_stdin()?, Origin::new(Kind::Stdin, "-"))),
         None => None,
     };
-    let inputs = if given.is_none() { inputs(&options.scan)? } else { Vec::new() };
-    policy.wanted = match &given {
-        Some((given, _)) => Some(given.wanted.clone()),
-        None => report.find.map(|_| super::find::wanted()).transpose()?,
+    let (mut settings, inputs) = match &given {
+        Some(_) => (Settings::new(report, rules, &[])?, Vec::new()),
+        None => inputs(&options.scan, rules)?,
     };
+    let keyring = Keyring::default();
+    settings.policy.keyring = Some(keyring.clone());
+    if let Some((given, _)) = &given {
+        settings.policy.wanted = Some(given.wanted.clone());
+    }
+    let Settings { rules, policy, skipped, .. } = &settings;
     let progress = Progress::default();
-    let scan = Scan { rules, policy: &policy, progress: &progress, threads: report.jobs, found: &|_| {} };
+    let scan = Scan { rules, policy, progress: &progress, threads: report.jobs, found: &|_| {} };
     let show = !report.quiet && !report.no_progress && io::stderr().is_terminal();
     let work = || {
         let mut outcome = match &given {
             Some((given, origin)) => scan.given(origin, &given.text),
             None => scan.run(&inputs)?,
         };
+        outcome.coverage.skipped.extend(skipped.iter().cloned());
         if let Some(Asking { client, rules }) = asking {
             remediate::ask_all(client, rules, &keyring, &mut outcome, &progress.stop);
         }

@@ -209,7 +209,7 @@ impl Changed<'_, '_> {
         let staged = |entry: &IndexEntry| !entry.is_submodule() && !entry.intent_to_add && entry.stage != 1;
         let new = entries.into_iter().filter(staged).map(|entry| (entry.path, entry.id));
         let new = new.filter(|(path, id)| !before.contains(id) || speaks(path) && !at(path).contains(id));
-        let new = new.filter(|(path, _)| !self.exclude.matches_in_git(path));
+        let new = new.filter(|(path, _)| !self.exclude.matches_in_git(&self.found.held().repository, path));
         // The two sides of a conflict may be the same.
         let new: Vec<(Vec<u8>, ObjectId)> = new.collect::<BTreeSet<_>>().into_iter().collect();
         let start = || (worker(), self.store.reader());

@@ -53,7 +53,7 @@ impl Scan<'_> {
         let lies = |origin: &Origin| self.lies(&standings, origin);
         let judge = Judge::new(self.rules, self.policy, &is_object).of_habits().told(&lies);
         let met = Mutex::new(Vec::new());
-        let whole = Tree { roots, exclude: tree.exclude.clone(), ..*tree };
+        let whole = Tree { roots, exclude: tree.exclude.clone(), left_out: tree.left_out.clone(), ..*tree };
         whole.walk(self.threads, || Worker::new(self, &judge, outcome).telling(&met))?;
         let mut met = met.into_inner().unwrap_or_else(PoisonError::into_inner);
         met.sort();

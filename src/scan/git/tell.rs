@@ -81,7 +81,7 @@ impl Teller<'_, '_> {
         let paths = || self.paths(id);
         let excluded = kind == ObjectKind::Blob
             && paths().next().is_some()
-            && paths().all(|path| self.exclude.matches_in_git(path));
+            && paths().all(|path| self.exclude.matches_in_git(&self.held.repository, path));
         let speaks = |path: &[u8]| judge::path_class(&Origin::new(Kind::Blob, path), b"").speaks();
         !excluded && (glance.says || kind == ObjectKind::Blob && paths().any(speaks))
     }
@@ -98,7 +98,8 @@ impl Teller<'_, '_> {
     fn blob(&self, worker: &mut Worker<'_, '_>, held: Held, bytes: &[u8]) {
         let Some(id) = held.object else { return };
         let places = self.places.of(&id);
-        let places: Vec<&Place> = places.iter().filter(|(_, path)| !self.exclude.matches_in_git(path)).collect();
+        let places: Vec<&Place> =
+            places.iter().filter(|(_, path)| !self.exclude.matches_in_git(&self.held.repository, path)).collect();
         if places.is_empty() {
             let path = self.paths(&id).next().unwrap_or_default();
             let staged = self.staged.get(&id);

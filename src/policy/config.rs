@@ -1,0 +1,490 @@
+//! What a configuration file may say, and who may say it. In: the text of a file, and whose it is. Out: settings; or what is
+//! wrong, with file, line and column. A file that a repository brings may make a scan stricter or leave something out in the
+//! open; it never lowers a rule, raises a limit, or says where anything is sent or written.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use serde_json::{Value, json};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::rule::{Group, RuleSet, Severity, edits};
+
+/// Whose word a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// The user's own, or named on the command line.
+    User,
+    /// It came with what is scanned.
+    Repository,
+}
+
+/// Who may say a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum May {
+    /// Both.
+    Everyone,
+    /// Both, and a repository only what makes a scan stricter.
+    Stricter,
+    /// The user alone.
+    User,
+}
+
+/// A setting of the file.
+pub struct Setting {
+    /// Its key.
+    pub name: &'static str,
+    /// Who may say it.
+    pub may: May,
+    /// What it is.
+    pub what: &'static str,
+    read: fn(&mut Config, &Reader<'_>, &Spanned<DeValue<'_>>) -> Result<(), ConfigError>,
+    schema: fn() -> Value,
+}
+
+/// Every setting.
+pub const SETTINGS: [Setting; 9] = [
+    Setting {
+        name: "allow",
+        may: May::Everyone,
+        what: "Findings that are permitted, each with a reason, and with a path or a fingerprint",
+        read: |config, reader, value| {
+            for one in reader.list(value)? {
+                config.allow.push(reader.allow(one)?);
+            }
+            Ok(())
+        },
+        schema: || {
+            json!({ "type": "array", "items": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["reason"],
+                "anyOf": [{ "required": ["path"] }, { "required": ["fingerprint"] }],
+                "properties": {
+                    "rules": words(), "path": text(), "reason": text(),
+                    "fingerprint": { "type": "string", "pattern": "^ww1-[0-9a-f]{32}$" },
+                },
+            } })
+        },
+    },
+    Setting {
+        name: "exclude",
+        may: May::Everyone,
+        what: "Globs of what is left out, as in a .gitignore beside the file",
+        read: |config, reader, value| {
+            config.exclude = reader.globs(value)?;
+            Ok(())
+        },
+        schema: words,
+    },
+    Setting {
+        name: "fail-on",
+        may: May::User,
+        what: "The severity at which a scan fails",
+        read: |config, reader, value| {
+            config.fail_on = Some(reader.one_of(value, &["error", "warning", "note", "never"])?.text);
+            Ok(())
+        },
+        schema: || json!({ "enum": ["error", "warning", "note", "never"] }),
+    },
+    Setting {
+        name: "ignore",
+        may: May::User,
+        what: "Rules or groups (keys, habits, sdk, server) that do not speak",
+        read: |config, reader, value| {
+            config.ignore = reader.words(value)?;
+            Ok(())
+        },
+        schema: words,
+    },
+    Setting {
+        name: "inline",
+        may: May::Stricter,
+        what: "Whether permissions in the text are honoured",
+        read: |config, reader, value| {
+            let Some(inline) = value.get_ref().as_bool() else { return Err(reader.kind(value, "true or false")) };
+            if inline && reader.trust == Trust::Repository {
+                return Err(reader.wrong(value.span(), "a repository may only say `inline = false`"));
+            }
+            config.inline = Some(inline);
+            Ok(())
+        },
+        schema: || json!({ "type": "boolean" }),
+    },
+    Setting {
+        name: "max-file-size",
+        may: May::User,
+        what: "The size above which files are passed over, in bytes",
+        read: |config, reader, value| {
+            let size = value.get_ref().as_integer().and_then(|n| u64::from_str_radix(n.as_str(), n.radix()).ok());
+            let Some(size) = size else { return Err(reader.kind(value, "a number of bytes")) };
+            config.max_file_size = Some(size);
+            Ok(())
+        },
+        schema: || json!({ "type": "integer", "minimum": 0 }),
+    },
+    Setting {
+        name: "rules",
+        may: May::Everyone,
+        what: "Folders of more rule pages; a repository's lie in it",
+        read: |config, reader, value| {
+            for folder in reader.list(value)? {
+                config.rules.push(reader.below(folder)?);
+            }
+            Ok(())
+        },
+        schema: words,
+    },
+    Setting {
+        name: "select",
+        may: May::User,
+        what: "The rules or groups that speak, alone",
+        read: |config, reader, value| {
+            config.select = reader.words(value)?;
+            Ok(())
+        },
+        schema: words,
+    },
+    Setting {
+        name: "severity",
+        may: May::Stricter,
+        what: "The severity of a rule; a repository may only raise it",
+        read: |config, reader, value| {
+            for (rule, severity) in reader.table(value)? {
+                let said = reader.one_of(severity, &["error", "warning", "note"])?;
+                let severity = [Severity::Error, Severity::Warning, Severity::Note];
+                let severity = severity.into_iter().find(|severity| severity.name() == said.text);
+                let rule = reader.said(rule.get_ref(), rule.span());
+                config.severity.extend(severity.map(|severity| (rule, severity)));
+            }
+            Ok(())
+        },
+        schema: || json!({ "type": "object", "additionalProperties": { "enum": ["error", "warning", "note"] } }),
+    },
+];
+
+/// What only a flag says, so that no file sends or writes anything.
+const FLAGS: [&str; 10] =
+    ["verify", "base-url", "allow-host", "timeout", "output", "format", "audit-log", "config", "isolated", "jobs"];
+
+fn text() -> Value {
+    json!({ "type": "string", "minLength": 1 })
+}
+
+fn words() -> Value {
+    json!({ "type": "array", "items": text() })
+}
+
+/// A word of the file, with its line and column, from 1.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// The word.
+    pub text: String,
+    at: (usize, usize),
+}
+
+/// A permission: what it asks of a finding, and why it is given.
+#[derive(Clone, Debug)]
+pub(super) struct Allow {
+    rules: Vec<Said>,
+    path: Option<Gitignore>,
+    fingerprint: Option<String>,
+    pub(super) reason: String,
+}
+
+impl Allow {
+    /// Whether it permits what a rule says of a text that lies at all these paths.
+    pub(super) fn holds(&self, rule: &str, paths: &[PathBuf], fingerprint: Option<&str>) -> bool {
+        let globs = |globs: &Gitignore| {
+            let is_meant = |path: &PathBuf| {
+                let named = !path.as_os_str().is_empty() && path.is_relative();
+                named && globs.matched_path_or_any_parents(path, false).is_ignore()
+            };
+            paths.iter().all(is_meant)
+        };
+        (self.rules.is_empty() || self.rules.iter().any(|said| said.text == rule))
+            && self.path.as_ref().is_none_or(globs)
+            && self.fingerprint.as_deref().is_none_or(|wanted| Some(wanted) == fingerprint)
+    }
+}
+
+/// A configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file, as it is shown.
+    pub name: String,
+    /// Whose it is.
+    pub trust: Trust,
+    /// Globs of what is left out.
+    pub exclude: Vec<String>,
+    /// Rules or groups that speak.
+    pub select: Vec<Said>,
+    /// Rules or groups that do not.
+    pub ignore: Vec<Said>,
+    /// `error`, `warning`, `note` or `never`.
+    pub fail_on: Option<String>,
+    /// In bytes.
+    pub max_file_size: Option<u64>,
+    /// Whether permissions in the text are honoured.
+    pub inline: Option<bool>,
+    /// Folders of rule pages, relative to the file.
+    pub rules: Vec<String>,
+    severity: Vec<(Said, Severity)>,
+    pub(super) allow: Vec<Allow>,
+}
+
+/// What is wrong, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}:{line}:{column}: {what}")]
+pub struct ConfigError {
+    name: String,
+    line: usize,
+    column: usize,
+    what: String,
+}
+
+impl Config {
+    /// Reads a file, of `pyproject.toml` the table `tool.wandward`; nothing if there is no such table.
+    pub fn parse(name: &str, text: &str, trust: Trust) -> Result<Option<Config>, ConfigError> {
+        let pyproject = name.rsplit(['/', '\\']).next() == Some("pyproject.toml");
+        let reader = Reader { name, text, trust };
+        let document = match DeTable::parse(text) {
+            Ok(document) => document,
+            Err(_) if pyproject && !text.contains("wandward") => return Ok(None),
+            Err(error) => {
+                let what = error.message().lines().next().unwrap_or("not TOML").to_owned();
+                return Err(reader.wrong(error.span().unwrap_or(0..0), &what));
+            }
+        };
+        let mut table = document.get_ref();
+        if pyproject {
+            let tool = table.get("tool").and_then(|tool| tool.get_ref().as_table());
+            let Some(own) = tool.and_then(|tool| tool.get("wandward")) else { return Ok(None) };
+            table = reader.table(own)?;
+        }
+        let mut config = Config::new(name, trust);
+        for (key, value) in table {
+            let setting = reader.setting(key.get_ref(), key.span())?;
+            if setting.may == May::User && trust == Trust::Repository {
+                let what = format!(
+                    "`{}` is not for a repository to say: put it into your own configuration, or give the flag",
+                    setting.name
+                );
+                return Err(reader.wrong(key.span(), &what));
+            }
+            (setting.read)(&mut config, &reader, value)?;
+        }
+        Ok(Some(config))
+    }
+
+    fn new(name: &str, trust: Trust) -> Config {
+        Config {
+            name: name.to_owned(),
+            trust,
+            exclude: Vec::new(),
+            select: Vec::new(),
+            ignore: Vec::new(),
+            fail_on: None,
+            max_file_size: None,
+            inline: None,
+            rules: Vec::new(),
+            severity: Vec::new(),
+            allow: Vec::new(),
+        }
+    }
+
+    /// Sets the severities that it says, once every rule is known; names that nothing has are errors.
+    pub fn apply(&self, rules: &mut RuleSet) -> Result<(), ConfigError> {
+        let allowed = self.allow.iter().flat_map(|allow| &allow.rules).map(|said| (said, false));
+        let chosen = self.select.iter().chain(&self.ignore).map(|said| (said, true));
+        let severe = self.severity.iter().map(|(said, _)| (said, false));
+        for (said, group) in allowed.chain(chosen).chain(severe) {
+            let is_group = group && Group::ALL.iter().any(|group| group.name() == said.text);
+            if !is_group && rules.get(&said.text).is_none() {
+                let nearest = rules.nearest(&said.text).map(|name| format!(" (did you mean `{name}`?)"));
+                let what = if group { "rule or group" } else { "rule" };
+                return Err(self.at(
+                    said,
+                    format!("no {what} is called `{}`{}", said.text.escape_debug(), nearest.unwrap_or_default()),
+                ));
+            }
+        }
+        for (said, severity) in &self.severity {
+            let own = rules.get(&said.text).map_or(Severity::Note, |rule| rule.severity);
+            if self.trust == Trust::Repository && *severity < own {
+                let what = format!(
+                    "a repository may raise the severity of `{}`, which is {}, and not lower it to {}",
+                    said.text,
+                    own.name(),
+                    severity.name()
+                );
+                return Err(self.at(said, what));
+            }
+            rules.set_severity(&said.text, *severity);
+        }
+        Ok(())
+    }
+
+    fn at(&self, said: &Said, what: String) -> ConfigError {
+        let (line, column) = said.at;
+        ConfigError { name: self.name.clone(), line, column, what }
+    }
+}
+
+/// The JSON schema of a configuration file, for editors.
+pub fn schema() -> Value {
+    let setting = |setting: &Setting| {
+        let mut schema = (setting.schema)();
+        let whose = match setting.may {
+            May::Everyone => "",
+            May::Stricter => " A repository's own file may only make a scan stricter.",
+            May::User => " Not for a repository's own file.",
+        };
+        schema["description"] = format!("{}.{whose}", setting.what).into();
+        (setting.name.to_owned(), schema)
+    };
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of wandward",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": SETTINGS.iter().map(setting).collect::<serde_json::Map<_, _>>(),
+    })
+}
+
+/// Reads values, and says where they are wrong.
+struct Reader<'t> {
+    name: &'t str,
+    text: &'t str,
+    trust: Trust,
+}
+
+type List<'v, 't> = &'v [Spanned<DeValue<'t>>];
+
+impl Reader<'_> {
+    fn position(&self, at: usize) -> (usize, usize) {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
+    }
+
+    fn wrong(&self, span: Range<usize>, what: &str) -> ConfigError {
+        let (line, column) = self.position(span.start);
+        ConfigError { name: self.name.to_owned(), line, column, what: what.to_owned() }
+    }
+
+    fn kind(&self, value: &Spanned<DeValue<'_>>, wanted: &str) -> ConfigError {
+        self.wrong(value.span(), &format!("this must be {wanted}, and is {}", value.get_ref().type_str()))
+    }
+
+    fn said(&self, text: &str, span: Range<usize>) -> Said {
+        Said { text: text.to_owned(), at: self.position(span.start) }
+    }
+
+    fn setting(&self, name: &str, span: Range<usize>) -> Result<&'static Setting, ConfigError> {
+        if let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) {
+            return Ok(setting);
+        }
+        if FLAGS.contains(&name) {
+            return Err(self.wrong(span, &format!("`{name}` is said on the command line, by no configuration")));
+        }
+        Err(self.unknown(name, &span, SETTINGS.iter().map(|setting| setting.name)))
+    }
+
+    fn unknown(&self, name: &str, span: &Range<usize>, known: impl Iterator<Item = &'static str>) -> ConfigError {
+        let nearest = known.map(|known| (edits(name, known), known)).min();
+        let nearest = nearest.filter(|(distance, known)| *distance <= known.len() / 2);
+        let nearest = nearest.map(|(_, known)| format!(" (did you mean `{known}`?)")).unwrap_or_default();
+        self.wrong(span.clone(), &format!("no setting is called `{}`{nearest}", name.escape_debug()))
+    }
+
+    fn list<'v, 't>(&self, value: &'v Spanned<DeValue<'t>>) -> Result<List<'v, 't>, ConfigError> {
+        value.get_ref().as_array().map(|list| &list[..]).ok_or_else(|| self.kind(value, "a list"))
+    }
+
+    fn table<'v, 't>(&self, value: &'v Spanned<DeValue<'t>>) -> Result<&'v DeTable<'t>, ConfigError> {
+        value.get_ref().as_table().ok_or_else(|| self.kind(value, "a table"))
+    }
+
+    fn word(&self, value: &Spanned<DeValue<'_>>) -> Result<Said, ConfigError> {
+        let text = value.get_ref().as_str().ok_or_else(|| self.kind(value, "text in quotes"))?;
+        if text.trim().is_empty() {
+            return Err(self.wrong(value.span(), "this must not be empty"));
+        }
+        Ok(self.said(text, value.span()))
+    }
+
+    fn words(&self, value: &Spanned<DeValue<'_>>) -> Result<Vec<Said>, ConfigError> {
+        self.list(value)?.iter().map(|word| self.word(word)).collect()
+    }
+
+    fn one_of(&self, value: &Spanned<DeValue<'_>>, words: &[&str]) -> Result<Said, ConfigError> {
+        let said = self.word(value)?;
+        match words.contains(&said.text.as_str()) {
+            true => Ok(said),
+            false => Err(self.wrong(value.span(), &format!("this must be one of {}", words.join(", ")))),
+        }
+    }
+
+    /// A path relative to the file; a repository's must not lead out of it.
+    fn below(&self, value: &Spanned<DeValue<'_>>) -> Result<String, ConfigError> {
+        let said = self.word(value)?;
+        let leaves = |part: &str| part == ".." || part.contains(':');
+        let outside = said.text.starts_with(['/', '\\', '~']) || said.text.split(['/', '\\']).any(leaves);
+        if outside && self.trust == Trust::Repository {
+            return Err(self.wrong(value.span(), "a repository names only what lies below its own file"));
+        }
+        Ok(said.text)
+    }
+
+    fn globs(&self, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, ConfigError> {
+        let glob = |one: &Spanned<DeValue<'_>>| Ok(self.glob(one)?.1);
+        self.list(value)?.iter().map(glob).collect()
+    }
+
+    fn glob(&self, value: &Spanned<DeValue<'_>>) -> Result<(Gitignore, String), ConfigError> {
+        let said = self.word(value)?;
+        if said.text.starts_with('!') {
+            return Err(self.wrong(value.span(), "a glob says what is meant, and cannot begin with `!`"));
+        }
+        let mut builder = GitignoreBuilder::new("");
+        let built = builder.add_line(None, &said.text).and_then(|builder| builder.build());
+        match built {
+            Ok(globs) if !globs.is_empty() => Ok((globs, said.text)),
+            Ok(_) => Err(self.wrong(value.span(), "this is no glob")),
+            Err(_) => Err(self.wrong(value.span(), "this glob cannot be read")),
+        }
+    }
+
+    fn allow(&self, value: &Spanned<DeValue<'_>>) -> Result<Allow, ConfigError> {
+        let mut allow = Allow { rules: Vec::new(), path: None, fingerprint: None, reason: String::new() };
+        for (key, field) in self.table(value)? {
+            match &**key.get_ref() {
+                "rules" => allow.rules = self.words(field)?,
+                "path" => allow.path = Some(self.glob(field)?.0),
+                "reason" => allow.reason = self.word(field)?.text,
+                "fingerprint" => {
+                    let said = self.word(field)?.text;
+                    let digits = said.strip_prefix("ww1-").filter(|digits| digits.len() == 32);
+                    if !digits.is_some_and(|digits| digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))) {
+                        return Err(self.wrong(field.span(), "this is no fingerprint (`ww1-` and 32 digits)"));
+                    }
+                    allow.fingerprint = Some(said);
+                }
+                other => {
+                    let known = ["rules", "path", "reason", "fingerprint"].into_iter();
+                    return Err(self.unknown(other, &key.span(), known));
+                }
+            }
+        }
+        if allow.reason.is_empty() {
+            return Err(self.wrong(value.span(), "a permission needs a `reason`"));
+        }
+        if allow.path.is_none() && allow.fingerprint.is_none() {
+            return Err(self.wrong(value.span(), "a permission needs a `path` or a `fingerprint`"));
+        }
+        Ok(allow)
+    }
+}

@@ -1,0 +1,181 @@
+//! What flags and configuration files come to. In: flags, and the paths that are scanned. Out: rules, a policy, what is left
+//! out. A file that comes with what is scanned is read with less trust than the user's own.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow, bail};
+use clap::ValueEnum;
+
+use super::{environment, find};
+use crate::cli::{self, FailOn};
+use wandward::blob::Ground;
+use wandward::finding::{Skip, visible};
+use wandward::policy::{Config, Policy, Trust, User};
+use wandward::rule::RuleSet;
+use wandward::source::{settings, tree};
+
+/// How to scan.
+pub(crate) struct Settings {
+    pub(crate) rules: RuleSet,
+    pub(crate) policy: Policy,
+    pub(crate) fail_on: FailOn,
+    pub(crate) exclude: Vec<String>,
+    pub(crate) left_out: Vec<(Ground, Vec<String>)>,
+    pub(crate) max_file_size: Option<u64>,
+    /// What files left out, for the report.
+    pub(crate) skipped: Vec<Skip>,
+}
+
+/// A configuration, and the folder of its file.
+struct Loaded {
+    config: Config,
+    folder: PathBuf,
+    ground: Option<Ground>,
+}
+
+impl Settings {
+    /// Reads the configurations: the user's, and those of the `roots`.
+    pub(crate) fn new(options: &cli::Report, builtin: &RuleSet, roots: &[PathBuf]) -> Result<Settings> {
+        let loaded = load(options, roots)?;
+        let rules = rules(options, builtin, &loaded)?;
+        let flag_or = |flag: &[String], said: fn(&Config) -> &[wandward::policy::Said]| {
+            let configs = loaded.iter().filter(|_| flag.is_empty());
+            let said = configs.flat_map(|one| said(&one.config)).map(|said| said.text.clone());
+            flag.iter().cloned().chain(said).collect::<Vec<_>>()
+        };
+        let select = flag_or(&options.select, |config| &config.select);
+        let ignore = flag_or(&options.ignore, |config| &config.ignore);
+        let inline = !options.no_inline && loaded.iter().all(|one| one.config.inline != Some(false));
+        let mut policy = Policy::new(&rules, select, ignore, inline)?;
+        policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
+        policy.user = User { home: env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
+        if !rules.iter().any(|rule| policy.selects(rule)) {
+            bail!("no rule is left that may speak");
+        }
+        let mut settings = Settings {
+            rules,
+            policy,
+            fail_on: FailOn::Warning,
+            exclude: Vec::new(),
+            left_out: Vec::new(),
+            max_file_size: None,
+            skipped: Vec::new(),
+        };
+        for one in loaded {
+            settings.take(one);
+        }
+        if let Some(fail_on) = options.fail_on {
+            settings.fail_on = fail_on;
+        }
+        Ok(settings)
+    }
+
+    fn take(&mut self, Loaded { config, ground, .. }: Loaded) {
+        if !config.exclude.is_empty() {
+            let globs: Vec<String> = config.exclude.iter().map(|glob| format!("`{glob}`")).collect();
+            let reason = format!("leaves out what matches {}", globs.join(", "));
+            self.skipped.push(tree::skip(Path::new(&config.name), reason, false));
+        }
+        match &ground {
+            Some(ground) => self.left_out.push((ground.clone(), config.exclude.clone())),
+            None => self.exclude.extend(config.exclude.iter().cloned()),
+        }
+        if let Some(fail_on) = config.fail_on.as_deref().and_then(|said| FailOn::from_str(said, true).ok()) {
+            self.fail_on = fail_on;
+        }
+        self.max_file_size = config.max_file_size.or(self.max_file_size);
+        self.policy.configs.push((config, ground));
+    }
+}
+
+/// The user's configuration, or the one that is named, and those of what is scanned.
+fn load(options: &cli::Report, roots: &[PathBuf]) -> Result<Vec<Loaded>> {
+    let mut loaded = Vec::new();
+    let named = options.config.clone();
+    let own = named.clone().or_else(|| user_file().filter(|_| !options.isolated));
+    if let Some(file) = &own {
+        let name = shown(file);
+        let text = settings::named(file).map_err(|error| anyhow!("cannot read {name}: {}", tree::plain(&error)))?;
+        let Some(config) = Config::parse(&name, &text, Trust::User)? else {
+            bail!("{name} has no table `tool.wandward`");
+        };
+        let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
+        loaded.push(Loaded { config, folder, ground: None });
+    }
+    // Where given keys are looked for, nothing that somebody else wrote narrows the search.
+    if options.isolated || options.find.is_some() {
+        return Ok(loaded);
+    }
+    let own = own.and_then(|file| file.canonicalize().ok());
+    let cwd = env::current_dir()?;
+    let mut grounds: Vec<Ground> = Vec::new();
+    for root in roots {
+        let Some((folder, below)) = settings::home(root) else { continue };
+        match grounds.iter_mut().find(|ground| ground.folder() == folder) {
+            Some(ground) => ground.reached(root, below),
+            None => {
+                let mut ground = Ground::new(cwd.clone(), folder);
+                ground.reached(root, below);
+                grounds.push(ground);
+            }
+        }
+    }
+    for ground in grounds {
+        let mut found = Vec::new();
+        let folder = ground.folder().to_path_buf();
+        for (path, text) in settings::of_folder(&folder) {
+            if path.canonicalize().ok().is_some_and(|path| own.as_ref() == Some(&path)) {
+                continue;
+            }
+            let name = shown(path.strip_prefix(&cwd).unwrap_or(&path));
+            let text = match text {
+                Ok(text) => text,
+                Err(_) if name.ends_with("pyproject.toml") => continue,
+                Err(error) => bail!("cannot read {name}: {}", tree::plain(&error)),
+            };
+            found.extend(Config::parse(&name, &text, Trust::Repository)?);
+        }
+        if let [first, second, ..] = &found[..] {
+            bail!("{} and {} both configure this folder, and one must", first.name, second.name);
+        }
+        loaded.extend(found.pop().map(|config| Loaded { config, folder, ground: Some(ground) }));
+    }
+    Ok(loaded)
+}
+
+/// The rules of this version, those of more folders, and the severities that configurations say.
+fn rules(options: &cli::Report, builtin: &RuleSet, loaded: &[Loaded]) -> Result<RuleSet> {
+    let mut rules = builtin.clone();
+    let flagged = options.rules.iter().map(|folder| (folder.clone(), None));
+    let configured = loaded.iter().flat_map(|one| {
+        let within = (one.config.trust == Trust::Repository).then(|| one.folder.clone());
+        one.config.rules.iter().map(move |folder| (one.folder.join(folder), within.clone()))
+    });
+    for (folder, within) in flagged.chain(configured) {
+        let name = shown(&folder);
+        let pages = settings::pages(&folder, within.as_deref());
+        for (id, path, page) in pages.map_err(|error| anyhow!("cannot read {name}: {}", tree::plain(&error)))? {
+            rules.add_page(&id, &page).map_err(|error| {
+                let folder = path.parent().map(shown).filter(|folder| !folder.is_empty());
+                anyhow!("{}{}", folder.map(|folder| folder + "/").unwrap_or_default(), visible(&error.to_string()))
+            })?;
+        }
+    }
+    for one in loaded {
+        one.config.apply(&mut rules)?;
+    }
+    Ok(rules)
+}
+
+/// The user's own file, if there is one.
+fn user_file() -> Option<PathBuf> {
+    let folder = environment("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = folder.or_else(|| environment("APPDATA").map(PathBuf::from).filter(|_| cfg!(windows)));
+    let folder = folder.or_else(|| environment("HOME").map(|home| PathBuf::from(home).join(".config")))?;
+    Some(folder.join("wandward").join("wandward.toml")).filter(|file| file.exists())
+}
+
+fn shown(path: &Path) -> String {
+    visible(&path.to_string_lossy()).into_owned()
+}
