@@ -1,5 +1,6 @@
 //! The flags, and nothing but the flags.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ Exit codes:
   1  findings
   2  wrong usage, configuration or rule page
   3  not everything asked for could be looked at, or there was nothing to look at
+  4  with --verify: a live key
   130, 143  interrupted; what was found is printed";
 
 const EXAMPLES: &str = "\
@@ -66,6 +68,68 @@ Examples:
   pass show wandb | wandward scan --find - --history --ps --host ~/projects
                                      one key, all its places";
 
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  wandward verify                    the keys in this folder
+  wandward verify --history          and in all that its git repository holds
+  pass show wandb | wandward verify -
+                                     one key a line; on a terminal it asks, and shows nothing
+  wandward verify --base-url https://wandb.example.com
+                                     the server of your organization
+
+Exit codes:
+  0  every key is dead, or there was none
+  1  at least one key still lives
+  2  wrong usage
+  3  not everything could be found out";
+
+const REVOKE_EXAMPLES: &str = "\
+Examples:
+  wandward revoke --dry-run          what would be deleted, and what would break
+  wandward revoke --history          the keys in this repository; asks before each
+  wandward revoke . --yes --count 2  without a terminal: both keys, and no more or fewer
+  pass show wandb | wandward revoke -
+                                     that key
+  wandward revoke --resume           what became of deletions that were cut off
+
+Exit codes:
+  0  every key is dead, or there was none
+  1  at least one key still lives
+  2  wrong usage
+  3  could not find out, refused, or not confirmed";
+
+const ROTATE_EXAMPLES: &str = "\
+Examples:
+  wandward rotate .env --name ci-model-training --to dotenv=.env
+  wandward rotate ~/.netrc --name laptop-ada --to netrc=$HOME/.netrc
+  wandward rotate .env --name ci-model-training --to-command -- gh secret set WANDB_API_KEY
+  … --to-command -- vault kv put secret/wandb api_key=-
+  … --to-command -- aws secretsmanager put-secret-value --secret-id wandb --secret-string file:///dev/stdin
+  … --to-command -- az keyvault secret set --vault-name V --name wandb --file /dev/stdin
+  … --to-command -- gcloud secrets versions add wandb --data-file=-
+  … --to-command -- secret-tool store --label=wandb service wandb
+  … --to-command -- sh -c 'security add-generic-password -U -s wandb -a api -w \"$(cat)\"'
+                                     macOS; the key is on a command line for a moment
+
+Exit codes:
+  0  the rotation is complete, or there was no live key
+  1  a key that should be dead still lives
+  2  wrong usage
+  3  could not find out, refused, or not confirmed";
+
+const KEYS_EXAMPLES: &str = "\
+Examples:
+  wandward keys                      with the key of WANDB_API_KEY or of the netrc
+  pass show wandb | wandward keys -  with that one
+  wandward keys --max-age 90         and which of them are older, or unused for longer
+  wandward keys --all-users          everybody's, for administrators of a server
+
+Exit codes:
+  0  nothing to say about any of them
+  1  findings
+  2  wrong usage
+  3  the server did not tell";
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Scan files and folders for exposed keys
@@ -89,6 +153,39 @@ pub(crate) enum Command {
     /// changed. `-v` lists every place with what was found there.
     #[command(after_help = HOST_EXAMPLES)]
     Host(Box<Host>),
+    /// Ask W&B whether the keys that a scan finds are live, and whose
+    ///
+    /// Each distinct key is sent once to the server that it belongs to: the one that you name, else the one that is named beside
+    /// it, else the public cloud. What is scanned names a server but opens no door: only W&B's own hosts and those that you allow
+    /// are contacted, by https (http on this machine), through the proxy that the environment names, and no redirect is
+    /// followed. Keys that a permission keeps back are asked about, too. Only the two known formats are ever sent.
+    ///
+    /// The User-Agent begins with that of W&B's own client, since W&B answers questions about keys to no other, and goes on to
+    /// name wandward and its version. No e-mail address is asked for. W&B sees that the key was used, and from where.
+    #[command(after_help = VERIFY_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
+    Verify(Box<Verify>),
+    /// Delete the keys that a scan finds, and prove that they are dead
+    ///
+    /// Asks about each key as `verify` does, shows what would be deleted and what breaks with it, asks you to type the id of each
+    /// key, writes down what is about to be done, deletes, and asks again with the deleted key itself. It asks with the leaked
+    /// key, whose owner may delete it. A deletion is never sent twice: after a crash or without an answer, `--resume` finds out
+    /// by asking. The keys that you use yourself (WANDB_API_KEY, netrc) are left alone.
+    #[command(after_help = REVOKE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
+    Revoke(Box<Revoke>),
+    /// Make a new key, hand it over, prove that it works, then delete the old one
+    ///
+    /// The old key is the one that the scan finds or that is given; it asks for the new one. The new key is never shown: it goes
+    /// into a file for you alone (0600), or to the standard input of a command, which is started without a shell. The old key is
+    /// deleted once the server takes the new one and nothing that was scanned still reads the old one; where something does, you
+    /// are asked.
+    #[command(after_help = ROTATE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
+    Rotate(Box<Rotate>),
+    /// List the keys of your W&B account, and what is wrong with how they are kept
+    ///
+    /// The credential is that of `WANDB_API_KEY`, else of the netrc, or with `-` a line of standard input. Keys are shown by
+    /// their ids.
+    #[command(after_help = KEYS_EXAMPLES)]
+    Keys(Box<Keys>),
     /// Render saved reports again, in any format; several become one
     ///
     /// Reads reports of `--format json` and `--format jsonl`. A finding that several of them hold counts once; together they
@@ -245,7 +342,7 @@ pub(crate) struct Scan {
     /// Show the edits that mend findings safely, keys masked, and make none
     ///
     /// The diff takes the place of the report. It is for reading: what is masked in it cannot be applied.
-    #[arg(long, conflicts_with_all = ["what", "ps", "host", "find", "stdin_name", "fix", "format", "output"])]
+    #[arg(long, conflicts_with_all = ["what", "ps", "host", "find", "stdin_name", "fix", "verify", "format", "output"])]
     pub(crate) diff: bool,
 
     /// Make these edits, and report what remains
@@ -253,12 +350,19 @@ pub(crate) struct Scan {
     /// A file is refused that git could not give back as it is, that changed since it was scanned, or that is read-only.
     /// History, archives, image files, pins and lock files are never edited. A key that is taken out of a file is still
     /// exposed wherever it has been: delete it.
-    #[arg(long, conflicts_with_all = ["what", "ps", "host", "find", "stdin_name"])]
+    #[arg(long, conflicts_with_all = ["what", "ps", "host", "find", "stdin_name", "verify"])]
     pub(crate) fix: bool,
 
     /// Let `--fix` edit files whose changes no commit holds
     #[arg(long, requires = "fix")]
     pub(crate) allow_dirty: bool,
+
+    /// Ask W&B whether the keys are live, and whose; a live one is exit 4
+    #[arg(long)]
+    pub(crate) verify: bool,
+
+    #[command(flatten)]
+    pub(crate) ask: Ask,
 
     #[command(flatten)]
     pub(crate) report: Report,
@@ -270,6 +374,152 @@ pub(crate) struct Scan {
     /// Pass over larger files, and say so (500K, 20M, 1G)
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_file_size: Option<u64>,
+}
+
+/// Where and how W&B is asked.
+#[derive(Args)]
+#[command(next_help_heading = "Asking W&B")]
+pub(crate) struct Ask {
+    /// The server that the keys belong to [env: WANDB_BASE_URL] [default: what stands beside a key, else the public cloud]
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+
+    /// A host that may be asked if what is scanned names it
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_host: Vec<String>,
+
+    /// How long to wait for an answer
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = interval)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) scan: Scan,
+
+    /// Ask about the keys in this file, one a line, rather than about those of a scan
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "what", "stdin_name", "ps", "host"])]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub(crate) verify: Verify,
+
+    /// Show what would be done, and do none of it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Ask for no confirmation; `--count` says how many keys there are to delete
+    #[arg(long, requires = "count")]
+    pub(crate) yes: bool,
+
+    /// How many live keys are to be deleted: if there are more or fewer, none is
+    #[arg(long, value_name = "N", requires = "yes")]
+    pub(crate) count: Option<usize>,
+
+    /// Ask for the deletions with your own credential (WANDB_API_KEY, netrc) rather than with each key itself
+    #[arg(long)]
+    pub(crate) as_operator: bool,
+
+    /// Delete the keys that you use yourself, too, and these last
+    #[arg(long)]
+    pub(crate) include_own: bool,
+
+    /// The audit record [default: wandward/audit.jsonl in the user's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
+
+    /// Find out what became of deletions that have no end in the audit record; deletes nothing
+    #[arg(long, conflicts_with_all = ["dry_run", "yes", "as_operator", "include_own"])]
+    pub(crate) resume: bool,
+
+    /// Write what was done, as a page in Markdown
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Option<PathBuf>,
+
+    /// Write callbacks for git-filter-repo that remove the found keys from a history; they know them by their fingerprints
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) filter_repo: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    pub(crate) verify: Verify,
+
+    /// What the new key is for, as W&B is to show it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) name: String,
+
+    /// The file that gets the new key
+    #[arg(long, value_name = "dotenv=FILE|netrc=FILE", value_parser = destination, required_unless_present = "to_command", conflicts_with = "to_command")]
+    pub(crate) to: Option<(Form, PathBuf)>,
+
+    /// Hand the new key to a command, on its standard input
+    #[arg(long, requires = "program")]
+    pub(crate) to_command: bool,
+
+    /// Delete the old key though something that was scanned still reads it
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    /// The audit record [default: wandward/audit.jsonl in the user's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
+
+    /// The command and its arguments, behind `--`
+    #[arg(last = true, value_name = "PROGRAM", requires = "to_command")]
+    pub(crate) program: Vec<OsString>,
+}
+
+/// A file that keeps a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Dotenv,
+    Netrc,
+}
+
+fn destination(text: &str) -> Result<(Form, PathBuf), String> {
+    match text.split_once('=') {
+        Some(("dotenv", file)) if !file.is_empty() => Ok((Form::Dotenv, PathBuf::from(file))),
+        Some(("netrc", file)) if !file.is_empty() => Ok((Form::Netrc, PathBuf::from(file))),
+        _ => Err("it is dotenv=FILE or netrc=FILE".to_owned()),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeysFormat {
+    /// For people
+    Pretty,
+    /// One JSON object
+    Json,
+    /// One JSON object a line
+    Jsonl,
+}
+
+#[derive(Args)]
+pub(crate) struct Keys {
+    /// `-` reads the credential from standard input
+    #[arg(value_name = "-", value_parser = dash)]
+    pub(crate) credential: Option<Dash>,
+
+    /// Report keys that are older, or were not used for longer
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) max_age: Option<u32>,
+
+    /// List the keys of all users, service accounts included; for administrators of a server
+    #[arg(long)]
+    pub(crate) all_users: bool,
+
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+
+    /// The format of the answer
+    #[arg(long, value_enum, default_value_t = KeysFormat::Pretty)]
+    pub(crate) format: KeysFormat,
 }
 
 #[derive(Args)]

@@ -1,16 +1,18 @@
 //! What a scan says: findings, what was kept back and why, and what was looked at.
 //! A finding owns its data and never holds a key.
 
+mod asked;
 mod shown;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::blob::{Origin, Place};
 use crate::rule::{Rule, Severity};
 use crate::secret::{self, Fingerprint, Format, KeyId, Secret};
+pub use asked::{Asked, Liveness, Owner};
 pub(crate) use shown::acts;
 pub use shown::{visible, without_addresses, without_key_shapes};
 
@@ -280,4 +282,38 @@ pub struct Outcome {
     pub places: Vec<Looked>,
     /// What was looked at.
     pub coverage: Coverage,
+    /// What servers say of the keys, if they were asked; a key may be asked about at several.
+    pub asked: BTreeMap<Fingerprint, Vec<Asked>>,
+}
+
+impl Outcome {
+    /// What decides about a key that was asked about: that it lives somewhere, or that somewhere it is not known whether it does.
+    pub fn answer(&self, fingerprint: &Fingerprint) -> Option<&Asked> {
+        self.asked.get(fingerprint)?.iter().max_by_key(|asked| asked.liveness)
+    }
+
+    /// The keys that were found, those that a permission keeps back too, in the order of their first places.
+    pub fn keys(&self) -> Vec<(&Key, Vec<&Finding>)> {
+        let mut keys: Vec<(&Key, Vec<&Finding>)> = Vec::new();
+        let kept_back = self.suppressed.iter().map(|one| &one.finding);
+        for finding in self.findings.iter().chain(kept_back) {
+            let Some(key) = &finding.key else { continue };
+            match keys.iter_mut().find(|(other, _)| other.fingerprint == key.fingerprint) {
+                Some((_, places)) => places.push(finding),
+                None => keys.push((key, vec![finding])),
+            }
+        }
+        keys
+    }
+
+    /// Shows what a permission keeps back where its key is live.
+    pub fn show_live(&mut self) {
+        let asked = &self.asked;
+        let live = |one: &mut Suppressed| {
+            let key = one.finding.key.as_ref().and_then(|key| asked.get(&key.fingerprint));
+            key.is_some_and(|asked| asked.iter().any(|asked| asked.liveness == Liveness::Live))
+        };
+        let shown = self.suppressed.extract_if(.., live).map(|one| one.finding);
+        self.findings.extend(shown);
+    }
 }

@@ -9,6 +9,7 @@ mod mend;
 mod notebook;
 mod place;
 mod project;
+mod server;
 mod whole;
 
 use std::ops::Range;
@@ -183,6 +184,7 @@ impl<'a> Judge<'a> {
                     let output = cursor.cell(origin, text, &judged.credential).map(|(_, output)| output);
                     let site = file.site(counted.bytes, at.start, &because, output);
                     if let Some(rule) = self.rules.for_site(site).filter(|rule| self.policy.selects(rule)) {
+                        self.hand_over(&secret, text, &file, &judged.credential);
                         let finding = self.key_finding(origin, text, rule, &judged.credential, &mut cursor);
                         let finding = Finding {
                             confidence,
@@ -237,15 +239,28 @@ impl<'a> Judge<'a> {
             let output = cursor.cell(origin, text, &credential).map(|(_, output)| output);
             let site = file.site(counted.bytes, at.start, &because, output);
             let Some(rule) = self.rules.for_site(site) else { continue };
+            let secret = Secret::new(&text.bytes[credential.clone()], format);
+            self.hand_over(&secret, text, file, &credential);
             let finding = Finding {
                 confidence: Confidence::High,
                 evidence: "it is a key that is looked for".to_owned() + &written(text),
-                key: Some(Key::from(&Secret::new(&text.bytes[credential.clone()], format))),
+                key: Some(Key::from(&secret)),
                 ..self.key_finding(origin, text, rule, &credential, &mut cursor)
             };
             judgement.opinions.push(Opinion::Finding(Box::new(finding)));
         }
         judgement
+    }
+
+    /// Gives a key to whoever asks servers about keys, with the server that is named beside it.
+    fn hand_over(&self, secret: &Secret<'_>, text: &Text<'_>, file: &File, credential: &Range<usize>) {
+        let Some(keyring) = &self.policy.keyring else { return };
+        let here = server::beside(text.bytes, credential, file);
+        let server = here.or_else(|| {
+            let (counted, at) = text.counted(credential.clone());
+            text.from.and_then(|_| server::beside(counted.bytes, &at, file))
+        });
+        keyring.add(secret, server);
     }
 
     fn is_git_object(&self, origin: &Origin, text: &Text<'_>, candidate: &Candidate) -> bool {

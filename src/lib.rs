@@ -4,6 +4,7 @@
 //! source ──▶ decode ──▶ detect ──▶ judge ──▶ report          scan joins them, and nothing else does
 //! bytes      texts      candidates findings  text out
 //!                                    └──▶ fix               findings and bytes to edits
+//!                          └──▶ remediate                the only door to the network: asks W&B about keys, and deletes them
 //! ```
 //!
 //! Nouns stand on the ground floor and import nothing above them: [`object`] (a git object, where it lies), [`process`] (one that runs), [`blob`] (bytes,
@@ -20,6 +21,7 @@ pub mod judge;
 pub mod object;
 pub mod policy;
 pub mod process;
+pub mod remediate;
 pub mod report;
 pub mod rule;
 pub mod scan;

@@ -17,10 +17,11 @@ use cli::{Cli, Command};
 use wandward::detect::{self, Shape};
 use wandward::rule::RuleSet;
 
-/// Findings, wrong usage, and not everything looked at; see `--help`.
+/// Findings, wrong usage, not everything looked at, and a live key; see `--help`.
 const FINDINGS: u8 = 1;
 const USAGE: u8 = 2;
 const INCOMPLETE: u8 = 3;
+const LIVE: u8 = 4;
 
 fn main() -> ExitCode {
     watch::quiet_panics();
@@ -48,6 +49,10 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Scan(options) => verb::scan::run(cli, options, &rules),
         Command::Ps(options) => verb::ps::run(cli, options, &rules),
         Command::Host(options) => verb::host::run(cli, options, &rules),
+        Command::Verify(options) => verb::verify::run(cli, options, &rules),
+        Command::Revoke(options) => verb::revoke::run(options, &rules),
+        Command::Rotate(options) => verb::rotate::run(options, &rules),
+        Command::Keys(options) => verb::keys::run(options, &rules),
         Command::Report(options) => verb::report::run(cli, options, &rules),
         Command::Baseline { command } => verb::baseline::run(command, &rules),
         Command::Config { command } => verb::config::run(command),

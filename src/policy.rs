@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::blob::{Ground, Kind, Origin};
 use crate::rule::{Group, Rule, RuleSet};
-use crate::secret::{Foreign, Wanted};
+use crate::secret::{Foreign, Keyring, Wanted};
 use baseline::Baseline;
 pub use config::{Config, ConfigError, May, SETTINGS, Said, Setting, Trust, schema};
 
@@ -24,6 +24,8 @@ pub struct Policy {
     /// The keys that are looked for. If there are any, these are found wherever they stand, whatever else is said of them or
     /// allowed, and nothing else is.
     pub wanted: Option<Wanted>,
+    /// Where the keys that are found go, if a server is to be asked about them; those that a permission keeps back, too.
+    pub keyring: Option<Keyring>,
     /// Who scans.
     pub user: User,
     /// What configurations permit, each in its own folder; without one, everywhere.
@@ -87,6 +89,7 @@ impl Policy {
             ignore,
             inline,
             wanted: None,
+            keyring: None,
             user: User::default(),
             configs: Vec::new(),
             baseline: None,

@@ -14,13 +14,14 @@ mod pretty;
 mod read;
 mod sarif;
 mod take;
+mod verdicts;
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::finding::{Finding, acts};
+use crate::finding::{Finding, Outcome, acts};
 use crate::rule::{RuleSet, Severity};
 pub use model::Report;
 pub use read::ReadError;
@@ -112,10 +113,31 @@ pub struct Style {
     pub shown: bool,
 }
 
+/// Writes for people what servers say of the keys that were found.
+pub fn verdicts(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    verdicts::write(outcome, style, out)
+}
+
+/// The place of a finding, for people.
+pub fn at(finding: &Finding) -> String {
+    model::Entry::from(finding.clone()).at()
+}
+
 impl Report {
     /// The severity of the worst finding.
     pub fn worst(&self) -> Option<Severity> {
         self.findings.iter().map(|finding| finding.severity).max()
+    }
+
+    /// Whether a server takes one of the keys.
+    pub fn has_live_key(&self) -> bool {
+        self.findings.iter().any(|finding| finding.liveness == "live")
+    }
+
+    /// The same with one more field.
+    pub fn with(mut self, name: &str, value: serde_json::Value) -> Report {
+        self.more.insert(name.to_owned(), value);
+        self
     }
 
     /// Whether everything asked for was looked at.

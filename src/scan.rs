@@ -216,6 +216,14 @@ impl Scan<'_> {
         self.text_with_mode(path, text, None)
     }
 
+    /// Scans keys that are given one a line, of any origin.
+    pub fn given(&self, origin: &Origin, text: &[u8]) -> Outcome {
+        let judge = Judge::new(self.rules, self.policy, &|_, _| false);
+        let outcome = Mutex::new(Outcome::default());
+        Worker::new(self, &judge, &outcome).bytes(origin, text);
+        outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Likewise; a file that has a mode lies in a home folder.
     fn text_with_mode(&self, path: &str, text: &[u8], mode: Option<u32>) -> Outcome {
         let lies = |_: &Origin| match mode {
@@ -276,7 +284,8 @@ fn path_of(origin: &Origin) -> Option<PathBuf> {
     named.then(|| tree::path(origin))
 }
 
-fn sort(outcome: &mut Outcome) {
+/// Sorts what was found and what was not read.
+pub fn sort(outcome: &mut Outcome) {
     let key = |finding: &Finding| (finding.origin.clone(), finding.span.start, finding.rule.id.clone());
     outcome.findings.sort_by_cached_key(key);
     outcome.suppressed.sort_by_cached_key(|suppressed| key(&suppressed.finding));

@@ -2,13 +2,14 @@
 //! In: the bytes of a credential, borrowed from the text that exposes it. Out: what may be said about it, which is its
 //! format, its public id and its fingerprint.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 /// How W&B wrote the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +26,14 @@ impl Format {
         match self {
             Format::Legacy => "legacy",
             Format::V1 => "v1",
+        }
+    }
+
+    /// How many of its first characters W&B itself shows.
+    pub const fn id_length(self) -> usize {
+        match self {
+            Format::Legacy => 4,
+            Format::V1 => 20,
         }
     }
 
@@ -71,6 +80,64 @@ impl<'t> Secret<'t> {
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.text)
     }
+
+    /// The credential itself. A lint keeps this to `remediate/`, which sends it to the server that it belongs to.
+    pub fn expose(&self) -> &'t [u8] {
+        self.text
+    }
+}
+
+/// A key that outlives the text that exposes it; its memory is written over at the end.
+pub struct Kept {
+    text: Zeroizing<Vec<u8>>,
+    format: Format,
+}
+
+impl Kept {
+    /// Keeps a key.
+    pub fn of(secret: &Secret<'_>) -> Kept {
+        Kept { text: Zeroizing::new(secret.text.to_vec()), format: secret.format }
+    }
+
+    /// The key.
+    pub fn secret(&self) -> Secret<'_> {
+        Secret { text: &self.text, format: self.format }
+    }
+}
+
+/// The keys that are to be asked about, and what stands beside them about the server that they belong to. Only where someone
+/// asks a server is there one; a plain scan fills none.
+#[derive(Clone, Default)]
+pub struct Keyring(Arc<Mutex<BTreeMap<Fingerprint, Hung>>>);
+
+/// A key, and the servers that what was scanned names beside it: as they are written there, and never trusted.
+#[derive(Clone)]
+pub struct Hung {
+    /// The key.
+    pub key: Arc<Kept>,
+    /// Hosts or URLs.
+    pub servers: BTreeSet<String>,
+}
+
+impl Keyring {
+    /// Takes a key, and the server that is named beside it.
+    pub fn add(&self, secret: &Secret<'_>, server: Option<String>) {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let hung = keys.entry(secret.fingerprint());
+        let hung = hung.or_insert_with(|| Hung { key: Arc::new(Kept::of(secret)), servers: BTreeSet::new() });
+        hung.servers.extend(server);
+    }
+
+    /// The key of a fingerprint.
+    pub fn get(&self, fingerprint: &Fingerprint) -> Option<Hung> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(fingerprint).cloned()
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keyring")
+    }
 }
 
 /// As much of a key as W&B itself shows: 20 characters of a v1 key, 4 of a legacy one and `…`.
@@ -80,11 +147,8 @@ pub struct KeyId(String);
 impl KeyId {
     /// The id of the key that `key` begins with, on-prem prefix excluded.
     pub(crate) fn of(key: &[u8], format: Format) -> Self {
-        let (shown, tail) = match format {
-            Format::V1 => (20, ""),
-            Format::Legacy => (4, "…"),
-        };
-        let shown = &key[..shown.min(key.len())];
+        let tail = if format == Format::Legacy { "…" } else { "" };
+        let shown = &key[..format.id_length().min(key.len())];
         KeyId(format!("{}{tail}", String::from_utf8_lossy(shown)))
     }
 

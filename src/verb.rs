@@ -2,18 +2,26 @@
 
 use std::ffi::OsString;
 
+pub(crate) mod ask;
 pub(crate) mod baseline;
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod find;
 mod fix;
+pub(crate) mod given;
 pub(crate) mod host;
+pub(crate) mod keys;
 mod out;
+pub(crate) mod own;
 pub(crate) mod ps;
 pub(crate) mod report;
+pub(crate) mod revoke;
+pub(crate) mod rotate;
 pub(crate) mod rules;
 pub(crate) mod scan;
 mod settings;
+pub(crate) mod terminal;
+pub(crate) mod verify;
 
 /// What a variable of the environment says, unless it is empty.
 pub(crate) fn environment(name: &str) -> Option<OsString> {

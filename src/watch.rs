@@ -80,3 +80,30 @@ pub(crate) fn quiet_panics() {
         crate::complain(&format!("internal error at {place}; this is a bug, and the scan is not complete"));
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAYS: &str = "WANDWARD_TEST_PANIC";
+
+    #[test]
+    fn a_panic_says_nothing_of_what_it_is_about() {
+        #[expect(clippy::disallowed_methods, reason = "the test starts itself")]
+        if let Some(key) = std::env::var_os(SAYS) {
+            quiet_panics();
+            panic!("this has {key:?} in it");
+        }
+        let key = wandward::rule::example::v1_key("panic");
+        #[expect(clippy::disallowed_methods, reason = "the test starts itself")]
+        let mut command = std::process::Command::new(std::env::current_exe().expect("it runs"));
+        let name = "watch::tests::a_panic_says_nothing_of_what_it_is_about";
+        let output = command.args(["--exact", name, "--nocapture"]).env(SAYS, &key).output().expect("it starts");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!output.status.success() && said.contains("internal error at"), "{said}");
+        assert!(
+            key.as_bytes().windows(8).all(|window| !said.as_bytes().windows(8).any(|other| other == window)),
+            "{said}"
+        );
+    }
+}

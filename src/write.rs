@@ -3,23 +3,35 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// Creates or replaces a file: one that is there keeps its mode, a new one gets what the user's mask leaves of 0666.
 /// Nobody sees half of it.
 pub fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    replace_as(path, false, fill)
+}
+
+/// Likewise, for the user alone: whether it is new or was there, its mode is 0600 from the first byte on.
+pub fn replace_private(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    replace_as(path, true, fill)
+}
+
+fn replace_as(path: &Path, private: bool, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let there = fs::metadata(path).ok();
     if there.as_ref().is_some_and(fs::Metadata::is_dir) {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
     }
     if there.as_ref().is_some_and(|there| !there.is_file()) {
+        if private {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
         #[expect(clippy::disallowed_methods, reason = "this is the writing room")]
         let mut out = BufWriter::new(OpenOptions::new().write(true).open(path)?);
         return fill(&mut out).and_then(|()| out.flush());
     }
-    let (draft, file) = draft(path)?;
-    let own = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file);
+    let (draft, file) = draft(path, private)?;
+    let own = fs::symlink_metadata(path).ok().filter(|own| own.is_file() && !private);
     // Before anything is in it: what others may not read they may not read meanwhile.
     let kept = own.map_or(Ok(()), |own| keep(&file, &own));
     let written = kept.and_then(|()| write(file, fill)).and_then(|()| fs::rename(&draft, path));
@@ -84,21 +96,88 @@ fn write(file: File, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io:
 }
 
 /// A new file beside the one to be.
-fn draft(path: &Path) -> io::Result<(PathBuf, File)> {
+fn draft(path: &Path, private: bool) -> io::Result<(PathBuf, File)> {
     const TRIES: u32 = 100;
     let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))?;
     let mut last = None;
+    #[cfg(not(unix))]
+    let _ = private;
     for nth in 0..TRIES {
         let mut hidden = OsString::from(".");
         hidden.push(name);
         hidden.push(format!(".{}-{nth}", std::process::id()));
         let draft = path.with_file_name(hidden);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        if private {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        }
         #[expect(clippy::disallowed_methods, reason = "this is the writing room")]
-        match OpenOptions::new().write(true).create_new(true).open(&draft) {
+        match options.open(&draft) {
             Ok(file) => return Ok((draft, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = Some(error),
             Err(error) => return Err(error),
         }
     }
     Err(last.unwrap_or_else(|| io::ErrorKind::AlreadyExists.into()))
+}
+
+/// A file to which lines are added, each on the disk before the next thing is done. One process at a time has it.
+pub struct Journal(File);
+
+impl Journal {
+    /// Opens or creates it, for its owner alone (0600; the folders that are missing 0700). A link is not followed.
+    pub fn open(path: &Path) -> io::Result<Journal> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut folders = fs::DirBuilder::new();
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+            folders.mode(0o700);
+            options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        }
+        folders.recursive(true).create(folder)?;
+        #[expect(clippy::disallowed_methods, reason = "this is the writing room")]
+        let mut file = options.open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        file.try_lock().map_err(|_| io::Error::new(io::ErrorKind::ResourceBusy, "another process writes to it"))?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
+        if file.metadata()?.len() > 0 {
+            // The last line may lack its end, if whoever wrote it was killed.
+            let mut last = [0];
+            file.seek(io::SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            if last != *b"\n" {
+                file.write_all(b"\n")?;
+            }
+        }
+        file.sync_all()?;
+        #[cfg(unix)]
+        #[expect(clippy::disallowed_methods, reason = "the name of a new file is on the disk once its folder is")]
+        File::open(folder)?.sync_all()?;
+        Ok(Journal(file))
+    }
+
+    /// Adds a line.
+    pub fn add(&mut self, line: &str) -> io::Result<()> {
+        self.0.write_all(format!("{line}\n").as_bytes())?;
+        self.0.sync_all()
+    }
+
+    /// All lines so far.
+    pub fn read(&mut self) -> io::Result<String> {
+        let mut bytes = Vec::new();
+        self.0.rewind()?;
+        self.0.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
 }

@@ -11,7 +11,7 @@ mod lead;
 mod literal;
 mod markup;
 pub(super) mod names;
-mod netrc;
+pub(super) mod netrc;
 mod object;
 mod outline;
 mod prose;
@@ -19,7 +19,7 @@ mod published;
 mod shape;
 mod table;
 mod template;
-mod token;
+pub(super) mod token;
 mod trail;
 
 use std::cell::Cell;

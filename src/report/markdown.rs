@@ -59,6 +59,10 @@ fn group(places: &[&Entry], out: &mut dyn Write) -> io::Result<()> {
         let prefix = key.prefix.as_ref().map(|prefix| format!(" of {}", code(prefix))).unwrap_or_default();
         writeln!(out, "{} key {id}{prefix}, fingerprint {fingerprint}\n", escaped(&key.format))?;
     }
+    let one = first.answer.iter().filter(|_| first.answers.is_empty());
+    for answer in first.answers.iter().chain(one) {
+        writeln!(out, "{}\n", escaped(&answer.said()))?;
+    }
     writeln!(out, "| rule | place | line | why |\n|---|---|---|---|")?;
     for finding in places {
         let history = finding.history();

@@ -65,6 +65,12 @@ pub(super) struct Entry {
     pub(super) also: Vec<Also>,
     #[serde(default = "unchecked")]
     pub(super) liveness: String,
+    /// What decides about that.
+    #[serde(flatten)]
+    pub(super) answer: Option<Answer>,
+    /// What each server says, where several were asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) answers: Vec<Answer>,
     pub(super) snippet: String,
     /// Which characters of the snippet are the point.
     #[serde(default)]
@@ -72,6 +78,28 @@ pub(super) struct Entry {
     pub(super) help: Arc<str>,
     #[serde(flatten)]
     pub(super) more: More,
+}
+
+/// What a server says of a key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) server: Option<String>,
+    pub(super) server_named_by: String,
+    pub(super) owner: Option<Owner>,
+    pub(super) liveness_reason: String,
+    /// The verdict of this server.
+    pub(super) answer: String,
+}
+
+/// Whose a live key is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Owner {
+    pub(super) user: Option<String>,
+    pub(super) entity: Option<String>,
+    #[serde(default)]
+    pub(super) teams: Vec<String>,
+    pub(super) account_type: Option<String>,
+    pub(super) admin: Option<bool>,
 }
 
 /// Where it is. What is null and what is missing are two things: a blob without a known commit has a null one.
@@ -394,6 +422,28 @@ impl Key {
     pub(super) fn named(&self) -> String {
         let prefix = self.prefix.as_ref().map(|prefix| format!(" of `{}`", visible(prefix))).unwrap_or_default();
         format!("{} key {}{prefix}, {}", visible(&self.format), visible(&self.id), visible(&self.fingerprint))
+    }
+}
+
+impl Answer {
+    /// `live: user ada (user account); entity acme; server https://api.wandb.ai (…)`.
+    pub(super) fn said(&self) -> String {
+        let mut parts = Vec::new();
+        if let Some(owner) = &self.owner {
+            let account = owner.account_type.as_deref().map(|kind| format!(" ({kind} account)")).unwrap_or_default();
+            parts.push(format!("user {}{account}", owner.user.as_deref().unwrap_or("of no name")));
+            if owner.admin == Some(true) {
+                parts.push("an administrator".to_owned());
+            }
+            parts.extend(owner.entity.as_ref().map(|entity| format!("entity {entity}")));
+            if !owner.teams.is_empty() {
+                parts.push(format!("teams {}", owner.teams.join(", ")));
+            }
+        } else {
+            parts.push(self.liveness_reason.clone());
+        }
+        parts.extend(self.server.as_ref().map(|server| format!("server {server} ({})", self.server_named_by)));
+        visible(&format!("{}: {}", self.answer, parts.join("; "))).into_owned()
     }
 }
 

@@ -79,6 +79,10 @@ fn group<'f>(places: &[&'f Entry]) -> Group<'f> {
             many => format!(", in {many} places"),
         };
         group = group.element(Level::NOTE.message(key.named() + &found));
+        let one = first.answer.iter().filter(|_| first.answers.is_empty());
+        for answer in first.answers.iter().chain(one) {
+            group = group.element(Level::NOTE.message(answer.said()));
+        }
     }
     group.element(Level::HELP.message(visible(&first.help)))
 }
@@ -133,7 +137,7 @@ fn places(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()>
     writeln!(out)
 }
 
-fn not_read(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn not_read(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let (gaps, passed): (Vec<_>, Vec<_>) = report.coverage.skipped.iter().partition(|skip| skip.gap);
     for skip in &gaps {
         writeln!(out, "not read: {}: {}", skip.what(), visible(&skip.reason))?;

@@ -1,17 +1,20 @@
 //! An outcome becomes a report. In: an outcome, or one finding of it. Out: what is said of it, and no more.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use data_encoding::BASE64;
 
 use super::date;
-use super::model::{Also, Entry, Key, Location, Looked, More, Permitted, Place, Report, SCHEMA, Skipped, Tool};
+use super::model::{
+    Also, Answer, Entry, Key, Location, Looked, More, Owner, Permitted, Place, Report, SCHEMA, Skipped, Tool,
+};
 use crate::blob::{self, Kind, Origin};
-use crate::finding::{self, Coverage, Finding, Outcome, Suppressed, without_addresses};
+use crate::finding::{self, Asked, Coverage, Finding, Outcome, Suppressed, without_addresses};
 use crate::object::Held;
 use crate::process::Process;
 use crate::rule::Rule;
+use crate::secret::Fingerprint;
 
 /// Rules say the same of each of their findings, so they say it once.
 #[derive(Default)]
@@ -30,7 +33,11 @@ impl From<Outcome> for Report {
         Report {
             schema_version: SCHEMA,
             tool: Tool::this(),
-            findings: outcome.findings.into_iter().map(|finding| entry(finding, &mut words)).collect(),
+            findings: outcome
+                .findings
+                .into_iter()
+                .map(|finding| answered(entry(finding, &mut words), &outcome.asked))
+                .collect(),
             suppressed: outcome.suppressed.into_iter().map(|one| permitted(one, &mut words)).collect(),
             places: outcome.places.iter().map(place).collect(),
             coverage: looked(&outcome.coverage),
@@ -62,10 +69,39 @@ fn entry(finding: Finding, words: &mut Words) -> Entry {
         key: finding.key.map(key),
         also,
         liveness: "unchecked".to_owned(),
+        answer: None,
+        answers: Vec::new(),
         snippet: finding.snippet.text,
         mark: Some(mark),
         help,
         more: More::new(),
+    }
+}
+
+/// The entry with what servers say of its key.
+fn answered(entry: Entry, asked: &BTreeMap<Fingerprint, Vec<Asked>>) -> Entry {
+    let of = |key: &Key| asked.iter().find(|(fingerprint, _)| fingerprint.as_str() == key.fingerprint);
+    let Some((_, asked)) = entry.key.as_ref().and_then(of) else { return entry };
+    let Some(decisive) = asked.iter().max_by_key(|asked| asked.liveness) else { return entry };
+    let answers = if asked.len() > 1 { asked.iter().map(Answer::from).collect() } else { Vec::new() };
+    Entry { liveness: decisive.liveness.name().to_owned(), answer: Some(Answer::from(decisive)), answers, ..entry }
+}
+
+impl From<&Asked> for Answer {
+    fn from(asked: &Asked) -> Answer {
+        Answer {
+            server: asked.server.clone(),
+            server_named_by: asked.named_by.to_owned(),
+            owner: asked.owner.as_ref().map(|owner| Owner {
+                user: owner.user.clone(),
+                entity: owner.entity.clone(),
+                teams: owner.teams.clone(),
+                account_type: owner.account.clone(),
+                admin: owner.admin,
+            }),
+            liveness_reason: asked.reason.clone(),
+            answer: asked.liveness.name().to_owned(),
+        }
     }
 }
 

@@ -31,13 +31,13 @@ pub(crate) fn wanted() -> Result<Wanted> {
 
 /// Standard input without the buffer of its own in which keys would stay.
 #[cfg(unix)]
-fn unbuffered() -> io::Result<File> {
+pub(crate) fn unbuffered() -> io::Result<File> {
     use std::os::fd::AsFd;
     io::stdin().as_fd().try_clone_to_owned().map(File::from)
 }
 
 #[cfg(windows)]
-fn unbuffered() -> io::Result<File> {
+pub(crate) fn unbuffered() -> io::Result<File> {
     use std::os::windows::io::AsHandle;
     io::stdin().as_handle().try_clone_to_owned().map(File::from)
 }

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Result, bail};
 
 use crate::cli::{Colour, FailOn};
-use crate::{FINDINGS, INCOMPLETE, complain};
+use crate::{FINDINGS, INCOMPLETE, LIVE, complain};
 use wandward::finding::visible;
 use wandward::report::{Format, Report, Style};
 use wandward::rule::{RuleSet, Severity};
@@ -53,6 +53,29 @@ impl<'o> Targets<'o> {
         self.streams
     }
 
+    /// The same, with every report at the end.
+    pub(crate) fn at_the_end(self) -> Targets<'o> {
+        Targets { streams: false, ..self }
+    }
+
+    /// As [`Targets::write`], with other words for people on standard output.
+    pub(crate) fn write_with(
+        &self,
+        report: &Report,
+        rules: &RuleSet,
+        style: &Style,
+        out: &mut dyn Write,
+        people: impl Fn(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<()> {
+        if self.stdout != Format::Pretty {
+            return self.write(report, rules, style, out);
+        }
+        people(&mut *out)?;
+        let files = Targets { stdout: Format::Pretty, files: self.files.clone(), streams: false };
+        files.write(report, rules, style, &mut io::sink())?;
+        out.flush().map_err(Into::into)
+    }
+
     /// Whether standard output is for people.
     pub(crate) fn are_for_people(&self) -> bool {
         self.stdout == Format::Pretty
@@ -87,7 +110,7 @@ pub(crate) fn style() -> Style {
     Style { colour: false, width: 140, took: None, now, suppressed: false, verbose: false, quiet: false, shown: false }
 }
 
-/// Findings stand over an incomplete answer, and that over a clean one.
+/// A live key stands over findings, findings over an incomplete answer, and that over a clean one.
 pub(crate) fn exit_code(report: &Report, fail_on: FailOn, allow_partial: bool) -> u8 {
     let worst = report.worst();
     let fails = match fail_on {
@@ -96,7 +119,9 @@ pub(crate) fn exit_code(report: &Report, fail_on: FailOn, allow_partial: bool) -
         FailOn::Note => worst.is_some(),
         FailOn::Never => false,
     };
-    if fails {
+    if report.has_live_key() {
+        LIVE
+    } else if fails {
         FINDINGS
     } else if report.is_complete() && !report.is_of_nothing() {
         0

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use super::ask::Asking;
 use super::fix::{Asked, Plan};
 use super::out::{self, Targets, colour};
 use super::settings::Settings;
@@ -17,13 +18,33 @@ use crate::cli::{self, Cli};
 use crate::{complain, watch};
 use wandward::finding::{Finding, Outcome};
 use wandward::policy::baseline::{Baseline, Use};
+use wandward::remediate;
 use wandward::report::{self, Format, Report, Style};
 use wandward::rule::RuleSet;
-use wandward::scan::{Change, Input, Progress, Running, Scan, What};
+use wandward::scan::{self, Change, Input, Progress, Running, Scan, What};
+use wandward::secret::Keyring;
 use wandward::source::git::pre_push::{self, Framework, Pushed};
 use wandward::source::tree::Tree;
 
 pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8> {
+    let (settings, inputs) = inputs(options, rules)?;
+    let asking = options.verify.then(|| Asking::new(&options.ask)).transpose()?;
+    if (options.diff || options.fix) && reads_stdin(options) {
+        bail!("standard input is not edited: `--diff` and `--fix` take files and folders");
+    }
+    let fix = (options.diff || options.fix).then(|| Asked {
+        diff: options.diff,
+        // What is only shown harms nothing.
+        allow_dirty: options.allow_dirty || options.diff,
+        roots: roots(options),
+        quiet: options.report.quiet,
+        colour: colour(cli.color),
+    });
+    answer(cli, &options.report, settings, &inputs, Manner { live: false, fix, asking })
+}
+
+/// How to scan, and all that is to be scanned.
+pub(crate) fn inputs(options: &cli::Scan, rules: &RuleSet) -> Result<(Settings, Vec<Input<'static>>)> {
     if options.report.find.is_some() && reads_stdin(options) {
         bail!("`--find -` reads standard input, so nothing else can");
     }
@@ -37,18 +58,7 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
     if options.host {
         inputs.push(host::input()?);
     }
-    if (options.diff || options.fix) && reads_stdin(options) {
-        bail!("standard input is not edited: `--diff` and `--fix` take files and folders");
-    }
-    let fix = (options.diff || options.fix).then(|| Asked {
-        diff: options.diff,
-        // What is only shown harms nothing.
-        allow_dirty: options.allow_dirty || options.diff,
-        roots: roots(options),
-        quiet: options.report.quiet,
-        colour: colour(cli.color),
-    });
-    answer(cli, &options.report, settings, &inputs, Manner { live: false, fix })
+    Ok((settings, inputs))
 }
 
 /// How an answer is given.
@@ -58,6 +68,8 @@ pub(crate) struct Manner {
     pub(crate) live: bool,
     /// Whether what can be mended is.
     pub(crate) fix: Option<Asked>,
+    /// Who asks W&B about the keys that are found.
+    pub(crate) asking: Option<Asking>,
 }
 
 fn roots(options: &cli::Scan) -> Vec<PathBuf> {
@@ -107,15 +119,16 @@ pub(crate) fn answer(
     options: &cli::Report,
     settings: Settings,
     inputs: &[Input<'_>],
-    Manner { live, fix }: Manner,
+    Manner { live, fix, asking }: Manner,
 ) -> Result<u8> {
     let started = Instant::now();
-    let Settings { rules, policy, fail_on, skipped, .. } = settings;
+    let Settings { rules, mut policy, fail_on, skipped, .. } = settings;
     let rules = &rules;
+    policy.keyring = asking.as_ref().map(|_| Keyring::default());
     let progress = Progress::default();
-    let targets = Targets::new(options.format, &options.output)?;
-    // What is about to be mended is not told.
-    let targets = if fix.is_some() { targets } else { targets.streaming() };
+    let targets = Targets::new(options.format, &options.output)?.streaming();
+    // What is about to be mended is not told, and what is not known yet cannot be told as it is found.
+    let targets = if fix.is_some() || asking.is_some() { targets.at_the_end() } else { targets };
     let live = live && targets.are_for_people();
     let style = || Style {
         colour: colour(cli.color),
@@ -145,7 +158,16 @@ pub(crate) fn answer(
     let scan = Scan { rules, policy: &policy, progress: &progress, threads: options.jobs, found: &found };
     let show = !options.quiet && !options.no_progress && io::stderr().is_terminal();
     let reads_stdin = matches!(inputs, [Input::Stdin(_)]);
-    let (outcome, signal) = watch::watch(&progress, show && !live, reads_stdin, || scan.run(inputs))?;
+    let work = || {
+        let mut outcome = scan.run(inputs)?;
+        if let (Some(Asking { client, rules }), Some(keyring)) = (&asking, &policy.keyring) {
+            remediate::ask_all(client, rules, keyring, &mut outcome, &progress.stop);
+            outcome.show_live();
+            scan::sort(&mut outcome);
+        }
+        Ok::<_, scan::Wrong>(outcome)
+    };
+    let (outcome, signal) = watch::watch(&progress, show && !live, reads_stdin, work)?;
     let (mut outcome, mut signal) = (outcome?, signal);
     if let Some(asked) = fix.as_ref().filter(|_| signal.is_none()) {
         let silent = Scan { found: &|_| {}, progress: &Progress::default(), threads: 1, ..scan };

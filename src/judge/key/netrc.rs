@@ -33,6 +33,14 @@ pub(super) fn read(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
     (of(b"login") == Some(b"user")).then(|| Verdict::key(Confidence::Medium, Because::Netrc(super::shown(host))))
 }
 
+/// The machine of the entry whose password `value` is.
+pub(in crate::judge) fn machine<'t>(text: &'t [u8], value: &Range<usize>) -> Option<&'t [u8]> {
+    let before: Vec<&[u8]> = tokens(&text[value.start.saturating_sub(REACH)..value.start]).collect();
+    before.last().filter(|token| matches!(**token, b"password" | b"passwd"))?;
+    let machine = before.iter().rposition(|token| matches!(*token, b"machine" | b"default"))?;
+    (before[machine] == b"machine").then(|| before.get(machine + 1).copied())?
+}
+
 /// The words of an entry, without the quotes of a command that writes it and without comments.
 fn tokens(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|&b| b == b'\n')

@@ -119,6 +119,14 @@ fn in_url(before: &[u8], after: &[u8]) -> Option<Verdict> {
     Some(Verdict::not("it is part of the path of a URL"))
 }
 
+/// The host of the URL that a value is in, if it stands there as the user or the password.
+pub(in crate::judge) fn host_behind<'t>(text: &'t [u8], value: &Range<usize>) -> Option<&'t [u8]> {
+    let word = word_around(text, value);
+    let host = text[value.end..word.end].strip_prefix(b"@")?;
+    url_start(&text[word.start..value.start])?;
+    host.split(|b| matches!(b, b'/' | b'?' | b'#')).next().filter(|host| !host.is_empty())
+}
+
 /// Whether a host, or a URL's beginning, is a W&B server by its name: `api.wandb.ai`, `*.wandb.io`, `wandb.example.com`.
 pub(super) fn wandb_host(host: &[u8]) -> bool {
     let host = host.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or_default();

@@ -1,0 +1,161 @@
+//! The audit record: what was done to which key, by whom and when, a line of JSON each, on the disk before the thing is done. In:
+//! steps. Out: lines, and which of them have no end yet. It holds no key.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::finding::{Key, Liveness};
+use crate::write::Journal;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// When, in UTC.
+    pub time: String,
+    /// Which run of the program.
+    pub run: String,
+    /// Who ran it.
+    pub who: String,
+    /// The server, by its base URL.
+    pub server: String,
+    /// The key, by its id.
+    pub id: String,
+    /// The key, by its fingerprint.
+    pub fingerprint: String,
+    /// What the server calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// What was done: see [`Step`].
+    pub step: String,
+    /// What it came to.
+    pub result: String,
+    /// Why, or in which words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// What is done to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It is made.
+    Create,
+    /// It is handed to its destination.
+    HandOver,
+    /// It is deleted: `begun` before, what the server said after.
+    Delete,
+    /// It is asked whether it lives.
+    Proof,
+}
+
+impl Step {
+    /// The word in records and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Create => "create",
+            Step::HandOver => "hand-over",
+            Step::Delete => "delete",
+            Step::Proof => "proof",
+        }
+    }
+}
+
+/// What is written of a deletion before it is asked for.
+pub(super) const BEGUN: &str = "begun";
+
+/// The record, open for more.
+pub struct Audit {
+    journal: Journal,
+    who: String,
+    run: String,
+    /// What this run has written.
+    pub written: Vec<Record>,
+}
+
+/// Which key a step is about, and where.
+pub(super) struct About<'k> {
+    pub(super) key: &'k Key,
+    pub(super) server: &'k str,
+    pub(super) node: Option<&'k str>,
+}
+
+impl Audit {
+    /// Opens or creates the record.
+    pub fn open(path: &Path, who: &str) -> io::Result<Audit> {
+        let run = format!("{}-{}", jiff::Timestamp::now().as_second(), std::process::id());
+        Ok(Audit { journal: Journal::open(path)?, who: who.to_owned(), run, written: Vec::new() })
+    }
+
+    pub(super) fn note(&mut self, about: &About<'_>, step: Step, result: &str, reason: &str) -> io::Result<()> {
+        let record = Record {
+            time: jiff::Timestamp::now().to_string(),
+            run: self.run.clone(),
+            who: self.who.clone(),
+            server: about.server.to_owned(),
+            id: about.key.id.to_string(),
+            fingerprint: about.key.fingerprint.to_string(),
+            node: about.node.map(str::to_owned),
+            step: step.name().to_owned(),
+            result: result.to_owned(),
+            reason: reason.to_owned(),
+        };
+        self.journal.add(&serde_json::to_string(&record)?)?;
+        self.written.push(record);
+        Ok(())
+    }
+
+    /// The last word on each key of which nobody knows whether it was deleted.
+    pub fn unfinished(&mut self) -> io::Result<Vec<Record>> {
+        let mut last: BTreeMap<(String, String), Record> = BTreeMap::new();
+        for line in self.journal.read()?.lines() {
+            // What was torn by a crash is followed by nothing that was done.
+            let Ok(record) = serde_json::from_str::<Record>(line) else { continue };
+            if record.step == Step::Delete.name() || record.step == Step::Proof.name() {
+                last.insert((record.server.clone(), record.fingerprint.clone()), record);
+            }
+        }
+        let known = |record: &Record| {
+            let ends = [Liveness::Dead, Liveness::Live].iter().any(|end| record.result == end.name());
+            record.step == Step::Proof.name() && ends
+        };
+        Ok(last.into_values().filter(|record| !known(record)).collect())
+    }
+}
+
+/// The record of a run for people, as Markdown.
+pub fn evidence(records: &[Record], out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(out, "# Revoked W&B API keys\n")?;
+    if let Some(first) = records.first() {
+        writeln!(
+            out,
+            "By `{}`, from {} on. Keys are named by their ids and fingerprints.\n",
+            plain(&first.who),
+            first.time
+        )?;
+    }
+    writeln!(out, "| time | key | fingerprint | server | step | result | |\n|---|---|---|---|---|---|---|")?;
+    for record in records {
+        let Record { time, id, fingerprint, server, step, result, reason, .. } = record;
+        let reason = plain(reason);
+        writeln!(
+            out,
+            "| {time} | `{}` | `{fingerprint}` | `{}` | {step} | {} | {reason} |",
+            plain(id),
+            plain(server),
+            plain(result)
+        )?;
+    }
+    writeln!(
+        out,
+        "\nA `proof` of `dead` is the server's own word: asked with the deleted key itself, it no longer took it."
+    )
+}
+
+/// Text of others in a cell of a table.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if matches!(c, '|' | '`' | '<' | '>' | '@' | '[' | ']' | '\\' | '\n' | '\r') { ' ' } else { c })
+        .collect()
+}
