@@ -40,6 +40,8 @@ Examples:
   git diff | wandward scan -         standard input
   pass show wandb | wandward scan --find - --history --ps --host
                                      one key, all its places
+  wandward scan --diff               what could be mended safely
+  wandward scan --fix                mend it, and report what remains
   wandward scan --format json . > report.json
   wandward scan --output sarif=wandward.sarif --output html=report.html
   wandward scan --baseline .wandward-baseline.jsonl
@@ -239,6 +241,24 @@ pub(crate) struct Scan {
     /// Look at the places of this machine, too, as `wandward host` does
     #[arg(long)]
     pub(crate) host: bool,
+
+    /// Show the edits that mend findings safely, keys masked, and make none
+    ///
+    /// The diff takes the place of the report. It is for reading: what is masked in it cannot be applied.
+    #[arg(long, conflicts_with_all = ["what", "ps", "host", "find", "stdin_name", "fix", "format", "output"])]
+    pub(crate) diff: bool,
+
+    /// Make these edits, and report what remains
+    ///
+    /// A file is refused that git could not give back as it is, that changed since it was scanned, or that is read-only.
+    /// History, archives, image files, pins and lock files are never edited. A key that is taken out of a file is still
+    /// exposed wherever it has been: delete it.
+    #[arg(long, conflicts_with_all = ["what", "ps", "host", "find", "stdin_name"])]
+    pub(crate) fix: bool,
+
+    /// Let `--fix` edit files whose changes no commit holds
+    #[arg(long, requires = "fix")]
+    pub(crate) allow_dirty: bool,
 
     #[command(flatten)]
     pub(crate) report: Report,

@@ -49,6 +49,11 @@ pub fn candidates(text: &[u8], within: Range<usize>) -> Vec<Candidate> {
     among(text, within.clone(), &probe::runs_in(text, within))
 }
 
+/// Where a text names W&B, in any case, in order; of very many places the first ones.
+pub fn names(text: &[u8]) -> Vec<usize> {
+    probe::survey(text).names
+}
+
 /// The key that a text is, with its on-prem prefix, if it is a whole one and nothing else.
 pub fn credential(text: &[u8]) -> Option<Secret<'_>> {
     let found = candidates(text, 0..text.len());

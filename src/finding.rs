@@ -73,6 +73,17 @@ pub struct Cell {
     pub line: u64,
 }
 
+/// What mends a file as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// It is to be closed to all but its owner.
+    Close,
+    /// git is to ignore it.
+    Ignore,
+    /// git is to give it up, and to ignore it.
+    Untrack,
+}
+
 /// One rule at one place.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -102,6 +113,8 @@ pub struct Finding {
     pub snippet: Snippet,
     /// A digest of the whole line, masked and with white space collapsed.
     pub line_digest: String,
+    /// What mends it, if that concerns all of a file.
+    pub remedy: Option<Remedy>,
 }
 
 impl Finding {

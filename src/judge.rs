@@ -5,6 +5,7 @@ mod habit;
 mod keeper;
 mod key;
 mod mask;
+mod mend;
 mod notebook;
 mod place;
 mod project;
@@ -14,16 +15,17 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use crate::blob::{Before, Encoding, Origin, Place, Text};
-use crate::detect::{Candidate, Shape};
+use crate::detect::{self, Candidate, Shape};
 use crate::finding::{By, Cell, Confidence, Finding, Key, Suppressed};
 use crate::policy::{Permission, Policy};
 use crate::rule::{Rule, RuleSet, Site};
 use crate::secret::{Format, KeyId, Secret, Wanted};
 pub use habit::cut_off_key::RULE as CUT_OFF_KEY;
-use habit::passage::Passage;
+use habit::passage::{Passage, Readings};
 use habit::{Habits, Point};
 pub use keeper::{Keeper, Lies};
 use key::{KeyJudge, Verdict};
+pub use mend::{Mend, is_sound, mends};
 use notebook::Cells;
 use place::File;
 pub use place::PathClass;
@@ -113,6 +115,11 @@ pub fn show_only(finding: &mut Finding, text: &[u8], point: Range<usize>) {
     (finding.snippet, finding.line_digest) = mask::snippet(&text, &point, shown.as_deref());
 }
 
+/// A line as it may be shown, though `hidden` stands in it where its words say.
+pub fn shown_line(line: &[u8], hidden: &[(Range<usize>, String)]) -> String {
+    mask::visible(&mask::mask(line, &(0..0), hidden).0)
+}
+
 /// The name of a process or of a variable as it may be shown: whoever chose it may have put a key into it.
 pub fn shown_name(name: &[u8]) -> Vec<u8> {
     mask::masked(name)
@@ -136,7 +143,8 @@ impl<'a> Judge<'a> {
 
     /// The same, who speaks of habits too. Of what lies in the past nobody can change the habits.
     pub fn of_habits(self) -> Judge<'a> {
-        let habits = Some(Habits::new(self.rules, self.policy));
+        // Who looks for certain keys asks for nothing else.
+        let habits = (!self.finds()).then(|| Habits::new(self.rules, self.policy));
         Judge { habits, ..self }
     }
 
@@ -260,49 +268,49 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What breaks a habit rule in a text, if it is known whether that names W&B. `is_said` tells whether a key was found in
+    /// What breaks a habit rule in a text, if it is known where (`names`) that names W&B. `is_said` tells whether a key was found in
     /// some bytes of the source, so that they need no more words.
     pub fn habits(
         &self,
         origin: &Origin,
         piece: &Text<'_>,
-        [whole, names_wandb]: [bool; 2],
+        whole: bool,
+        names: &[usize],
         is_said: impl Fn(&Range<u64>) -> bool,
     ) -> Broken {
         let mut broken = Broken::default();
         let Some(habits) = self.habits.as_ref().filter(|_| habit::passage::may_be_told(origin)) else { return broken };
-        if self.policy.wanted.is_some() {
-            return broken;
-        }
         if origin.name().is_empty() {
-            broken.unnamed = habits.any_somewhere(piece.bytes, names_wandb);
+            broken.unnamed = habits.any_somewhere(piece.bytes, names);
             return broken;
         }
         let file = File::new(origin, piece.bytes);
         let site = file.habit_site(piece.bytes);
-        let mut tell = |text: &Text<'_>, site: Site| {
-            let passage = Passage { origin, file: &file, site, text: text.bytes, whole };
+        let mut tell = |text: &Text<'_>, site: Site, names: &[usize]| {
+            let passage =
+                Passage { origin, file: &file, site, text: text.bytes, names, whole, read: Readings::default() };
             let mut cursor = Cursor::default();
-            for (rule, point) in habits.points(&passage, names_wandb) {
+            for (rule, point) in habits.points(&passage) {
                 if !is_said(&text.offsets(point.about.clone())) {
                     let finding = self.broken(origin, text, rule, &point, &mut cursor);
                     self.permit(finding, text, &point.span, &mut broken.opinions);
                 }
             }
-            if names_wandb {
+            if !names.is_empty() {
                 self.remember_secrets(text, &passage, &mut cursor);
             }
         };
         if site != Site::Notebook {
-            tell(piece, site);
-        } else if [Site::Notebook, Site::Docs].iter().any(|site| habits.any(*site, piece.bytes, names_wandb)) {
+            tell(piece, site, names);
+        } else if [Site::Notebook, Site::Docs].iter().any(|site| habits.any(*site, piece.bytes, names)) {
             // Only all of a notebook shows its cells.
             if !whole {
                 return Broken { open: true, ..broken };
             }
-            let [code, prose] = notebook::sources(piece.bytes);
-            tell(&piece.decoded(&code), Site::Notebook);
-            tell(&piece.decoded(&prose), Site::Docs);
+            let views = notebook::sources(piece.bytes);
+            for (view, site) in views.iter().zip([Site::Notebook, Site::Docs]) {
+                tell(&piece.decoded(view), site, &detect::names(&view.bytes));
+            }
         }
         broken
     }
@@ -369,6 +377,7 @@ impl<'a> Judge<'a> {
             key: None,
             snippet,
             line_digest,
+            remedy: None,
         }
     }
 
@@ -390,6 +399,7 @@ impl<'a> Judge<'a> {
                 confidence: Confidence::High,
                 evidence: format!("it allows `{}`", finding.rule.id),
                 key: None,
+                remedy: None,
                 ..finding.clone()
             };
             opinions.push(Opinion::Finding(Box::new(note)));

@@ -3,6 +3,7 @@
 //! ```text
 //! source ──▶ decode ──▶ detect ──▶ judge ──▶ report          scan joins them, and nothing else does
 //! bytes      texts      candidates findings  text out
+//!                                    └──▶ fix               findings and bytes to edits
 //! ```
 //!
 //! Nouns stand on the ground floor and import nothing above them: [`object`] (a git object, where it lies), [`process`] (one that runs), [`blob`] (bytes,
@@ -14,6 +15,7 @@ pub mod blob;
 pub mod decode;
 pub mod detect;
 pub mod finding;
+pub mod fix;
 pub mod judge;
 pub mod object;
 pub mod policy;

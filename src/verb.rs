@@ -6,6 +6,7 @@ pub(crate) mod baseline;
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod find;
+mod fix;
 pub(crate) mod host;
 mod out;
 pub(crate) mod ps;

@@ -124,6 +124,8 @@ pub struct Survey {
     pub gzips: Vec<usize>,
     /// Whether the name of W&B stands in it, in any case.
     pub names_wandb: bool,
+    /// Where it does, in order; of very many places the first ones.
+    pub names: Vec<usize>,
 }
 
 /// The name of W&B, and where in it its last letter stands.
@@ -138,10 +140,12 @@ pub fn survey(text: &[u8]) -> Survey {
     while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<{ LOOKS + LAST }>()) {
         seen.look(text, at);
         seen.gzip(text, at, block, &mut base64);
-        seen.names_wandb = seen.names_wandb || names_wandb(block);
+        if may_name_wandb(block) {
+            seen.name(text, at..at + LOOKS);
+        }
         at += LOOKS;
     }
-    seen.names_wandb = seen.names_wandb || spells_name(&text[at..]);
+    seen.name(text, at..text.len());
     seen.look(text, at);
     seen.gzip_in(text, text.len().saturating_sub(2 * LOOKS)..text.len());
     seen
@@ -160,6 +164,17 @@ impl Survey {
         if signs & signs.wrapping_sub(1) != 0 {
             self.take(text, at, [introducers, is(0)].map(u8x16::to_bitmask));
         }
+    }
+
+    /// Notes where W&B's name begins in a part of a text.
+    #[cold]
+    #[inline(never)]
+    fn name(&mut self, text: &[u8], part: Range<usize>) {
+        let words = text[part.start..text.len().min(part.end + LAST)].windows(NAME.len());
+        let named = words.enumerate().filter(|(_, word)| word[0] | 0x20 == NAME[0] && word.eq_ignore_ascii_case(NAME));
+        let room = MOST_NAMES.saturating_sub(self.names.len());
+        self.names.extend(named.map(|(at, _)| part.start + at).take(room));
+        self.names_wandb |= !self.names.is_empty();
     }
 
     /// Notes where a gzip stream begins in base64, if half a block holds nothing but what base64 may be made of. One that holds
@@ -232,23 +247,19 @@ fn begins_word(text: &[u8], at: usize) -> bool {
 /// Which bytes of a look are zero when characters stand between them: one zero a character (UTF-16) or three (UTF-32).
 const WIDE: [u32; 6] = [0xAAAA, 0x5555, 0xEEEE, 0xDDDD, 0xBBBB, 0x7777];
 
-/// Whether the name of W&B begins in the first [`LOOKS`] bytes. Its first and its last letter are compared at once; the rest
-/// only where both fit.
+/// How many places at which W&B is named are noted.
+const MOST_NAMES: usize = 1 << 16;
+
+/// Whether the name of W&B may begin in the first [`LOOKS`] bytes: its first and its last letter stand where they would.
 #[inline(always)]
-fn names_wandb(block: &[u8; LOOKS + LAST]) -> bool {
+fn may_name_wandb(block: &[u8; LOOKS + LAST]) -> bool {
     let letters = |at: usize, letter: u8| {
         let bytes = block[at..].first_chunk::<WINDOW>().map_or(u8x16::ZERO, |window| u8x16::new(*window));
         (bytes | u8x16::splat(0x20)).simd_eq(u8x16::splat(letter))
     };
     let fits = |at: usize| letters(at, b'w') & letters(at + LAST, b'b');
     let any = fits(0) | fits(WINDOW) | fits(2 * WINDOW) | fits(3 * WINDOW);
-    any.to_bitmask() != 0 && spells_name(block)
-}
-
-#[cold]
-#[inline(never)]
-fn spells_name(text: &[u8]) -> bool {
-    text.windows(NAME.len()).any(|word| word[0] | 0x20 == NAME[0] && word.eq_ignore_ascii_case(NAME))
+    any.to_bitmask() != 0
 }
 
 /// Where a tag or the end of a line may cut a word in two: `</`, and an equals sign or a backslash at a line end, which

@@ -1,12 +1,12 @@
 //! Guidance broken without a key in sight. In: a text whose words are known, and the rules that name them. Out: the points
 //! that a pattern of a page, or the check that is called like its rule, would say something of.
 
-mod call;
+pub(super) mod call;
 mod ci_without_entity;
 pub(super) mod cut_off_key;
 mod identity_token;
 mod inline_environment;
-mod key_as_argument;
+pub(super) mod key_as_argument;
 mod key_in_image_build;
 mod key_option;
 mod keychain_in_production;
@@ -19,10 +19,11 @@ mod sdk_too_old;
 mod secret_store;
 mod server_secret;
 pub(super) mod setting;
-mod shell;
+pub(super) mod shell;
 mod unread_name;
 mod value;
 pub(super) mod webhook;
+mod words;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -36,6 +37,7 @@ use crate::finding::Confidence;
 use crate::policy::Policy;
 use crate::rule::{Kind, Rule, RuleSet, Severity, Site};
 use passage::Passage;
+use words::{NAME, Words};
 
 /// What a check says.
 pub(super) struct Point {
@@ -116,72 +118,75 @@ enum Looks {
 struct Habit {
     rule: Arc<Rule>,
     looks: Looks,
-    /// Finds one of its words; without one, every text is read.
-    words: Option<Regex>,
-    /// Whether each of its words names W&B, so that a text that does not cannot hold one.
-    names_wandb: bool,
+    /// Which of the words that name W&B are its own.
+    near: Vec<usize>,
+    /// Finds one of its other words.
+    other: Option<Regex>,
 }
 
 /// The habit rules that may speak.
 pub(super) struct Habits {
     habits: Vec<Habit>,
-    /// For each kind of place, all the words that do not name W&B.
+    words: Words,
+    /// For each kind of place but program text, all the words that do not name W&B.
     other_words: Vec<(Site, Option<Regex>)>,
 }
 
-/// The name of W&B, as the survey of a text looks for it.
-const NAME: &str = "wandb";
+/// A program text of at most so many bytes is read for every word, though it does not name W&B: a `setup.py` is one.
+const SHORT: usize = 4096;
 
 impl Habits {
     /// The habits among the rules that were selected.
     pub(super) fn new(rules: &RuleSet, policy: &Policy) -> Habits {
-        let chosen = rules.iter().filter(|rule| rule.kind == Kind::Habit && policy.selects(rule));
-        let habits: Vec<Habit> = chosen.filter_map(Habit::new).collect();
+        Habits::of(rules.iter().filter(|rule| policy.selects(rule)))
+    }
+
+    fn of<'r>(rules: impl Iterator<Item = &'r Arc<Rule>>) -> Habits {
+        let rules: Vec<&Arc<Rule>> = rules.filter(|rule| rule.kind == Kind::Habit).collect();
+        let words = Words::new(rules.iter().flat_map(|rule| &rule.scope.words));
+        let habits: Vec<Habit> = rules.iter().filter_map(|rule| Habit::new(rule, &words)).collect();
         let other_words = Site::ALL.into_iter().map(|site| {
             let speaks = habits.iter().filter(|habit| habit.rule.scope.holds(site));
             let words = speaks.flat_map(|habit| &habit.rule.scope.words);
-            (site, any_of(words.filter(|word| !word.contains(NAME))))
+            (site, spelled(words.filter(|word| !word.contains(NAME))))
         });
-        let other_words = other_words.collect();
-        Habits { habits, other_words }
+        // Program text is most of what there is, and what speaks of W&B in it names it.
+        let other_words = other_words.filter(|(site, _)| *site != Site::Source).collect();
+        Habits { habits, words, other_words }
     }
 
-    /// The rules that have something to read in a text from that kind of place, of which it is known whether it names W&B.
-    fn reading<'h, 't>(
-        &'h self,
-        site: Site,
-        text: &'t [u8],
-        names_wandb: bool,
-    ) -> impl Iterator<Item = &'h Habit> + use<'h, 't> {
-        let other = || {
-            let words = self.other_words.iter().find(|(other, _)| *other == site).and_then(|(_, words)| words.as_ref());
-            words.is_some_and(|words| words.is_match(text))
+    /// The rules that have something to read in a text from that kind of place which names W&B at `names`. A settings file of
+    /// the SDK need not name W&B.
+    fn reading<'h>(&'h self, site: Site, text: &[u8], names: &[usize]) -> Vec<&'h Habit> {
+        let other = self.other_words.iter().find(|(other, _)| *other == site).and_then(|(_, words)| words.as_ref());
+        let other = if site == Site::Source {
+            !names.is_empty() || text.len() <= SHORT
+        } else {
+            other.is_some_and(|words| words.is_match(text))
         };
-        let words = names_wandb || other();
-        self.habits.iter().filter(move |habit| {
-            habit.rule.scope.holds(site)
-                && match &habit.words {
-                    None => true,
-                    Some(_) if !words || (habit.names_wandb && !names_wandb) => false,
-                    Some(words) => words.is_match(text),
-                }
-        })
+        let heard = self.words.hear(text, names);
+        let reads = |habit: &&Habit| {
+            let wordless = habit.rule.scope.words.is_empty() || (site == Site::Settings && !habit.near.is_empty());
+            let says = || other && habit.other.as_ref().is_some_and(|words| words.is_match(text));
+            habit.rule.scope.holds(site) && (wordless || heard.any(&habit.near) || says())
+        };
+        self.habits.iter().filter(reads).collect()
     }
 
     /// Whether any rule has something to read in the text, whatever kind of place it comes from.
-    pub(super) fn any_somewhere(&self, text: &[u8], names_wandb: bool) -> bool {
-        Site::ALL.into_iter().any(|site| self.any(site, text, names_wandb))
+    pub(super) fn any_somewhere(&self, text: &[u8], names: &[usize]) -> bool {
+        Site::ALL.into_iter().any(|site| self.any(site, text, names))
     }
 
     /// Whether any rule has something to read in the text.
-    pub(super) fn any(&self, site: Site, text: &[u8], names_wandb: bool) -> bool {
-        self.reading(site, text, names_wandb).next().is_some()
+    pub(super) fn any(&self, site: Site, text: &[u8], names: &[usize]) -> bool {
+        !self.reading(site, text, names).is_empty()
     }
 
     /// What the rules say of a passage, the worst first; of points that lie in one another the first alone.
-    pub(super) fn points(&self, passage: &Passage<'_>, names_wandb: bool) -> Vec<(&Arc<Rule>, Point)> {
+    pub(super) fn points(&self, passage: &Passage<'_>) -> Vec<(&Arc<Rule>, Point)> {
         let mut points: Vec<(&Arc<Rule>, Point)> = Vec::new();
-        for habit in self.reading(passage.site, passage.text, names_wandb) {
+        for habit in self.reading(passage.site, passage.text, passage.names) {
             points.extend(habit.points(passage).into_iter().map(|point| (&habit.rule, point)));
         }
         points.sort_by_key(|(rule, point)| {
@@ -202,12 +207,12 @@ impl Habits {
 }
 
 impl Habit {
-    fn new(rule: &Arc<Rule>) -> Option<Habit> {
+    fn new(rule: &Arc<Rule>, words: &Words) -> Option<Habit> {
         let check = || CHECKS.iter().find(|(id, _)| *id == rule.id).map(|(_, check)| Looks::Check(*check));
         let looks = rule.scope.pattern.clone().map(Looks::Pattern).or_else(check)?;
-        let words = any_of(rule.scope.words.iter());
-        let names_wandb = rule.scope.words.iter().all(|word| word.contains(NAME));
-        Some(Habit { rule: Arc::clone(rule), looks, words, names_wandb })
+        let near = words.places(&rule.scope.words);
+        let other = any_of(rule.scope.words.iter().filter(|word| !word.contains(NAME)));
+        Some(Habit { rule: Arc::clone(rule), looks, near, other })
     }
 
     fn points(&self, passage: &Passage<'_>) -> Vec<Point> {
@@ -231,6 +236,23 @@ fn lines_of(text: &[u8], range: Range<usize>) -> Range<usize> {
     let start = memchr::memrchr(b'\n', &text[..range.start]).map_or(0, |at| at + 1);
     let end = memchr::memchr(b'\n', &text[range.end..]).map_or(text.len(), |at| range.end + at);
     start..end
+}
+
+/// Finds any of some words in the spellings that people use: all small, all capitals, a capital at the beginning. So few are
+/// searched for all at once, several times as fast as in any case.
+fn spelled<'w>(words: impl Iterator<Item = &'w String>) -> Option<Regex> {
+    let spellings = |word: &String| {
+        let mut first = word.clone();
+        first.get_mut(..1).into_iter().for_each(str::make_ascii_uppercase);
+        [word.clone(), word.to_ascii_uppercase(), first]
+    };
+    let mut words: Vec<String> = words.flat_map(spellings).map(|word| regex::escape(&word)).collect();
+    words.sort();
+    words.dedup();
+    if words.is_empty() {
+        return None;
+    }
+    RegexBuilder::new(&words.join("|")).unicode(false).build().ok()
 }
 
 /// Finds any of some words, in any case.
@@ -266,12 +288,10 @@ mod tests {
                 "# T\n\nm\n\n```toml rule\nkind = \"habit\"\nseverity = \"note\"\ngroup = \"habits\"\nguidance = \"g\"\n\
                  words = [{words}]\nsites = [{sites}]\npattern = 'x'\n```\n\n## Why it matters\n\nw\n\n## What to do\n\nd\n"
             );
-            Habit::new(&Arc::new(Rule::from_page("x", &page).expect("well")))
+            Arc::new(Rule::from_page("x", &page).expect("well"))
         };
-        let habits = vec![page("\"wandb_key\"", ""), page("\"Weave\"", "\"docs\"")];
-        let habits: Vec<Habit> = habits.into_iter().flatten().collect();
-        let other_words = vec![(Site::Docs, any_of([&"weave".to_owned()].into_iter()))];
-        let habits = Habits { habits, other_words };
+        let rules = [page("\"wandb_key\"", ""), page("\"Weave\"", "\"docs\"")];
+        let habits = Habits::of(rules.iter());
         for (site, text, reads) in [
             (Site::Docs, "x", false),
             (Site::Docs, "x WANDB", false),
@@ -279,8 +299,8 @@ mod tests {
             (Site::Docs, "x WEAVE", true),
             (Site::Source, "x weave", false),
         ] {
-            let names_wandb = text.to_ascii_lowercase().contains("wandb");
-            assert_eq!(habits.any(site, text.as_bytes(), names_wandb), reads, "{text}");
+            let names: Vec<usize> = text.to_ascii_lowercase().find(NAME).into_iter().collect();
+            assert_eq!(habits.any(site, text.as_bytes(), &names), reads, "{text}");
         }
     }
 }

@@ -53,11 +53,11 @@ fn compile(pattern: &str) -> Regex {
 
 /// The text with every key shape and every value at the name of a secret masked.
 pub(super) fn masked(text: &[u8]) -> Vec<u8> {
-    mask(text, &(0..0), None).0
+    mask(text, &(0..0), &[]).0
 }
 
-/// As [`masked`], with where `point` stands then. If `shown` is given, it stands for the point, whatever that looks like.
-fn mask(text: &[u8], point: &Range<usize>, shown: Option<&str>) -> (Vec<u8>, Range<usize>) {
+/// As [`masked`], with where `point` stands then. What `shown` says stands in the place of some ranges, whatever they look like.
+pub(super) fn mask(text: &[u8], point: &Range<usize>, shown: &[(Range<usize>, String)]) -> (Vec<u8>, Range<usize>) {
     let mut hidden: Vec<(Range<usize>, String)> = Vec::new();
     // What overlaps with something hidden is hidden too, as far as it is not: two keys may stand end to end.
     let mut hide = |range: Range<usize>, shown: String| {
@@ -73,9 +73,7 @@ fn mask(text: &[u8], point: &Range<usize>, shown: Option<&str>) -> (Vec<u8>, Ran
             at = at.max(other.end);
         }
     };
-    if let Some(shown) = shown {
-        hide(point.clone(), shown.to_owned());
-    }
+    shown.iter().for_each(|(range, shown)| hide(range.clone(), shown.clone()));
     for found in KEYS.find_iter(text) {
         let shown = match found.as_bytes() {
             key @ [b'w', ..] => format!("[{}]", KeyId::of(key, Format::V1)),
@@ -150,23 +148,29 @@ pub(super) fn snippet(text: &Text<'_>, point: &Range<usize>, shown: Option<&str>
     };
     let line = &bytes[start..end];
     let inner = point.start - start..point.end - start;
-    let (line, mark) = mask(line, &inner, shown);
+    let shown: Vec<_> = shown.iter().map(|shown| (inner.clone(), (*shown).to_owned())).collect();
+    let (line, mark) = mask(line, &inner, &shown);
     let collapsed: Vec<&[u8]> = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
     let digest = short_digest(&[&collapsed.join(&b' ')]);
     let mark = mark.start.min(line.len())..mark.end.min(line.len());
     (cut(&line, mark), digest)
 }
 
-/// At most [`MAX_SNIPPET`] characters round the mark.
+/// At most [`MAX_SNIPPET`] characters round the mark, or of it.
 fn cut(line: &[u8], mark: Range<usize>) -> Snippet {
     let before = visible(line[..mark.start].trim_ascii_start());
-    let middle = visible(&line[mark.clone()]);
+    let whole = visible(&line[mark.clone()]);
+    // The point may be a long command, and then there is room for nothing else.
+    let middle: String = match whole.chars().count() > MAX_SNIPPET {
+        true => whole.chars().take(MAX_SNIPPET - 1).chain(['…']).collect(),
+        false => whole,
+    };
     let after = visible(line[mark.end..].trim_ascii_end());
     let room = MAX_SNIPPET.saturating_sub(middle.chars().count());
     let after_room = room.saturating_sub(before.chars().count()).max(room / 3);
     let after_count = after.chars().count();
     let shown_after: String = if after_count > after_room {
-        after.chars().take(after_room.saturating_sub(1)).chain(['…']).collect()
+        after.chars().take(after_room.saturating_sub(1)).chain(['…']).take(after_room).collect()
     } else {
         after
     };
@@ -240,6 +244,16 @@ mod tests {
             let (snippet, _) = snippet(&text, &(at..at + point.len()), None);
             assert_eq!(snippet.text[snippet.mark.clone()], marked);
             assert!(!snippet.text.contains(&other[8..]) && !snippet.text.contains("hunter22"), "{}", snippet.text);
+        }
+    }
+
+    #[test]
+    fn a_point_as_long_as_a_snippet_leaves_room_for_nothing_else() {
+        for long in [MAX_SNIPPET - 1, MAX_SNIPPET, MAX_SNIPPET + 1, 1000] {
+            let line = format!("a {} b", "é".repeat(long));
+            let snippet = cut(line.as_bytes(), 2..line.len() - 2);
+            assert!(snippet.text.chars().count() <= MAX_SNIPPET, "{}", snippet.text);
+            assert!(snippet.text.is_char_boundary(snippet.mark.start) && snippet.mark.end <= snippet.text.len());
         }
     }
 

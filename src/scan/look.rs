@@ -87,7 +87,7 @@ impl<'l> Look<'l> {
         let found = self.opinions.iter().filter_map(|opinion| Some(key_span(opinion)?.clone()));
         let keys: Vec<Range<u64>> = found.chain(self.passed.drain(..)).collect();
         let is_said = |about: &Range<u64>| keys.iter().any(|key| key.start < about.end && about.start < key.end);
-        let broken = self.judge.habits(self.origin, &piece.text, [piece.whole, seen.names_wandb], is_said);
+        let broken = self.judge.habits(self.origin, &piece.text, piece.whole, &seen.names, is_said);
         self.open |= broken.open;
         self.unnamed |= broken.unnamed;
         let own = |opinion: &Opinion| opinion.finding().is_some_and(|finding| self.own.contains(&finding.span.start));

@@ -162,6 +162,15 @@ fn look_at(
     worker.keep(new);
 }
 
+/// Whether the first argument is what the system puts before a script that a person started by its own name: `sh wandb`.
+fn runs_a_script(words: &[Vec<u8>]) -> bool {
+    let [program, script, ..] = words else { return false };
+    let name = program.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    let name = name.strip_prefix(b"-").unwrap_or(name);
+    let interprets = [&b"python"[..], b"pypy", b"ruby", b"perl", b"node", b"bash", b"dash", b"zsh", b"sh"];
+    interprets.iter().any(|start| name.starts_with(start)) && script.contains(&b'/') && !script.starts_with(b"-")
+}
+
 /// What is thought of arguments, or of the variables of an environment: of all together, as they were typed, and of each
 /// that is a text of its own. One opinion for each argument and key, with the number of the argument.
 pub(super) fn opinions(
@@ -171,12 +180,13 @@ pub(super) fn opinions(
 ) -> Vec<(Option<usize>, Opinion)> {
     let mut said: HashSet<(usize, String)> = HashSet::new();
     let mut opinions = Vec::new();
-    let line = Line::of(words.iter().map(Vec::as_slice));
+    let skipped = usize::from(runs_a_script(words));
+    let line = Line::of(words[skipped..].iter().map(Vec::as_slice));
     if origin.kind == Kind::Process {
         for mut opinion in worker.look_at_text(origin, Text::plain(&line.text, Before::default())) {
             let Some(finding) = opinion.finding_mut() else { continue };
             let span = usize::try_from(finding.span.start).unwrap_or(0)..usize::try_from(finding.span.end).unwrap_or(0);
-            let nth = line.argument(span.start);
+            let nth = skipped + line.argument(span.start);
             let point = line.text.get(span).unwrap_or_default();
             let word = words.get(nth).map(Vec::as_slice).unwrap_or_default();
             // Of what a quote has changed all of the argument is the point.

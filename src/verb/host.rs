@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow};
 
 use super::environment;
-use super::scan::answer;
+use super::scan::{Manner, answer};
 use super::settings::Settings;
 use crate::cli::{self, Cli};
 use wandward::rule::RuleSet;
@@ -14,13 +14,8 @@ use wandward::scan::Input;
 use wandward::source::host::Host;
 
 pub(crate) fn run(cli: &Cli, options: &cli::Host, rules: &RuleSet) -> Result<u8> {
-    answer(
-        cli,
-        &options.report,
-        Settings::new(&options.report, rules, &[])?.with_baseline(options.report.baseline.as_deref())?,
-        &[input()?],
-        false,
-    )
+    let settings = Settings::new(&options.report, rules, &[])?.with_baseline(options.report.baseline.as_deref())?;
+    answer(cli, &options.report, settings, &[input()?], Manner::default())
 }
 
 /// This user's machine.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::scan::answer;
+use super::scan::{Manner, answer};
 use super::settings::Settings;
 use crate::cli::{self, Cli};
 use wandward::rule::RuleSet;
@@ -10,11 +10,7 @@ use wandward::scan::{Input, Running};
 
 pub(crate) fn run(cli: &Cli, options: &cli::Ps, rules: &RuleSet) -> Result<u8> {
     let running = Running { environ: options.environ, watch: options.watch };
-    answer(
-        cli,
-        &options.report,
-        Settings::new(&options.report, rules, &[])?.with_baseline(options.report.baseline.as_deref())?,
-        &[Input::Processes(running)],
-        options.watch.is_some(),
-    )
+    let settings = Settings::new(&options.report, rules, &[])?.with_baseline(options.report.baseline.as_deref())?;
+    let manner = Manner { live: options.watch.is_some(), ..Manner::default() };
+    answer(cli, &options.report, settings, &[Input::Processes(running)], manner)
 }

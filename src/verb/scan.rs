@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use super::fix::{Asked, Plan};
 use super::out::{self, Targets, colour};
 use super::settings::Settings;
 use super::{environment, host};
@@ -26,8 +27,8 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
     if options.report.find.is_some() && reads_stdin(options) {
         bail!("`--find -` reads standard input, so nothing else can");
     }
-    let roots = if options.paths.is_empty() || reads_stdin(options) { vec![".".into()] } else { options.paths.clone() };
-    let settings = Settings::new(&options.report, rules, &roots)?;
+    let around = if reads_stdin(options) { vec![".".into()] } else { roots(options) };
+    let settings = Settings::new(&options.report, rules, &around)?;
     let settings = settings.with_baseline(options.report.baseline.as_deref())?;
     let mut inputs = vec![input(options, &settings)?];
     if options.ps {
@@ -36,7 +37,31 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
     if options.host {
         inputs.push(host::input()?);
     }
-    answer(cli, &options.report, settings, &inputs, false)
+    if (options.diff || options.fix) && reads_stdin(options) {
+        bail!("standard input is not edited: `--diff` and `--fix` take files and folders");
+    }
+    let fix = (options.diff || options.fix).then(|| Asked {
+        diff: options.diff,
+        // What is only shown harms nothing.
+        allow_dirty: options.allow_dirty || options.diff,
+        roots: roots(options),
+        quiet: options.report.quiet,
+        colour: colour(cli.color),
+    });
+    answer(cli, &options.report, settings, &inputs, Manner { live: false, fix })
+}
+
+/// How an answer is given.
+#[derive(Default)]
+pub(crate) struct Manner {
+    /// Whether people, too, are shown each finding as it is found.
+    pub(crate) live: bool,
+    /// Whether what can be mended is.
+    pub(crate) fix: Option<Asked>,
+}
+
+fn roots(options: &cli::Scan) -> Vec<PathBuf> {
+    if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() }
 }
 
 /// Warns of entries of the baseline that have expired, and, after a look at everything, of those that accept nothing.
@@ -76,19 +101,21 @@ fn reads_stdin(options: &cli::Scan) -> bool {
     options.pre_push.is_some() || options.paths.iter().any(|path| path.as_os_str() == "-")
 }
 
-/// Scans, writes the report, and chooses the exit code. If it is `live`, people too are shown each finding as it is found.
+/// Scans, mends if asked, writes the report, and chooses the exit code.
 pub(crate) fn answer(
     cli: &Cli,
     options: &cli::Report,
     settings: Settings,
     inputs: &[Input<'_>],
-    live: bool,
+    Manner { live, fix }: Manner,
 ) -> Result<u8> {
     let started = Instant::now();
     let Settings { rules, policy, fail_on, skipped, .. } = settings;
     let rules = &rules;
     let progress = Progress::default();
-    let targets = Targets::new(options.format, &options.output)?.streaming();
+    let targets = Targets::new(options.format, &options.output)?;
+    // What is about to be mended is not told.
+    let targets = if fix.is_some() { targets } else { targets.streaming() };
     let live = live && targets.are_for_people();
     let style = || Style {
         colour: colour(cli.color),
@@ -119,7 +146,20 @@ pub(crate) fn answer(
     let show = !options.quiet && !options.no_progress && io::stderr().is_terminal();
     let reads_stdin = matches!(inputs, [Input::Stdin(_)]);
     let (outcome, signal) = watch::watch(&progress, show && !live, reads_stdin, || scan.run(inputs))?;
-    let mut outcome = outcome?;
+    let (mut outcome, mut signal) = (outcome?, signal);
+    if let Some(asked) = fix.as_ref().filter(|_| signal.is_none()) {
+        let silent = Scan { found: &|_| {}, progress: &Progress::default(), threads: 1, ..scan };
+        let plan = Plan::new(&silent, &outcome, asked);
+        if asked.diff {
+            plan.show(&silent, asked, &mut io::stdout().lock())?;
+            outcome.coverage.skipped.extend(skipped);
+            return Ok(out::exit_code(&Report::from(outcome), fail_on, options.allow_partial));
+        }
+        if plan.make(asked) {
+            let (rest, ended) = watch::watch(&progress, show, false, || scan.run(inputs))?;
+            (outcome, signal) = (rest?, ended);
+        }
+    }
     let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
@@ -151,9 +191,8 @@ fn input(options: &cli::Scan, settings: &Settings) -> Result<Input<'static>> {
     if options.stdin_name.is_some() {
         bail!("`--stdin-name` names standard input, which is read only if the path is `-`");
     }
-    let roots = if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() };
     let tree = Tree {
-        roots,
+        roots: roots(options),
         exclude: options.exclude.iter().chain(&settings.exclude).cloned().collect(),
         left_out: settings.left_out.clone(),
         max_file_size: options.max_file_size.or(settings.max_file_size),

@@ -10,8 +10,8 @@ use super::value;
 
 /// What breaks the rule.
 pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
-    let points = shell::commands(passage).into_iter().filter_map(|command| {
-        let span = assignment(&command)?;
+    let points = passage.commands().iter().filter_map(|command| {
+        let span = assignment(command)?;
         Some(Point { about: command.span(), ..Point::new(span) })
     });
     points.collect()

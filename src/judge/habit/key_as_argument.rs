@@ -4,11 +4,11 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use regex::bytes::Regex;
+use regex::bytes::{Captures, Regex};
 
 use super::Point;
 use super::passage::Passage;
-use super::shell::{self, Command, PRINTERS, Word};
+use super::shell::{Command, PRINTERS, Word};
 use super::value;
 use crate::rule::Site;
 
@@ -21,17 +21,18 @@ const BUILTINS: &[&[u8]] = &[
 
 /// What breaks the rule.
 pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
-    let functions = functions(passage.text);
+    let shell = matches!(passage.site, Site::Script | Site::Ci | Site::Docs | Site::Image);
+    let functions = if shell && !passage.commands().is_empty() { functions(passage.text) } else { Vec::new() };
     let mut points = Vec::new();
-    for command in shell::commands(passage) {
-        points.extend(argument(&command, &functions).map(|(span, what)| Point {
+    for command in passage.commands() {
+        points.extend(argument(command, &functions).map(|(span, what)| Point {
             about: command.span(),
             evidence: what,
             ..Point::new(span)
         }));
     }
-    if !matches!(passage.site, Site::Script) {
-        points.extend(lists(passage.text));
+    if !matches!(passage.site, Site::Script | Site::Process) {
+        points.extend(lists(passage));
     }
     points
 }
@@ -92,8 +93,13 @@ fn is_command(arguments: &[Word], nth: usize) -> bool {
             || text.contains(&b';'))
 }
 
-/// What `wandb login` is given.
+/// What `wandb login` is given, if that is or becomes a key.
 fn login(command: &Command) -> Option<&Word> {
+    login_word(command).filter(|word| value::is_key(&word.text) && !word.text.starts_with(b".."))
+}
+
+/// What `wandb login` is given.
+pub(in crate::judge) fn login_word(command: &Command) -> Option<&Word> {
     let words = &command.words;
     let login = words.iter().position(|word| word.text == b"login")?;
     let before = words[..login].iter().rev().find(|word| !word.text.starts_with(b"-") && word.text != b"cli")?;
@@ -107,7 +113,7 @@ fn login(command: &Command) -> Option<&Word> {
             b"--relogin" | b"--cloud" | b"--verify" | b"--no-verify" | b"--anonymously" | b"--no-offline" => {}
             text if text.starts_with(b"-") && !text.contains(&b'=') => _ = rest.next(),
             text if text.starts_with(b"-") => {}
-            text => return (value::is_key(text) && !text.starts_with(b"..")).then_some(word),
+            _ => return Some(word),
         }
     }
     None
@@ -182,34 +188,39 @@ static FILLED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(pattern).ok()
 });
 static OPTION_LIST: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let pattern = r#"(?-u)[\[,]\s*[fF]?["'](?P<name>--?[A-Za-z][\w-]*)["']\s*,\s*(?P<point>[fF]?(?:"[^"\n]*"|'[^'\n]*')(?:\s*[+%]\s*[\w.]+|\.format\([^)\n]*\))?|[A-Za-z_$][\w.$\[\]"'()]*)\s*(?P<behind>[,\])]|$)"#;
+    let pattern = r#"(?-u)[\[,]\s*[fF]?["'](?P<name>--?[A-Za-z][\w-]*)["']\s*,\s*(?P<point>[fF]?(?:"[^"\n]*"|'[^'\n]*')(?:\s*[+%]\s*[\w.]+|\.format\([^)\n]*\))?|[A-Za-z_$][\w.$\[\]"'()]*)"#;
     Regex::new(pattern).ok()
 });
 
 /// The arguments in lists of words, as programs write them: `["wandb", "login", key]`, `["-e", f"WANDB_API_KEY={key}"]`.
-fn lists(text: &[u8]) -> Vec<Point> {
+fn lists(passage: &Passage<'_>) -> Vec<Point> {
+    let text = passage.text;
     let mut points = Vec::new();
     let (Some(logins), Some(joined), Some(options)) = (LOGIN_LIST.as_ref(), JOINED.as_ref(), OPTION_LIST.as_ref())
     else {
         return points;
     };
     let evidence = || "a process gets it in its list of arguments".to_owned();
-    for found in logins.captures_iter(text).chain(joined.captures_iter(text)) {
+    for found in passage.found(logins).chain(passage.found(joined)) {
         let (Some(whole), Some(point)) = (found.get(0), found.name("point")) else { continue };
         points.push(Point { about: whole.range(), evidence: evidence(), ..Point::new(point.range()) });
     }
-    for found in FILLED.as_ref().into_iter().flat_map(|pattern| pattern.captures_iter(text)) {
+    for found in FILLED.as_ref().into_iter().flat_map(|pattern| passage.found(pattern)) {
         let (Some(name), Some(point)) = (found.name("name"), found.name("point")) else { continue };
         if value::is_key_name(name.as_bytes()) && !in_comment(text, point.start()) {
             points.push(Point { evidence: evidence(), ..Point::new(point.range()) });
         }
     }
-    let mut at = 0;
-    while let Some(found) = options.captures_at(text, at) {
-        let (Some(name), Some(point)) = (found.name("name"), found.name("point")) else { break };
-        // What follows one option may be the next one.
-        at = name.end();
+    // What follows one option may be the next one.
+    let behind_name = |found: &Captures<'_>| found.name("name").map_or(usize::MAX, |name| name.end());
+    for found in passage.found_from(options, behind_name) {
+        let (Some(name), Some(point)) = (found.name("name"), found.name("point")) else { continue };
         if text[..name.start()].trim_ascii_end().ends_with(b"option(") || in_comment(text, name.start()) {
+            continue;
+        }
+        // `type=str` is an argument of the call, not of the option.
+        let behind = text[point.end()..].trim_ascii_start();
+        if behind.starts_with(b"=") && !behind.starts_with(b"==") {
             continue;
         }
         let given = point.as_bytes();

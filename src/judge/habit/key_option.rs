@@ -1,6 +1,7 @@
 //! Options that take the key: whoever uses one shows the key to everybody who can list processes, and to the history of the
 //! shell. In: the definitions of options in programs, scripts and configurations. Out: the name of the option.
 
+use std::cell::LazyCell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -75,12 +76,14 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
     let mut points = Vec::new();
     let mut take = |pattern: &LazyLock<Option<Regex>>, holds: &dyn Fn(&regex::bytes::Captures<'_>) -> bool| {
         let Some(pattern) = pattern.as_ref() else { return };
-        for found in pattern.captures_iter(text) {
+        for found in passage.found(pattern) {
             let Some(point) = found.name("point").filter(|point| value::is_key_name(point.as_bytes())) else {
                 continue;
             };
             if holds(&found) && !call::in_comment(text, point.start()) {
-                points.push(Point::new(point.range()));
+                // A key that is its default stands behind it.
+                let end = memchr::memchr(b'\n', &text[point.end()..]).map_or(text.len(), |length| point.end() + length);
+                points.push(Point { about: point.start()..end, ..Point::new(point.range()) });
             }
         }
     };
@@ -94,18 +97,24 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
             !environment && value::is_placeholder(value)
         }),
         _ => {
-            let parsed = OPTIONS_FROM.iter().any(|parser| memchr::memmem::find(text, parser).is_some());
+            let parsed =
+                LazyCell::new(|| OPTIONS_FROM.iter().any(|parser| memchr::memmem::find(text, parser).is_some()));
             take(&FIELD, &|found| {
                 found.get(0).is_some_and(|whole| {
-                    in_dataclass(text, whole.start(), parsed) && !from_environment(text, whole.end())
+                    in_dataclass(text, whole.start(), *parsed) && !from_environment(text, whole.end())
                 })
             });
         }
     }
     if let Some(pattern) = DEFINED.as_ref().filter(|_| !matches!(passage.site, Site::Script | Site::Config)) {
-        for found in pattern.find_iter(text).filter(|found| !call::in_comment(text, found.start())) {
+        let calls = passage.found(pattern).filter_map(|found| found.get(0));
+        for found in calls.filter(|found| !call::in_comment(text, found.start())) {
             let inside = call::arguments(text, found.end() - 1).filter(|inside| !takes_path(&text[inside.clone()]));
-            points.extend(inside.and_then(|inside| defined(text, inside)).map(Point::new));
+            let point = inside.and_then(|about| {
+                let option = defined(text, about.clone())?;
+                Some(Point { about, ..Point::new(option) })
+            });
+            points.extend(point);
         }
     }
     points

@@ -24,7 +24,7 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
     let text = passage.text;
     let Some(pattern) = CALL.as_ref() else { return Vec::new() };
     let mut points = Vec::new();
-    for found in pattern.captures_iter(text).take(MOST_CALLS) {
+    for found in passage.found(pattern).take(MOST_CALLS) {
         let (Some(whole), Some(what)) = (found.get(0), found.name("what")) else { continue };
         let Some(inside) = call::arguments(text, whole.end() - 1) else { continue };
         if call::in_comment(text, whole.start()) || text[..whole.start()].ends_with(b"def ") {

@@ -9,13 +9,13 @@ use regex::bytes::Regex;
 use super::Point;
 use super::call;
 use super::passage::Passage;
-use super::shell::{self, Command, End, PRINTERS};
+use super::shell::{Command, End, PRINTERS};
 use super::value;
 use crate::rule::Site;
 
 /// What breaks the rule.
 pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
-    let commands = shell::commands(passage);
+    let commands = passage.commands();
     let mut points = Vec::new();
     for (nth, command) in commands.iter().enumerate() {
         if let Some(span) = printed(command, commands.get(nth + 1)) {
@@ -23,7 +23,7 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
         }
     }
     if matches!(passage.site, Site::Source | Site::Notebook | Site::Docs) {
-        points.extend(calls(passage.text));
+        points.extend(calls(passage));
     }
     points
 }
@@ -63,7 +63,7 @@ fn printed(command: &Command, next: Option<&Command>) -> Option<Range<usize>> {
 }
 
 static PRINTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let pattern = r"(?-u)(?:^|[^\w.])(?:p?print|console\.(?:log|info|debug|warn|error)|_?log(?:ger|ging)?\.(?:info|debug|warning|warn|error|critical|exception|log)|(?:self|rank_zero)[._]log(?:ger)?\.\w+|fmt\.Print\w*|log\.Print\w*|e?println!|System\.out\.print\w*|puts|st\.write|typer\.echo|click\.echo|Console\.WriteLine|cat|message)\s*\(";
+    let pattern = r"(?m-u)(?:^|[^\w.])(?:p?print|console\.(?:log|info|debug|warn|error)|_?log(?:ger|ging)?\.(?:info|debug|warning|warn|error|critical|exception|log)|(?:self|rank_zero)[._]log(?:ger)?\.\w+|fmt\.Print\w*|log\.Print\w*|e?println!|System\.out\.print\w*|puts|st\.write|typer\.echo|click\.echo|Console\.WriteLine|cat|message)\s*\(";
     Regex::new(pattern).ok()
 });
 
@@ -71,11 +71,12 @@ static PRINTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 const MOST_LOOKS: usize = 200;
 
 /// The key in calls that print.
-fn calls(text: &[u8]) -> Vec<Point> {
+fn calls(passage: &Passage<'_>) -> Vec<Point> {
+    let text = passage.text;
     let Some(pattern) = PRINTS.as_ref() else { return Vec::new() };
     let mut points = Vec::new();
     let mut looks = MOST_LOOKS;
-    for found in pattern.find_iter(text) {
+    for found in passage.found(pattern).filter_map(|found| found.get(0)) {
         let Some(inside) = call::arguments(text, found.end() - 1) else { continue };
         if call::in_comment(text, found.start() + 1) {
             continue;

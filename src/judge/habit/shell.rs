@@ -104,7 +104,7 @@ const PROGRAMS: &[&str] = &[
 ];
 
 /// Whether a word is the name of a program.
-pub(super) fn is_program(word: Option<&Word>) -> bool {
+pub(in crate::judge) fn is_program(word: Option<&Word>) -> bool {
     let Some(text) = word.map(|word| word.text.as_slice()) else { return false };
     let name = text.rsplit(|b| matches!(b, b'/' | b'\\')).next().unwrap_or_default();
     let name = name.strip_suffix(b".exe").unwrap_or(name);
@@ -116,12 +116,12 @@ pub(super) fn is_program(word: Option<&Word>) -> bool {
     PROGRAMS.iter().any(|program| program.as_bytes() == name) || version(name) || script || path
 }
 
-/// Every command that names W&B in a passage, in order.
-pub(in crate::judge) fn commands(passage: &Passage<'_>) -> Vec<Command> {
+/// Every command on a line that names W&B for its key, its login or its server, in order.
+pub(super) fn commands(passage: &Passage<'_>) -> Vec<Command> {
     let mut found = Vec::new();
     let mut upto = 0;
     let magic = magic(passage.text);
-    for at in mentions(passage.text) {
+    for &at in passage.cues() {
         if at < upto {
             continue;
         }
@@ -203,7 +203,7 @@ fn commands_in(passage: &Passage<'_>, line: Range<usize>, in_shell_cell: bool) -
             let bang = body.iter().take_while(|b| matches!(b, b'!' | b'%')).count();
             Some((from(bang), bang > 0 || in_shell_cell))
         }
-        Site::Script => Some((line, true)),
+        Site::Script | Site::Process => Some((line, true)),
         Site::Image => {
             let run = body.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"RUN "));
             Some(if run { (from(4), true) } else { (line, false) })

@@ -24,7 +24,7 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
     let text = passage.text;
     let Some(pattern) = NAME.as_ref() else { return Vec::new() };
     // A text with more of them is a list of names.
-    let names: Vec<_> = pattern.find_iter(text).take(MOST_NAMES + 1).collect();
+    let names: Vec<_> = passage.found(pattern).filter_map(|found| found.get(0)).take(MOST_NAMES + 1).collect();
     if names.len() > MOST_NAMES {
         return Vec::new();
     }
