@@ -128,11 +128,16 @@ struct Habit {
 pub(super) struct Habits {
     habits: Vec<Habit>,
     words: Words,
-    /// For each kind of place but program text, all the words that do not name W&B.
+    /// For each kind of place where words are few, all those that do not name W&B.
     other_words: Vec<(Site, Option<Regex>)>,
 }
 
-/// A program text of at most so many bytes is read for every word, though it does not name W&B: a `setup.py` is one.
+/// Whether a kind of place is one of programs or prose: most of what there is, and what speaks of W&B in it names it.
+fn is_talk(site: Site) -> bool {
+    matches!(site, Site::Source | Site::Docs | Site::Notebook | Site::Other | Site::Log | Site::RunFolder | Site::Chat)
+}
+
+/// Such a text of at most so many bytes is read for every word all the same: a `setup.py` is one, a `requirements.txt` another.
 const SHORT: usize = 4096;
 
 impl Habits {
@@ -150,8 +155,7 @@ impl Habits {
             let words = speaks.flat_map(|habit| &habit.rule.scope.words);
             (site, spelled(words.filter(|word| !word.contains(NAME))))
         });
-        // Program text is most of what there is, and what speaks of W&B in it names it.
-        let other_words = other_words.filter(|(site, _)| *site != Site::Source).collect();
+        let other_words = other_words.filter(|(site, _)| !is_talk(*site)).collect();
         Habits { habits, words, other_words }
     }
 
@@ -159,7 +163,7 @@ impl Habits {
     /// the SDK need not name W&B.
     fn reading<'h>(&'h self, site: Site, text: &[u8], names: &[usize]) -> Vec<&'h Habit> {
         let other = self.other_words.iter().find(|(other, _)| *other == site).and_then(|(_, words)| words.as_ref());
-        let other = if site == Site::Source {
+        let other = if is_talk(site) {
             !names.is_empty() || text.len() <= SHORT
         } else {
             other.is_some_and(|words| words.is_match(text))
