@@ -39,6 +39,8 @@ pub enum Kind {
     Process,
     /// The environment of a running process.
     Environ,
+    /// An account of a W&B server.
+    Account,
 }
 
 impl Kind {
@@ -57,6 +59,7 @@ impl Kind {
             Kind::GitConfig => "git-config",
             Kind::Process => "process",
             Kind::Environ => "environ",
+            Kind::Account => "account",
         }
     }
 }

@@ -498,6 +498,8 @@ pub(crate) enum KeysFormat {
     Json,
     /// One JSON object a line
     Jsonl,
+    /// A table
+    Markdown,
 }
 
 #[derive(Args)]

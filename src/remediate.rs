@@ -17,9 +17,9 @@ mod server;
 mod transport;
 mod verify;
 
-pub use account::{Account, AccountKey, Hygiene, Trouble, all_users, hygiene, is_vague, list, seconds_of};
+pub use account::{Account, AccountKey, Trouble, all_users, findings, is_vague, list, seconds_of};
 pub use aftermath::aftermath;
-pub use audit::{Audit, Record, Step, evidence};
+pub use audit::{Audit, Record, Step, evidence, plain};
 pub use filter_repo::callbacks;
 pub use handover::Destination;
 pub use netrc::{netrc_keys, netrc_password};

@@ -149,6 +149,8 @@ pub enum Kind {
     Exposure(Site),
     /// A pattern on its page, or a check in code that has the rule's name.
     Habit,
+    /// What a server tells of a key of an account.
+    Account,
 }
 
 /// Which texts a habit rule reads, and what it looks for.
@@ -228,6 +230,8 @@ impl Head {
     fn kind(&self) -> Result<Kind, &'static str> {
         let scoped = !self.words.is_empty() || !self.sites.is_empty() || self.pattern.is_some();
         match (&self.kind, self.site) {
+            (HeadKind::Account, None) if !scoped => Ok(Kind::Account),
+            (HeadKind::Account, _) => Err("a rule for accounts has no `site`, `words`, `sites` or `pattern`"),
             (HeadKind::Exposure, _) if scoped => Err("an exposure has no `words`, `sites` or `pattern`"),
             (HeadKind::Exposure, Some(site)) => Ok(Kind::Exposure(site)),
             (HeadKind::Exposure, None) => Err("no `site` for an exposure"),
@@ -263,6 +267,7 @@ impl Head {
 enum HeadKind {
     Exposure,
     Habit,
+    Account,
 }
 
 impl Rule {

@@ -16,7 +16,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("rule", &[]),
     ("finding", &["blob", "rule", "secret"]),
-    ("remediate", &["blob", "secret", "detect", "finding", "write"]),
+    ("remediate", &["blob", "secret", "rule", "detect", "finding", "write"]),
     ("policy", &["blob", "rule", "secret"]),
     ("source", &["object", "process", "blob", "finding"]),
     ("decode", &["blob"]),

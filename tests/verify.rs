@@ -374,19 +374,20 @@ fn keys_are_listed_by_their_ids() {
         assert_eq!(listed[0]["id"], shown);
         assert_eq!(listed[0]["name"], "ci-model-training");
         assert_eq!(listed[0]["created"], "2026-01-02T03:04:05");
-        let of = |nth: usize| {
-            listed[nth]["findings"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|f| f["id"].as_str().unwrap().to_owned())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(of(0), ["unused", "old"]);
-        assert_eq!(of(1), ["no-description", "unused", "old"]);
-        assert_eq!(of(2), ["vague-description", "unused", "old"]);
-        assert_eq!(of(5), ["vague-description", "unused", "old"]);
-        for format in ["json", "jsonl", "pretty"] {
+        let of = |nth: usize| serde_json::to_string(&listed[nth]["findings"]).unwrap();
+        assert_eq!(of(0), "[\"stale-key\"]");
+        for nth in [1, 2, 4, 5, 6] {
+            assert_eq!(of(nth), "[\"nameless-key\",\"stale-key\"]");
+        }
+        let findings = report["findings"].as_array().unwrap();
+        assert_eq!(findings.len(), 12);
+        for finding in findings {
+            assert_eq!(
+                (&finding["location"]["kind"], &finding["severity"]),
+                (&Value::from("account"), &Value::from("warning"))
+            );
+        }
+        for format in ["json", "jsonl", "pretty", "markdown"] {
             let output = run(folder.path(), &["keys", "--format", format], "", &variables);
             let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
             let from = if old { 4 } else { 20 };

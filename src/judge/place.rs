@@ -161,7 +161,7 @@ fn by_kind(kind: Kind) -> Option<Site> {
         Kind::Commit | Kind::Tag | Kind::Note | Kind::Ref | Kind::Reflog => Some(Site::GitMessage),
         Kind::Process => Some(Site::Process),
         Kind::Environ => Some(Site::Environ),
-        Kind::File | Kind::Stdin | Kind::Staged | Kind::Blob | Kind::GitConfig => None,
+        Kind::File | Kind::Stdin | Kind::Staged | Kind::Blob | Kind::GitConfig | Kind::Account => None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! wrong with how they are kept. On old servers the name of a key is the key itself, so a name never leaves this room as it is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -9,10 +10,12 @@ use zeroize::Zeroizing;
 use super::answer::{Said, read, shown};
 use super::operations::{KEYS, USERS, body, dates};
 use super::server::Server;
-use super::transport::{Client, Kind};
+use super::transport::{Client, Kind as Asks};
 use super::verify::owner;
+use crate::blob::{Kind, Origin};
 use crate::detect;
-use crate::finding::Owner;
+use crate::finding::{Confidence, Finding, Owner, Snippet};
+use crate::rule::RuleSet;
 use crate::secret::{Format, Secret};
 
 /// Keys on one page.
@@ -68,6 +71,11 @@ impl AccountKey {
         let shown = if name.starts_with("wandb_v1_") { Format::V1.id_length() } else { Format::Legacy.id_length() };
         let start: String = name.chars().take(shown).filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
         if start.len() < name.len() && !name.starts_with("wandb_v1_") { format!("{start}…") } else { start }
+    }
+
+    /// What its findings are about: two keys may share an id.
+    pub fn about(&self) -> String {
+        format!("{} {}", self.id(), self.node)
     }
 
     /// Whether this is the server's name for a key: the key itself, or its beginning.
@@ -137,7 +145,7 @@ fn asked(
 ) -> Result<Value, Trouble> {
     let mut last = String::new();
     for text in texts {
-        let answer = client.post(server, secret, &body(text, variables.clone()), Kind::Read, as_admin);
+        let answer = client.post(server, secret, &body(text, variables.clone()), Asks::Read, as_admin);
         match read(answer.map_err(Trouble::Other)?, secret) {
             Said::Data(data) => return Ok(data),
             Said::Unauthorized => return Err(Trouble::Refused),
@@ -204,7 +212,7 @@ fn add_dates(client: &Client, server: &Server, secret: &Secret<'_>, keys: &mut [
 
 /// What is wrong with how a key is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hygiene {
+enum Hygiene {
     /// Nobody says what it is for.
     NoDescription,
     /// What somebody says does not tell it.
@@ -216,19 +224,56 @@ pub enum Hygiene {
 }
 
 impl Hygiene {
-    /// Its name, and what is wrong.
-    pub fn said(self) -> (&'static str, &'static str) {
+    /// The rule that speaks, and what it rests on.
+    fn said(self) -> (&'static str, &'static str) {
         match self {
-            Hygiene::NoDescription => {
-                ("no-description", "nothing says what it is for; delete it, and make one with a name that does")
-            }
+            Hygiene::NoDescription => (NAMELESS, "it has no name"),
             Hygiene::VagueDescription => {
-                ("vague-description", "its name does not say what it is for, as `ci-model-training` would")
+                (NAMELESS, "its name does not say what it is for, as `ci-model-training` would")
             }
-            Hygiene::Unused => ("unused", "it was not used for longer than `--max-age`"),
-            Hygiene::Old => ("old", "it is older than `--max-age`"),
+            Hygiene::Unused => (STALE, "it was not used for longer than `--max-age`"),
+            Hygiene::Old => (STALE, "it is older than `--max-age`"),
         }
     }
+}
+
+const NAMELESS: &str = "nameless-key";
+const STALE: &str = "stale-key";
+
+/// What is wrong with keys, as findings; one of a key and rule.
+pub fn findings(keys: &[AccountKey], server: &Server, rules: &RuleSet, older: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for key in keys {
+        let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (rule, why) in hygiene(key, older).into_iter().map(Hygiene::said) {
+            match said.iter_mut().find(|(other, _)| *other == rule) {
+                Some((_, whys)) => whys.push(why),
+                None => said.push((rule, vec![why])),
+            }
+        }
+        for (rule, whys) in said {
+            let Some(rule) = rules.get(rule) else { continue };
+            let id = key.id();
+            let name = key.description.as_deref().unwrap_or_default();
+            findings.push(Finding {
+                id: String::new(),
+                rule: Arc::clone(rule),
+                severity: rule.severity,
+                confidence: Confidence::High,
+                evidence: whys.join(", and "),
+                origin: Origin::new(Kind::Account, server.base.as_str()),
+                place: None,
+                cell: None,
+                line_hash: None,
+                span: 0..0,
+                key: None,
+                snippet: Snippet { text: format!("[{id}] {name}").trim_end().to_owned(), mark: 0..id.len() + 2 },
+                line_digest: key.about(),
+            });
+        }
+    }
+    Finding::number(findings.iter_mut());
+    findings
 }
 
 /// Whether a name says nothing of what a key is for.
@@ -243,7 +288,7 @@ pub fn is_vague(name: &str) -> bool {
 }
 
 /// What is wrong with a key. `older` tells of a date, as the server writes it, whether it lies further back than is allowed.
-pub fn hygiene(key: &AccountKey, older: &dyn Fn(&str) -> bool) -> Vec<Hygiene> {
+fn hygiene(key: &AccountKey, older: &dyn Fn(&str) -> bool) -> Vec<Hygiene> {
     let mut wrong = Vec::new();
     match key.description.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         None => wrong.push(Hygiene::NoDescription),

@@ -153,8 +153,8 @@ pub fn evidence(records: &[Record], out: &mut dyn io::Write) -> io::Result<()> {
     )
 }
 
-/// Text of others in a cell of a table.
-fn plain(text: &str) -> String {
+/// Text of others as it may stand in a cell of a table.
+pub fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if matches!(c, '|' | '`' | '<' | '>' | '@' | '[' | ']' | '\\' | '\n' | '\r') { ' ' } else { c })
         .collect()

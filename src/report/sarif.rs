@@ -121,7 +121,7 @@ fn descriptor(rule: &Rule) -> Value {
         (Severity::Note, _) => "2.0",
     };
     let precision = match rule.kind {
-        Kind::Exposure(_) => "high",
+        Kind::Exposure(_) | Kind::Account => "high",
         Kind::Habit => "medium",
     };
     json!({

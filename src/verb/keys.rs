@@ -11,8 +11,8 @@ use super::{given, out, own};
 use crate::cli::{self, KeysFormat as Format};
 use crate::{FINDINGS, INCOMPLETE, complain};
 use wandward::detect;
-use wandward::finding::{Outcome, Owner};
-use wandward::remediate::{self, AccountKey, Hygiene, Server};
+use wandward::finding::{Finding, Outcome, Owner};
+use wandward::remediate::{self, AccountKey, Server};
 use wandward::report::{self, Report};
 use wandward::rule::RuleSet;
 use wandward::secret::Kept;
@@ -44,24 +44,27 @@ pub(crate) fn run(options: &cli::Keys, rules: &RuleSet) -> Result<u8> {
         }
     };
     let older = |date: &str| options.max_age.is_some_and(|days| is_older(date, u64::from(days) * DAY));
-    let rows: Vec<Row<'_>> = keys.iter().map(|key| Row { key, wrong: remediate::hygiene(key, &older) }).collect();
-    let listing = Listing { server: &server, owner: &owner, rows: &rows };
+    let findings = remediate::findings(&keys, &server, rules, &older);
+    let wrong = !findings.is_empty();
+    let listing = Listing { server: &server, owner: &owner, keys: &keys, findings: &findings };
     let mut out = io::BufWriter::new(io::stdout());
     match options.format {
         Format::Pretty => listing.pretty(&mut out)?,
+        Format::Markdown => listing.markdown(&mut out)?,
         Format::Json => {
-            let keys = rows.iter().map(|row| listing.json(row)).collect();
-            let report = Report::from(Outcome::default()).with("server", json!(server.base)).with("keys", keys);
+            let listed = keys.iter().map(|key| listing.json(key)).collect();
+            let outcome = Outcome { findings: listing.findings.to_vec(), ..Outcome::default() };
+            let report = Report::from(outcome).with("server", json!(server.base)).with("keys", listed);
             report.write(report::Format::Json, rules, &out::style(), &mut out)?;
         }
-        Format::Jsonl => rows.iter().try_for_each(|row| writeln!(out, "{}", listing.json(row)))?,
+        Format::Jsonl => keys.iter().try_for_each(|key| writeln!(out, "{}", listing.json(key)))?,
     }
     out.flush()?;
     if cut_off {
         complain("the server has more keys than were read");
         return Ok(INCOMPLETE);
     }
-    Ok(if rows.iter().any(|row| !row.wrong.is_empty()) { FINDINGS } else { 0 })
+    Ok(if wrong { FINDINGS } else { 0 })
 }
 
 fn one_given() -> Result<Kept> {
@@ -73,59 +76,76 @@ fn one_given() -> Result<Kept> {
     }
 }
 
-struct Row<'k> {
-    key: &'k AccountKey,
-    wrong: Vec<Hygiene>,
-}
-
 struct Listing<'l> {
     server: &'l Server,
     owner: &'l Owner,
-    rows: &'l [Row<'l>],
+    keys: &'l [AccountKey],
+    findings: &'l [Finding],
 }
 
 impl Listing<'_> {
-    fn owner_of<'o>(&'o self, row: &'o Row<'_>) -> &'o Owner {
-        row.key.owner.as_ref().unwrap_or(self.owner)
+    fn owner_of<'o>(&'o self, key: &'o AccountKey) -> &'o Owner {
+        key.owner.as_ref().unwrap_or(self.owner)
+    }
+
+    /// The findings of a key.
+    fn wrong<'f>(&'f self, key: &AccountKey) -> impl Iterator<Item = &'f Finding> {
+        let about = key.about();
+        self.findings.iter().filter(move |finding| finding.line_digest == about)
     }
 
     fn pretty(&self, out: &mut impl Write) -> io::Result<()> {
-        for row in self.rows {
-            let AccountKey { description, created, last_used, .. } = row.key;
+        for key in self.keys {
+            let AccountKey { description, created, last_used, .. } = key;
             let of = |what: &str, date: &Option<String>| {
                 date.as_ref().map(|date| format!(", {what} {date}")).unwrap_or_default()
             };
             let name = description.as_deref().unwrap_or("(no name)");
-            let user = self.owner_of(row).user.as_deref().unwrap_or("?");
-            writeln!(out, "{}  {name}  (user {user}{}{})", row.key.id(), of("made", created), of("used", last_used))?;
-            for wrong in &row.wrong {
-                let (id, text) = wrong.said();
-                writeln!(out, "  warning[{id}]: {text}")?;
+            let user = self.owner_of(key).user.as_deref().unwrap_or("?");
+            writeln!(out, "{}  {name}  (user {user}{}{})", key.id(), of("made", created), of("used", last_used))?;
+            for finding in self.wrong(key) {
+                writeln!(out, "  {}[{}]: {}", finding.severity.name(), finding.rule.id, finding.evidence)?;
             }
         }
-        let wrong = self.rows.iter().map(|row| row.wrong.len()).sum::<usize>();
-        writeln!(
-            out,
-            "{} keys at {}, {wrong} findings; settings: {}",
-            self.rows.len(),
-            self.server.base,
-            self.server.settings()
-        )
+        let (keys, findings) = (self.keys.len(), self.findings.len());
+        writeln!(out, "{keys} keys at {}, {findings} findings. Settings: {}", self.server.base, self.server.settings())
     }
 
-    fn json(&self, row: &Row<'_>) -> Value {
-        let owner = self.owner_of(row);
+    fn markdown(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "# W&B API keys at `{}`\n\n| id | name | user | made | used | |\n|---|---|---|---|---|---|",
+            self.server.base
+        )?;
+        for key in self.keys {
+            let cell = |text: &Option<String>| remediate::plain(text.as_deref().unwrap_or_default());
+            let wrong: Vec<String> = self
+                .wrong(key)
+                .map(|finding| format!("{}: {}", finding.rule.id, remediate::plain(&finding.evidence)))
+                .collect();
+            let (name, user) = (cell(&key.description), cell(&self.owner_of(key).user));
+            writeln!(
+                out,
+                "| `{}` | {name} | {user} | {} | {} | {} |",
+                key.id(),
+                cell(&key.created),
+                cell(&key.last_used),
+                wrong.join("; ")
+            )?;
+        }
+        Ok(())
+    }
+
+    fn json(&self, key: &AccountKey) -> Value {
+        let owner = self.owner_of(key);
         json!({
-            "id": row.key.id(),
-            "name": row.key.description,
-            "created": row.key.created,
-            "last_used": row.key.last_used,
+            "id": key.id(),
+            "name": key.description,
+            "created": key.created,
+            "last_used": key.last_used,
             "owner": owner.user,
             "kind": owner.account,
-            "findings": row.wrong.iter().map(|wrong| {
-                let (id, message) = wrong.said();
-                json!({"id": id, "severity": "warning", "message": message})
-            }).collect::<Value>(),
+            "findings": self.wrong(key).map(|finding| &finding.rule.id).collect::<Vec<_>>(),
         })
     }
 }
