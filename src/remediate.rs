@@ -23,7 +23,7 @@ pub use audit::{Audit, Record, Step, evidence, plain};
 pub use filter_repo::callbacks;
 pub use handover::Destination;
 pub use netrc::{netrc_keys, netrc_password};
-pub use plan::{Deletion, Fate, Operator, Planned, breaks, plan};
+pub use plan::{Credential, Deletion, Fate, Operator, Planned, breaks, plan};
 pub use revoke::{Done, Resumed, delete, resume};
 pub use rotate::{Made, make, retire};
 pub use server::{Choice, Named, PUBLIC_CLOUD, Rules, Server, WrongServer};
