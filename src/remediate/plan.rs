@@ -60,7 +60,7 @@ pub(super) enum With {
 }
 
 /// What gives the credential of the operator for a server, or says why there is none.
-pub type Credential = dyn Fn(&Server) -> Result<Kept, String>;
+pub type Credential<'c> = dyn Fn(&Server) -> Result<Kept, String> + 'c;
 
 /// What the operator has and wants.
 pub struct Operator<'f> {
@@ -69,7 +69,7 @@ pub struct Operator<'f> {
     /// Whether these may be deleted, too.
     pub include_own: bool,
     /// The credential to ask with at a server, if not the leaked key itself is to ask.
-    pub credential: Option<&'f Credential>,
+    pub credential: Option<&'f Credential<'f>>,
 }
 
 /// Makes a plan for all keys of an outcome that was asked about.
