@@ -249,7 +249,7 @@ impl Run<'_> {
     }
 
     fn audit(&self) -> Option<Audit> {
-        open_audit(self.options.audit_log.as_ref().map(PathBuf::as_path))
+        open_audit(self.options.audit_log.as_deref())
             .map_err(|error| complain(&format!("{error:#}")))
             .ok()
     }
