@@ -100,7 +100,7 @@ fn a_key_is_deleted_once_proved_dead_and_written_down() {
             assert_eq!(report["findings"][0]["liveness"], "dead");
             let wanted = [("plan", "delete"), ("delete", "accepted"), ("proof", "dead")];
             assert_eq!(steps(&report), wanted.map(|(a, b)| (a.to_owned(), b.to_owned())));
-            assert_eq!(server.state().deletions, [node.clone()]);
+            assert_eq!(server.state().deletions, std::slice::from_ref(&node));
             assert!(server.takes(&other) && !server.takes(&key));
             let records = place.records();
             let told: Vec<(&str, &str)> = records

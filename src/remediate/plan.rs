@@ -59,6 +59,9 @@ pub(super) enum With {
     Operator(Kept),
 }
 
+/// Gives the operator's credential for a server, or says why there is none.
+pub type Credential<'f> = dyn Fn(&Server) -> Result<Kept, String> + 'f;
+
 /// What the operator has and wants.
 pub struct Operator<'f> {
     /// The operator's own keys, and where they are from.
@@ -66,7 +69,7 @@ pub struct Operator<'f> {
     /// Whether these may be deleted, too.
     pub include_own: bool,
     /// The credential to ask with at a server, if not the leaked key itself is to ask.
-    pub credential: Option<&'f dyn Fn(&Server) -> Result<Kept, String>>,
+    pub credential: Option<&'f Credential<'f>>,
 }
 
 /// Makes a plan for all keys of an outcome that was asked about.
