@@ -42,8 +42,12 @@ Examples:
   git diff | wandward scan -         standard input
   pass show wandb | wandward scan --find - --history --ps --host
                                      one key, all its places
+  wandward scan --diff               what could be mended safely
+  wandward scan --fix                mend it, and report what remains
   wandward scan --format json . > report.json
   wandward scan --output sarif=wandward.sarif --output html=report.html
+  wandward scan --baseline .wandward-baseline.jsonl
+                                     what is new since `wandward baseline create`
   wandward explain src/train.py:12   why a line is a finding, or is none
 
 Allow one line, with a reason, in a comment on it or above it:
@@ -187,6 +191,14 @@ pub(crate) enum Command {
     /// Reads reports of `--format json` and `--format jsonl`. A finding that several of them hold counts once; together they
     /// are complete if each is.
     Report(Box<Saved>),
+    /// Accept what is known for now, each finding with a reason
+    ///
+    /// A key is accepted by its fingerprint wherever it lies, all else by its finding id. The file has one entry a line, sorted,
+    /// and no date but those that you give, so that branches merge; `*.jsonl merge=union` in `.gitattributes` lets git do it.
+    Baseline {
+        #[command(subcommand)]
+        command: Baseline,
+    },
     /// What a configuration file may say
     Config {
         #[command(subcommand)]
@@ -203,6 +215,71 @@ pub(crate) enum Command {
         #[arg(value_name = "RULE | PATH:LINE")]
         what: PathBuf,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Baseline {
+    /// Accept everything that a scan finds, in a new file
+    Create(Accept),
+    /// Accept what is new
+    Update {
+        #[command(flatten)]
+        accept: Accept,
+
+        /// Remove entries that have expired, or that accept nothing in what is scanned
+        #[arg(long)]
+        prune: bool,
+    },
+    /// List the entries; exit 1 if some accept nothing or have expired
+    Audit(Baselined),
+    /// Accept what another scanner was told to: a baseline of detect-secrets, a report or ignore file of gitleaks, SARIF
+    Import {
+        /// The file of the other scanner
+        #[arg(value_name = "FILE")]
+        report: PathBuf,
+
+        #[command(flatten)]
+        accept: Accept,
+    },
+}
+
+/// What a baseline is held against.
+#[derive(Args)]
+pub(crate) struct Baselined {
+    /// Files and folders to scan [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Scan all that the git repositories hold, too
+    #[arg(long)]
+    pub(crate) history: bool,
+
+    /// The file of the baseline
+    #[arg(long, value_name = "FILE", default_value = crate::verb::baseline::FILE)]
+    pub(crate) baseline: PathBuf,
+}
+
+/// What new entries say.
+#[derive(Args)]
+pub(crate) struct Accept {
+    #[command(flatten)]
+    pub(crate) scan: Baselined,
+
+    /// Why it is accepted
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+
+    /// The last day on which it is accepted (2027-01-31)
+    #[arg(long, value_name = "DATE")]
+    pub(crate) expires: Option<String>,
+
+    /// Who answers for it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) owner: Option<String>,
+
+    /// Accept it at its path alone
+    #[arg(long)]
+    pub(crate) with_path: bool,
 }
 
 #[derive(Subcommand)]
@@ -261,6 +338,24 @@ pub(crate) struct Scan {
     /// Look at the places of this machine, too, as `wandward host` does
     #[arg(long)]
     pub(crate) host: bool,
+
+    /// Show the edits that mend findings safely, keys masked, and make none
+    ///
+    /// The diff takes the place of the report. It is for reading: what is masked in it cannot be applied.
+    #[arg(long, conflicts_with_all = ["what", "ps", "host", "find", "stdin_name", "fix", "verify", "format", "output"])]
+    pub(crate) diff: bool,
+
+    /// Make these edits, and report what remains
+    ///
+    /// A file is refused that git could not give back as it is, that changed since it was scanned, or that is read-only.
+    /// History, archives, image files, pins and lock files are never edited. A key that is taken out of a file is still
+    /// exposed wherever it has been: delete it.
+    #[arg(long, conflicts_with_all = ["what", "ps", "host", "find", "stdin_name", "verify"])]
+    pub(crate) fix: bool,
+
+    /// Let `--fix` edit files whose changes no commit holds
+    #[arg(long, requires = "fix")]
+    pub(crate) allow_dirty: bool,
 
     /// Ask W&B whether the keys are live, and whose; a live one is exit 4
     #[arg(long)]
@@ -450,7 +545,7 @@ pub(crate) struct Host {
 }
 
 /// What every verb that scans shares: what may be said, and how.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Report {
     /// The format of the report on standard output [default: pretty]
     #[arg(long, value_name = "FORMAT", value_parser = format())]
@@ -489,6 +584,10 @@ pub(crate) struct Report {
     /// Read no configuration but the one that `--config` names
     #[arg(long)]
     pub(crate) isolated: bool,
+
+    /// Keep back what this file accepts (see `wandward baseline`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
 
     /// A folder of more rule pages; may be given several times
     #[arg(long, value_name = "DIR")]

@@ -75,6 +75,17 @@ pub struct Cell {
     pub line: u64,
 }
 
+/// What mends a file as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// It is to be closed to all but its owner.
+    Close,
+    /// git is to ignore it.
+    Ignore,
+    /// git is to give it up, and to ignore it.
+    Untrack,
+}
+
 /// One rule at one place.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -104,6 +115,8 @@ pub struct Finding {
     pub snippet: Snippet,
     /// A digest of the whole line, masked and with white space collapsed.
     pub line_digest: String,
+    /// What mends it, if that concerns all of a file.
+    pub remedy: Option<Remedy>,
 }
 
 impl Finding {
@@ -159,6 +172,8 @@ pub enum By {
     Inline,
     /// A permission of a configuration.
     Config,
+    /// An entry of the baseline.
+    Baseline,
 }
 
 impl By {
@@ -167,6 +182,7 @@ impl By {
         match self {
             By::Inline => "inline",
             By::Config => "config",
+            By::Baseline => "baseline",
         }
     }
 }

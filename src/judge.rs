@@ -5,6 +5,7 @@ mod habit;
 mod keeper;
 mod key;
 mod mask;
+mod mend;
 mod notebook;
 mod place;
 mod project;
@@ -25,6 +26,7 @@ use habit::passage::{Passage, Readings};
 use habit::{Habits, Point};
 pub use keeper::{Keeper, Lies};
 use key::{KeyJudge, Verdict};
+pub use mend::{Mend, is_sound, mends};
 use notebook::Cells;
 use place::File;
 pub use place::PathClass;
@@ -114,6 +116,11 @@ pub fn show_only(finding: &mut Finding, text: &[u8], point: Range<usize>) {
     (finding.snippet, finding.line_digest) = mask::snippet(&text, &point, shown.as_deref());
 }
 
+/// A line as it may be shown, though `hidden` stands in it where its words say.
+pub fn shown_line(line: &[u8], hidden: &[(Range<usize>, String)]) -> String {
+    mask::visible(&mask::mask(line, &(0..0), hidden).0)
+}
+
 /// The name of a process or of a variable as it may be shown: whoever chose it may have put a key into it.
 pub fn shown_name(name: &[u8]) -> Vec<u8> {
     mask::masked(name)
@@ -170,6 +177,9 @@ impl<'a> Judge<'a> {
                     "it is the id of an object in this git repository".to_owned()
                 }
                 Some(Verdict::Key { confidence, because }) => {
+                    if let Some(foreign) = &self.policy.foreign {
+                        foreign.meet(&secret);
+                    }
                     let (counted, at) = text.counted(judged.credential.clone());
                     let output = cursor.cell(origin, text, &judged.credential).map(|(_, output)| output);
                     let site = file.site(counted.bytes, at.start, &because, output);
@@ -382,6 +392,7 @@ impl<'a> Judge<'a> {
             key: None,
             snippet,
             line_digest,
+            remedy: None,
         }
     }
 
@@ -403,6 +414,7 @@ impl<'a> Judge<'a> {
                 confidence: Confidence::High,
                 evidence: format!("it allows `{}`", finding.rule.id),
                 key: None,
+                remedy: None,
                 ..finding.clone()
             };
             opinions.push(Opinion::Finding(Box::new(note)));

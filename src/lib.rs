@@ -3,6 +3,7 @@
 //! ```text
 //! source ──▶ decode ──▶ detect ──▶ judge ──▶ report          scan joins them, and nothing else does
 //! bytes      texts      candidates findings  text out
+//!                                    └──▶ fix               findings and bytes to edits
 //!                          └──▶ remediate                the only door to the network: asks W&B about keys, and deletes them
 //! ```
 //!
@@ -15,6 +16,7 @@ pub mod blob;
 pub mod decode;
 pub mod detect;
 pub mod finding;
+pub mod fix;
 pub mod judge;
 pub mod object;
 pub mod policy;

@@ -1,13 +1,17 @@
 //! What may be said: the rules that were selected, and the permissions that stand beside a line.
 //! In: words of the user, lines of a text. Out: yes or no, and for a permission its reason.
 
+pub mod baseline;
 mod config;
+pub mod import;
 
 use std::path::{Component, PathBuf};
+use std::sync::Arc;
 
 use crate::blob::{Ground, Kind, Origin};
 use crate::rule::{Group, Rule, RuleSet};
-use crate::secret::{Keyring, Wanted};
+use crate::secret::{Foreign, Keyring, Wanted};
+use baseline::Baseline;
 pub use config::{Config, ConfigError, May, SETTINGS, Said, Setting, Trust, schema};
 
 /// Which rules speak, and whether permissions in the text count.
@@ -26,6 +30,10 @@ pub struct Policy {
     pub user: User,
     /// What configurations permit, each in its own folder; without one, everywhere.
     pub configs: Vec<(Config, Option<Ground>)>,
+    /// What is accepted for now.
+    pub baseline: Option<Baseline>,
+    /// Keys that another scanner names.
+    pub foreign: Option<Arc<Foreign>>,
 }
 
 /// What a finding is about, as far as a policy asks.
@@ -37,6 +45,17 @@ pub struct About<'f> {
     pub origin: &'f Origin,
     /// The identity of the key, if it is about one.
     pub fingerprint: Option<&'f str>,
+    /// The identity of the finding.
+    pub finding_id: &'f str,
+}
+
+/// Who permits a finding, and for which reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept<'p> {
+    /// A configuration.
+    Config(&'p str),
+    /// The baseline.
+    Baseline(&'p str),
 }
 
 /// What is known of the user who scans; nothing unless the door says it.
@@ -65,14 +84,33 @@ impl Policy {
                 return Err(UnknownName { name: name.clone(), nearest });
             }
         }
-        Ok(Policy { select, ignore, inline, wanted: None, keyring: None, user: User::default(), configs: Vec::new() })
+        Ok(Policy {
+            select,
+            ignore,
+            inline,
+            wanted: None,
+            keyring: None,
+            user: User::default(),
+            configs: Vec::new(),
+            baseline: None,
+            foreign: None,
+        })
     }
 
-    /// The reason for which a configuration permits a finding.
-    pub fn permitted(&self, about: &About<'_>) -> Option<&str> {
+    /// What keeps a finding back: a configuration, or the baseline.
+    pub fn permitted(&self, about: &About<'_>) -> Option<Kept<'_>> {
         // What is looked for is told, whatever is allowed.
-        let configs = self.configs.iter().filter(|_| self.wanted.is_none());
-        let allowed = configs.filter_map(|(config, ground)| {
+        if self.wanted.is_some() {
+            return None;
+        }
+        // An entry is used even if there is another permission.
+        let accepted = self.baseline.as_ref().and_then(|baseline| baseline.accepts(about));
+        let configured = self.configured(about).map(Kept::Config);
+        configured.or(accepted.map(|entry| Kept::Baseline(&entry.reason)))
+    }
+
+    fn configured(&self, about: &About<'_>) -> Option<&str> {
+        let allowed = self.configs.iter().filter_map(|(config, ground)| {
             let paths = places(ground.as_ref(), about.origin)?;
             config.allow.iter().find(|allow| allow.holds(about.rule, &paths, about.fingerprint))
         });

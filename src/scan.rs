@@ -198,6 +198,19 @@ impl Scan<'_> {
         }
     }
 
+    /// Scans the bytes of a file as they would be read where it lies. What is said of a file as a whole, or of several, is
+    /// not said.
+    pub fn again(&self, origin: &Origin, bytes: &[u8]) -> Outcome {
+        let objects = Objects::default();
+        let is_object = |origin: &Origin, id: &str| path_of(origin).is_some_and(|path| objects.holds(&path, id));
+        let judge = Judge::new(self.rules, self.policy, &is_object).of_habits();
+        let outcome = Mutex::new(Outcome::default());
+        Worker::new(self, &judge, &outcome).bytes(origin, bytes);
+        let mut outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+        sort(&mut outcome);
+        outcome
+    }
+
     /// Scans a text at hand as if it were a file of that path; no repository is asked.
     pub fn text(&self, path: &str, text: &[u8]) -> Outcome {
         self.text_with_mode(path, text, None)

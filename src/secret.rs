@@ -2,11 +2,12 @@
 //! In: the bytes of a credential, borrowed from the text that exposes it. Out: what may be said about it, which is its
 //! format, its public id and its fingerprint.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -220,6 +221,38 @@ impl Wanted {
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// Keys that another scanner names by SHA-1, and their fingerprints once they are met.
+#[derive(Debug, Default)]
+pub struct Foreign {
+    wanted: HashSet<[u8; 20]>,
+    met: Mutex<HashMap<[u8; 20], Fingerprint>>,
+}
+
+impl Foreign {
+    /// Looks for the keys of these digests.
+    pub fn new(digests: impl Iterator<Item = [u8; 20]>) -> Foreign {
+        Foreign { wanted: digests.collect(), met: Mutex::default() }
+    }
+
+    /// Notes a key that was found, by its digest with and without its prefix.
+    pub fn meet(&self, secret: &Secret<'_>) {
+        let bare = &secret.text[secret.text.len() - secret.format.length()..];
+        for text in [secret.text, bare] {
+            let digest: [u8; 20] = Sha1::digest(text).into();
+            if self.wanted.contains(&digest) {
+                let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+                met.insert(digest, secret.fingerprint());
+            }
+        }
+    }
+
+    /// The fingerprint of the key with a digest, if it was met.
+    pub fn met(&self, digest: &[u8; 20]) -> Option<String> {
+        let met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        met.get(digest).map(|print| print.as_str().to_owned())
     }
 }
 

@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 
 pub(crate) mod ask;
+pub(crate) mod baseline;
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod find;
+mod fix;
 pub(crate) mod given;
 pub(crate) mod host;
 pub(crate) mod keys;

@@ -31,11 +31,10 @@ fn replace_as(path: &Path, private: bool, fill: impl FnOnce(&mut dyn Write) -> i
         return fill(&mut out).and_then(|()| out.flush());
     }
     let (draft, file) = draft(path, private)?;
-    let written = write(file, fill).and_then(|()| {
-        let own = fs::symlink_metadata(path).ok().filter(|own| own.is_file() && !private);
-        own.map_or(Ok(()), |own| fs::set_permissions(&draft, own.permissions()))?;
-        fs::rename(&draft, path)
-    });
+    let own = fs::symlink_metadata(path).ok().filter(|own| own.is_file() && !private);
+    // Before anything is in it: what others may not read they may not read meanwhile.
+    let kept = own.map_or(Ok(()), |own| keep(&file, &own));
+    let written = kept.and_then(|()| write(file, fill)).and_then(|()| fs::rename(&draft, path));
     if written.is_err() {
         // It may be gone already, and there is nothing more to be done.
         let _ = fs::remove_file(&draft);
@@ -56,6 +55,38 @@ pub fn check(path: &Path) -> io::Result<()> {
         Ok(_) => Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not in a folder")),
         Err(error) => Err(error),
     }
+}
+
+/// Gives a new file the owner, if we may, and the mode of the one that it replaces.
+fn keep(file: &File, own: &fs::Metadata) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let new = file.metadata()?;
+        if new.uid() != own.uid() || new.gid() != own.gid() {
+            // Only a privileged user may give a file away; then it is ours, as with most editors.
+            let _ = fchown(file, Some(own.uid()), Some(own.gid()));
+        }
+    }
+    file.set_permissions(own.permissions())
+}
+
+/// Takes all rights of a file from everybody but its owner, who may read and write it. A link is refused.
+#[cfg(unix)]
+pub fn close(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    #[expect(clippy::disallowed_methods, reason = "this is the writing room")]
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    file.set_permissions(fs::Permissions::from_mode(0o600))
+}
+
+/// Modes are Unix's.
+#[cfg(not(unix))]
+pub fn close(_: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn write(file: File, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

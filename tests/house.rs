@@ -24,6 +24,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("judge", &["blob", "secret", "rule", "finding", "policy", "detect"]),
     ("report", &["object", "process", "blob", "secret", "finding", "rule"]),
     ("write", &[]),
+    ("fix", &["blob", "finding", "judge"]),
     (
         "scan",
         &["object", "process", "blob", "secret", "rule", "finding", "policy", "source", "decode", "detect", "judge"],

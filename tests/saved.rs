@@ -299,3 +299,66 @@ fn what_cannot_be_written_is_said_before_the_scan() {
     let dash = wandward(&repo.path, &["scan", "a.py", "--output", "csv=-"]);
     assert!(text(&dash).starts_with("\"severity\""), "{}", text(&dash));
 }
+
+#[test]
+fn processes_and_places_of_several_machines_are_told_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = |name: &str, pid: u64, known: u64| {
+        let report = json!({
+            "schema_version": 1,
+            "tool": { "name": "wandward", "version": "0.1.0" },
+            "findings": [{
+                "finding_id": format!("wwf1-{}", "0".repeat(32)), "rule": "key-in-process", "severity": "error",
+                "confidence": "high", "message": "A key stands on a command line",
+                "evidence": "it is the value of `WANDB_API_KEY`",
+                "location": {
+                    "kind": "process", "path": "sh", "line": null, "column": null, "end_line": null, "end_column": null,
+                    "inner": [], "pid": pid, "ppid": 7, "parent": "bash", "user": "ann",
+                    "started": "2026-03-01T09:12:44+00:00", "argument": 2,
+                },
+                "key": null, "also": [], "liveness": "unchecked", "snippet": "x", "help": "Stop it.",
+            }],
+            "suppressed": [],
+            "places": [
+                { "place": "netrc", "path": format!("/home/{name}/.netrc"), "state": "found" },
+                { "place": "settings", "path": "/etc/x", "state": "absent" },
+            ],
+            "coverage": {
+                "complete": true, "scans": ["process", "host"], "files": 1, "bytes": 2, "objects": 0, "processes": 3,
+                "processes_known": known,
+                "skipped": [{ "kind": "process", "path": "processes", "reason": "2 processes hide", "gap": false }],
+            },
+        });
+        fs::write(folder.path().join(name), report.to_string()).unwrap();
+    };
+    machine("one", 4242, 5);
+    machine("two", 4243, 4);
+    let shown = |format: &str| text(&wandward(folder.path(), &["report", "one", "two", "--format", format]));
+    for format in ["pretty", "sarif", "github", "gitlab", "codequality", "junit", "csv", "markdown", "html"] {
+        let shown = shown(format);
+        for pid in [4242, 4243] {
+            assert!(shown.contains(&format!("process {pid} (sh)")), "{format}: {shown}");
+        }
+        if format != "csv" {
+            assert!(shown.contains("argument 2"), "{format}: {shown}");
+        }
+        if ["pretty", "github", "gitlab", "codequality", "junit", "markdown", "html"].contains(&format) {
+            assert!(shown.contains("user ann") && shown.contains("parent 7 (bash)"), "{format}: {shown}");
+        }
+        if ["pretty", "markdown", "html"].contains(&format) {
+            assert!(shown.contains("/home/one/.netrc") && shown.contains("/home/two/.netrc"), "{format}: {shown}");
+        }
+        if ["pretty", "sarif", "gitlab", "markdown", "html"].contains(&format) {
+            assert!(shown.to_lowercase().contains("not seen: 2 processes hide"), "{format}: {shown}");
+        }
+    }
+    assert!(shown("pretty").contains("6 of 9 processes visible"), "{}", shown("pretty"));
+    let merged: Value = serde_json::from_str(&shown("json")).unwrap();
+    assert_eq!(merged["places"].as_array().unwrap().len(), 3);
+    assert_eq!(merged["coverage"]["processes_known"], 9);
+    assert_eq!(merged["findings"][0]["location"]["parent"], "bash");
+    // Lines tell it too, and are read again.
+    fs::write(folder.path().join("lines"), shown("jsonl")).unwrap();
+    let again = text(&wandward(folder.path(), &["report", "lines", "--format", "json"]));
+    assert_eq!(serde_json::from_str::<Value>(&again).unwrap()["places"], merged["places"]);
+}

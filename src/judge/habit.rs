@@ -1,12 +1,12 @@
 //! Guidance broken without a key in sight. In: a text whose words are known, and the rules that name them. Out: the points
 //! that a pattern of a page, or the check that is called like its rule, would say something of.
 
-mod call;
+pub(super) mod call;
 mod ci_without_entity;
 pub(super) mod cut_off_key;
 mod identity_token;
 mod inline_environment;
-mod key_as_argument;
+pub(super) mod key_as_argument;
 mod key_in_image_build;
 mod key_option;
 mod keychain_in_production;
@@ -19,7 +19,7 @@ mod sdk_too_old;
 mod secret_store;
 mod server_secret;
 pub(super) mod setting;
-mod shell;
+pub(super) mod shell;
 mod unread_name;
 mod value;
 pub(super) mod webhook;
@@ -128,9 +128,17 @@ struct Habit {
 pub(super) struct Habits {
     habits: Vec<Habit>,
     words: Words,
-    /// For each kind of place, all the words that do not name W&B.
+    /// For each kind of place where words are few, all those that do not name W&B.
     other_words: Vec<(Site, Option<Regex>)>,
 }
+
+/// Whether a kind of place is one of programs or prose: most of what there is, and what speaks of W&B in it names it.
+fn is_talk(site: Site) -> bool {
+    matches!(site, Site::Source | Site::Docs | Site::Notebook | Site::Other | Site::Log | Site::RunFolder | Site::Chat)
+}
+
+/// Such a text of at most so many bytes is read for every word all the same: a `setup.py` is one, a `requirements.txt` another.
+const SHORT: usize = 4096;
 
 impl Habits {
     /// The habits among the rules that were selected.
@@ -145,9 +153,9 @@ impl Habits {
         let other_words = Site::ALL.into_iter().map(|site| {
             let speaks = habits.iter().filter(|habit| habit.rule.scope.holds(site));
             let words = speaks.flat_map(|habit| &habit.rule.scope.words);
-            (site, any_of(words.filter(|word| !word.contains(NAME))))
+            (site, spelled(words.filter(|word| !word.contains(NAME))))
         });
-        let other_words = other_words.collect();
+        let other_words = other_words.filter(|(site, _)| !is_talk(*site)).collect();
         Habits { habits, words, other_words }
     }
 
@@ -155,7 +163,11 @@ impl Habits {
     /// the SDK need not name W&B.
     fn reading<'h>(&'h self, site: Site, text: &[u8], names: &[usize]) -> Vec<&'h Habit> {
         let other = self.other_words.iter().find(|(other, _)| *other == site).and_then(|(_, words)| words.as_ref());
-        let other = other.is_some_and(|words| words.is_match(text));
+        let other = if is_talk(site) {
+            !names.is_empty() || text.len() <= SHORT
+        } else {
+            other.is_some_and(|words| words.is_match(text))
+        };
         let heard = self.words.hear(text, names);
         let reads = |habit: &&Habit| {
             let wordless = habit.rule.scope.words.is_empty() || (site == Site::Settings && !habit.near.is_empty());
@@ -228,6 +240,23 @@ fn lines_of(text: &[u8], range: Range<usize>) -> Range<usize> {
     let start = memchr::memrchr(b'\n', &text[..range.start]).map_or(0, |at| at + 1);
     let end = memchr::memchr(b'\n', &text[range.end..]).map_or(text.len(), |at| range.end + at);
     start..end
+}
+
+/// Finds any of some words in the spellings that people use: all small, all capitals, a capital at the beginning. So few are
+/// searched for all at once, several times as fast as in any case.
+fn spelled<'w>(words: impl Iterator<Item = &'w String>) -> Option<Regex> {
+    let spellings = |word: &String| {
+        let mut first = word.clone();
+        first.get_mut(..1).into_iter().for_each(str::make_ascii_uppercase);
+        [word.clone(), word.to_ascii_uppercase(), first]
+    };
+    let mut words: Vec<String> = words.flat_map(spellings).map(|word| regex::escape(&word)).collect();
+    words.sort();
+    words.dedup();
+    if words.is_empty() {
+        return None;
+    }
+    RegexBuilder::new(&words.join("|")).unicode(false).build().ok()
 }
 
 /// Finds any of some words, in any case.

@@ -53,11 +53,11 @@ fn compile(pattern: &str) -> Regex {
 
 /// The text with every key shape and every value at the name of a secret masked.
 pub(super) fn masked(text: &[u8]) -> Vec<u8> {
-    mask(text, &(0..0), None).0
+    mask(text, &(0..0), &[]).0
 }
 
-/// As [`masked`], with where `point` stands then. If `shown` is given, it stands for the point, whatever that looks like.
-fn mask(text: &[u8], point: &Range<usize>, shown: Option<&str>) -> (Vec<u8>, Range<usize>) {
+/// As [`masked`], with where `point` stands then. What `shown` says stands in the place of some ranges, whatever they look like.
+pub(super) fn mask(text: &[u8], point: &Range<usize>, shown: &[(Range<usize>, String)]) -> (Vec<u8>, Range<usize>) {
     let mut hidden: Vec<(Range<usize>, String)> = Vec::new();
     // What overlaps with something hidden is hidden too, as far as it is not: two keys may stand end to end.
     let mut hide = |range: Range<usize>, shown: String| {
@@ -73,9 +73,7 @@ fn mask(text: &[u8], point: &Range<usize>, shown: Option<&str>) -> (Vec<u8>, Ran
             at = at.max(other.end);
         }
     };
-    if let Some(shown) = shown {
-        hide(point.clone(), shown.to_owned());
-    }
+    shown.iter().for_each(|(range, shown)| hide(range.clone(), shown.clone()));
     for found in KEYS.find_iter(text) {
         let shown = match found.as_bytes() {
             key @ [b'w', ..] => format!("[{}]", KeyId::of(key, Format::V1)),
@@ -150,7 +148,8 @@ pub(super) fn snippet(text: &Text<'_>, point: &Range<usize>, shown: Option<&str>
     };
     let line = &bytes[start..end];
     let inner = point.start - start..point.end - start;
-    let (line, mark) = mask(line, &inner, shown);
+    let shown: Vec<_> = shown.iter().map(|shown| (inner.clone(), (*shown).to_owned())).collect();
+    let (line, mark) = mask(line, &inner, &shown);
     let collapsed: Vec<&[u8]> = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
     let digest = short_digest(&[&collapsed.join(&b' ')]);
     let mark = mark.start.min(line.len())..mark.end.min(line.len());

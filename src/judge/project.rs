@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::blob::{Kind, Origin, Standing};
-use crate::finding::{Confidence, Finding, Snippet};
+use crate::finding::{Confidence, Finding, Remedy, Snippet};
 use crate::rule::{Rule, Severity};
 use crate::secret::Fingerprint;
 
@@ -179,13 +179,13 @@ fn runs_in(
     });
     let first = all.find(|(standing, _)| matches!(standing, Standing::Tracked | Standing::Untracked));
     let (standing, file) = first?;
-    let what = match standing {
-        Standing::Tracked => "git has runs of W&B in it",
-        _ => "runs of W&B lie in it, and git ignores them not",
+    let (what, remedy) = match standing {
+        Standing::Tracked => ("git has runs of W&B in it", Remedy::Untrack),
+        _ => ("runs of W&B lie in it, and git ignores them not", Remedy::Ignore),
     };
     let origin = Origin { path: folder, ..file.clone() };
     let finding = whole_file(rule, &origin, what.to_owned(), rule.severity);
-    Some(Opinion::Finding(Box::new(finding)))
+    Some(Opinion::Finding(Box::new(Finding { remedy: Some(remedy), ..finding })))
 }
 
 /// A finding about all of a file, or of a folder: it has no line.
@@ -204,6 +204,7 @@ pub(super) fn whole_file(rule: &Arc<Rule>, origin: &Origin, evidence: String, se
         key: None,
         snippet: Snippet::default(),
         line_digest: String::new(),
+        remedy: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
 use crate::blob::{Kind, Origin, Standing, Text};
-use crate::finding::{Finding, Key};
+use crate::finding::{Finding, Key, Remedy};
 use crate::rule::{self, Rule, Severity, Site};
 
 use super::habit::passage::{self, Passage};
@@ -56,6 +56,7 @@ impl<'a> Judge<'a> {
         if let Some((mode, rule)) = wide.zip(self.rule(project::WIDE)) {
             let evidence = format!("its mode is {:04o}, so others than you may read it", mode & 0o7777);
             let finding = project::whole_file(rule, origin, evidence, rule.severity);
+            let finding = Finding { remedy: Some(Remedy::Close), ..finding };
             self.permit(finding, text, &(0..0), opinions);
         }
     }
@@ -75,7 +76,9 @@ impl<'a> Judge<'a> {
             Holds::Credential => ("it holds a credential", Severity::Warning),
         };
         if let Some(rule) = self.rule(project::TRACKED) {
+            let remedy = if standing == Standing::Untracked { Remedy::Ignore } else { Remedy::Untrack };
             let finding = project::whole_file(rule, origin, format!("{git}, and {what}"), severity);
+            let finding = Finding { remedy: Some(remedy), ..finding };
             self.permit(finding, text, &(0..0), opinions);
         }
     }

@@ -267,6 +267,7 @@ pub fn findings(keys: &[AccountKey], server: &Server, rules: &RuleSet, older: &d
                 line_hash: None,
                 span: 0..0,
                 key: None,
+                remedy: None,
                 snippet: Snippet { text: format!("[{id}] {name}").trim_end().to_owned(), mark: 0..id.len() + 2 },
                 line_digest: key.about(),
             });

@@ -155,7 +155,9 @@ pub(super) fn not_read(report: &Report, style: &Style, out: &mut dyn Write) -> i
 fn summary(report: &Report, style: &Style) -> String {
     let coverage = &report.coverage;
     let mut said = tally(report);
-    for (by, words) in [("inline", "allowed inline"), ("config", "allowed by configuration")] {
+    for (by, words) in
+        [("inline", "allowed inline"), ("config", "allowed by configuration"), ("baseline", "in the baseline")]
+    {
         match report.suppressed.iter().filter(|one| one.by == by).count() {
             0 => {}
             many => said.push_str(&format!(", {many} {words}")),

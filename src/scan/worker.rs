@@ -18,7 +18,7 @@ use crate::decode::binary::{self, Binary};
 use crate::decode::probe;
 use crate::finding::{By, Coverage, Finding, Outcome, Skip, Suppressed};
 use crate::judge::{self, Judge, Keeper, Opinion};
-use crate::policy::About;
+use crate::policy::{About, Kept};
 use crate::source::tree::{self, Visit};
 use crate::source::{MAX_WHOLE, Piece, Reader, WHOLE};
 
@@ -471,14 +471,19 @@ impl<'w, 'a> Worker<'w, 'a> {
         self.own.suppressed.extend(suppressed);
     }
 
-    /// Keeps back what a configuration permits.
+    /// Keeps back what a configuration permits or the baseline accepts.
     fn permitted(&self, findings: Vec<Finding>, suppressed: &mut Vec<Suppressed>) -> Vec<Finding> {
         let mut told = Vec::with_capacity(findings.len());
         for finding in findings {
             let fingerprint = finding.key.as_ref().map(|key| key.fingerprint.as_str());
-            let about = About { rule: &finding.rule.id, origin: &finding.origin, fingerprint };
-            match self.scan.policy.permitted(&about).map(judge::shown_text) {
-                Some(reason) => suppressed.push(Suppressed { finding, by: By::Config, reason }),
+            let (rule, finding_id) = (&finding.rule.id, &finding.id);
+            let kept = self.scan.policy.permitted(&About { rule, origin: &finding.origin, fingerprint, finding_id });
+            let kept = kept.map(|kept| match kept {
+                Kept::Config(reason) => (By::Config, judge::shown_text(reason)),
+                Kept::Baseline(reason) => (By::Baseline, judge::shown_text(reason)),
+            });
+            match kept {
+                Some((by, reason)) => suppressed.push(Suppressed { finding, by, reason }),
                 None => told.push(finding),
             }
         }

@@ -1,6 +1,7 @@
 //! What a git repository holds, read without running or obeying anything in it. In: a folder. Out: its shape, the bytes of
 //! every object, its references and logs, its index, and what of that cannot be read. It knows nothing of keys.
 
+pub mod clean;
 mod config;
 mod file;
 mod files;

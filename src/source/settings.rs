@@ -10,7 +10,7 @@ use super::tree::{open_found, open_named};
 /// The names of configuration files; in the last a table of it is one.
 pub const NAMES: [&str; 3] = ["wandward.toml", ".wandward.toml", "pyproject.toml"];
 
-/// The most bytes of a configuration or a page.
+/// The most bytes of a configuration, a baseline or a page.
 const MOST: u64 = 64 << 20;
 /// The most pages of one folder.
 const PAGES: usize = 1000;
@@ -35,6 +35,12 @@ pub fn of_folder(folder: &Path) -> Vec<(PathBuf, io::Result<String>)> {
 /// The text of a file that was named.
 pub fn named(path: &Path) -> io::Result<String> {
     open_named(path).and_then(text)
+}
+
+/// The text of a file that a configuration names below `folder`: no link leads out of it.
+pub fn below(folder: &Path, path: &Path) -> io::Result<String> {
+    inside(folder, path)?;
+    open_found(path).and_then(text)
 }
 
 /// The Markdown pages of a folder, by their names without `.md`; `README.md` is none.

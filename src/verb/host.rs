@@ -14,7 +14,8 @@ use wandward::scan::Input;
 use wandward::source::host::Host;
 
 pub(crate) fn run(cli: &Cli, options: &cli::Host, rules: &RuleSet) -> Result<u8> {
-    answer(cli, &options.report, Settings::new(&options.report, rules, &[])?, &[input()?], &Manner::default())
+    let settings = Settings::new(&options.report, rules, &[])?.with_baseline(options.report.baseline.as_deref())?;
+    answer(cli, &options.report, settings, &[input()?], Manner::default())
 }
 
 /// This user's machine.

@@ -10,11 +10,7 @@ use wandward::scan::{Input, Running};
 
 pub(crate) fn run(cli: &Cli, options: &cli::Ps, rules: &RuleSet) -> Result<u8> {
     let running = Running { environ: options.environ, watch: options.watch };
-    answer(
-        cli,
-        &options.report,
-        Settings::new(&options.report, rules, &[])?,
-        &[Input::Processes(running)],
-        &Manner { live: options.watch.is_some(), asking: None },
-    )
+    let settings = Settings::new(&options.report, rules, &[])?.with_baseline(options.report.baseline.as_deref())?;
+    let manner = Manner { live: options.watch.is_some(), ..Manner::default() };
+    answer(cli, &options.report, settings, &[Input::Processes(running)], manner)
 }

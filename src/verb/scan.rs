@@ -10,12 +10,14 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use super::ask::Asking;
+use super::fix::{Asked, Plan};
 use super::out::{self, Targets, colour};
 use super::settings::Settings;
 use super::{environment, host};
 use crate::cli::{self, Cli};
-use crate::watch;
+use crate::{complain, watch};
 use wandward::finding::{Finding, Outcome};
+use wandward::policy::baseline::{Baseline, Use};
 use wandward::remediate;
 use wandward::report::{self, Format, Report, Style};
 use wandward::rule::RuleSet;
@@ -27,7 +29,18 @@ use wandward::source::tree::Tree;
 pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8> {
     let (settings, inputs) = inputs(options, rules)?;
     let asking = options.verify.then(|| Asking::new(&options.ask)).transpose()?;
-    answer(cli, &options.report, settings, &inputs, &Manner { live: false, asking })
+    if (options.diff || options.fix) && reads_stdin(options) {
+        bail!("standard input is not edited: `--diff` and `--fix` take files and folders");
+    }
+    let fix = (options.diff || options.fix).then(|| Asked {
+        diff: options.diff,
+        // What is only shown harms nothing.
+        allow_dirty: options.allow_dirty || options.diff,
+        roots: roots(options),
+        quiet: options.report.quiet,
+        colour: colour(cli.color),
+    });
+    answer(cli, &options.report, settings, &inputs, Manner { live: false, fix, asking })
 }
 
 /// How to scan, and all that is to be scanned.
@@ -35,8 +48,9 @@ pub(crate) fn inputs(options: &cli::Scan, rules: &RuleSet) -> Result<(Settings, 
     if options.report.find.is_some() && reads_stdin(options) {
         bail!("`--find -` reads standard input, so nothing else can");
     }
-    let roots = if options.paths.is_empty() || reads_stdin(options) { vec![".".into()] } else { options.paths.clone() };
-    let settings = Settings::new(&options.report, rules, &roots)?;
+    let around = if reads_stdin(options) { vec![".".into()] } else { roots(options) };
+    let settings = Settings::new(&options.report, rules, &around)?;
+    let settings = settings.with_baseline(options.report.baseline.as_deref())?;
     let mut inputs = vec![input(options, &settings)?];
     if options.ps {
         inputs.push(Input::Processes(Running::default()));
@@ -52,8 +66,46 @@ pub(crate) fn inputs(options: &cli::Scan, rules: &RuleSet) -> Result<(Settings, 
 pub(crate) struct Manner {
     /// Whether people, too, are shown each finding as it is found.
     pub(crate) live: bool,
+    /// Whether what can be mended is.
+    pub(crate) fix: Option<Asked>,
     /// Who asks W&B about the keys that are found.
     pub(crate) asking: Option<Asking>,
+}
+
+fn roots(options: &cli::Scan) -> Vec<PathBuf> {
+    if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() }
+}
+
+/// Warns of entries of the baseline that have expired, and, after a look at everything, of those that accept nothing.
+fn stale(baseline: &Baseline, inputs: &[Input<'_>]) {
+    let whole = inputs.iter().any(|input| matches!(input, Input::Tree(_) | Input::History(_)));
+    let count = |wanted: Use| baseline.entries().filter(|(.., state)| *state == wanted).count();
+    let (expired, unused) = (count(Use::Expired), if whole { count(Use::Unused) } else { 0 });
+    if expired + unused > 0 {
+        complain(&format!(
+            "warning: in {}, {expired} entries have expired and {unused} accept nothing here (`wandward baseline audit`)",
+            baseline.name
+        ));
+    }
+}
+
+/// Scans of verbs that show no findings.
+pub(crate) struct Scanned;
+
+impl Scanned {
+    /// Looks at all that paths hold.
+    pub(crate) fn all(settings: &Settings, roots: Vec<PathBuf>, history: bool) -> Result<Outcome> {
+        let tree = Tree {
+            roots,
+            exclude: settings.exclude.clone(),
+            left_out: settings.left_out.clone(),
+            max_file_size: settings.max_file_size,
+        };
+        let input = if history { Input::History(tree) } else { Input::Tree(tree) };
+        let (rules, policy, progress) = (&settings.rules, &settings.policy, Progress::default());
+        let scan = Scan { rules, policy, progress: &progress, threads: 0, found: &|_| {} };
+        Ok(scan.run(&[input])?)
+    }
 }
 
 /// Whether what is to be scanned comes from standard input, or is named there.
@@ -61,23 +113,23 @@ fn reads_stdin(options: &cli::Scan) -> bool {
     options.pre_push.is_some() || options.paths.iter().any(|path| path.as_os_str() == "-")
 }
 
-/// Scans, writes the report, and chooses the exit code.
+/// Scans, mends if asked, writes the report, and chooses the exit code.
 pub(crate) fn answer(
     cli: &Cli,
     options: &cli::Report,
     settings: Settings,
     inputs: &[Input<'_>],
-    manner: &Manner,
+    Manner { live, fix, asking }: Manner,
 ) -> Result<u8> {
     let started = Instant::now();
     let Settings { rules, mut policy, fail_on, skipped, .. } = settings;
     let rules = &rules;
-    policy.keyring = manner.asking.as_ref().map(|_| Keyring::default());
+    policy.keyring = asking.as_ref().map(|_| Keyring::default());
     let progress = Progress::default();
     let targets = Targets::new(options.format, &options.output)?.streaming();
-    // What is not known yet cannot be told as it is found.
-    let targets = if manner.asking.is_some() { targets.at_the_end() } else { targets };
-    let live = manner.live && targets.are_for_people();
+    // What is about to be mended is not told, and what is not known yet cannot be told as it is found.
+    let targets = if fix.is_some() || asking.is_some() { targets.at_the_end() } else { targets };
+    let live = live && targets.are_for_people();
     let style = || Style {
         colour: colour(cli.color),
         took: Some(started.elapsed()),
@@ -108,7 +160,7 @@ pub(crate) fn answer(
     let reads_stdin = matches!(inputs, [Input::Stdin(_)]);
     let work = || {
         let mut outcome = scan.run(inputs)?;
-        if let (Some(Asking { client, rules }), Some(keyring)) = (&manner.asking, &policy.keyring) {
+        if let (Some(Asking { client, rules }), Some(keyring)) = (&asking, &policy.keyring) {
             remediate::ask_all(client, rules, keyring, &mut outcome, &progress.stop);
             outcome.show_live();
             scan::sort(&mut outcome);
@@ -116,7 +168,20 @@ pub(crate) fn answer(
         Ok::<_, scan::Wrong>(outcome)
     };
     let (outcome, signal) = watch::watch(&progress, show && !live, reads_stdin, work)?;
-    let mut outcome = outcome?;
+    let (mut outcome, mut signal) = (outcome?, signal);
+    if let Some(asked) = fix.as_ref().filter(|_| signal.is_none()) {
+        let silent = Scan { found: &|_| {}, progress: &Progress::default(), threads: 1, ..scan };
+        let plan = Plan::new(&silent, &outcome, asked);
+        if asked.diff {
+            plan.show(&silent, asked, &mut io::stdout().lock())?;
+            outcome.coverage.skipped.extend(skipped);
+            return Ok(out::exit_code(&Report::from(outcome), fail_on, options.allow_partial));
+        }
+        if plan.make(asked) {
+            let (rest, ended) = watch::watch(&progress, show, false, || scan.run(inputs))?;
+            (outcome, signal) = (rest?, ended);
+        }
+    }
     let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
@@ -124,6 +189,9 @@ pub(crate) fn answer(
     outcome.coverage.skipped.extend(skipped);
     let report = Report::from(outcome);
     targets.write(&report, rules, &Style { shown: live, ..style() }, &mut out)?;
+    if let Some(baseline) = policy.baseline.as_ref().filter(|_| !options.quiet && signal.is_none()) {
+        stale(baseline, inputs);
+    }
     Ok(match signal {
         Some(signal) => 128 + signal,
         None => out::exit_code(&report, fail_on, options.allow_partial),
@@ -145,9 +213,8 @@ fn input(options: &cli::Scan, settings: &Settings) -> Result<Input<'static>> {
     if options.stdin_name.is_some() {
         bail!("`--stdin-name` names standard input, which is read only if the path is `-`");
     }
-    let roots = if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() };
     let tree = Tree {
-        roots,
+        roots: roots(options),
         exclude: options.exclude.iter().chain(&settings.exclude).cloned().collect(),
         left_out: settings.left_out.clone(),
         max_file_size: options.max_file_size.or(settings.max_file_size),

@@ -11,6 +11,7 @@ use super::{environment, find};
 use crate::cli::{self, FailOn};
 use wandward::blob::Ground;
 use wandward::finding::{Skip, visible};
+use wandward::policy::baseline::Baseline;
 use wandward::policy::{Config, Policy, Trust, User};
 use wandward::rule::RuleSet;
 use wandward::source::{settings, tree};
@@ -23,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) exclude: Vec<String>,
     pub(crate) left_out: Vec<(Ground, Vec<String>)>,
     pub(crate) max_file_size: Option<u64>,
+    /// The file of what is accepted, and the folder out of which no link may lead.
+    baseline: Option<(PathBuf, Option<PathBuf>)>,
     /// What files left out, for the report.
     pub(crate) skipped: Vec<Skip>,
 }
@@ -60,6 +63,7 @@ impl Settings {
             exclude: Vec::new(),
             left_out: Vec::new(),
             max_file_size: None,
+            baseline: None,
             skipped: Vec::new(),
         };
         for one in loaded {
@@ -71,7 +75,20 @@ impl Settings {
         Ok(settings)
     }
 
-    fn take(&mut self, Loaded { config, ground, .. }: Loaded) {
+    /// Keeps back what the baseline accepts that a flag or a configuration names.
+    pub(crate) fn with_baseline(mut self, flag: Option<&Path>) -> Result<Settings> {
+        let file = flag.map(|file| (file.to_path_buf(), None)).or_else(|| self.baseline.take());
+        if let Some((file, within)) = file.filter(|_| self.policy.wanted.is_none()) {
+            self.policy.baseline = Some(baseline(&file, within.as_deref())?);
+        }
+        Ok(self)
+    }
+
+    fn take(&mut self, Loaded { config, folder, ground }: Loaded) {
+        if let Some(name) = &config.baseline {
+            let within = (config.trust == Trust::Repository).then(|| folder.clone());
+            self.baseline.get_or_insert((folder.join(name), within));
+        }
         if !config.exclude.is_empty() {
             let globs: Vec<String> = config.exclude.iter().map(|glob| format!("`{glob}`")).collect();
             let reason = format!("leaves out what matches {}", globs.join(", "));
@@ -174,6 +191,31 @@ fn user_file() -> Option<PathBuf> {
     let folder = folder.or_else(|| environment("APPDATA").map(PathBuf::from).filter(|_| cfg!(windows)));
     let folder = folder.or_else(|| environment("HOME").map(|home| PathBuf::from(home).join(".config")))?;
     Some(folder.join("wandward").join("wandward.toml")).filter(|file| file.exists())
+}
+
+/// Reads a baseline; if it must lie `within` a folder, no link leads to it.
+pub(crate) fn baseline(file: &Path, within: Option<&Path>) -> Result<Baseline> {
+    let name = shown(file);
+    let text = match within {
+        Some(folder) => settings::below(folder, file),
+        None => settings::named(file),
+    };
+    let text = text.map_err(|error| anyhow!("cannot read {name}: {}", tree::plain(&error)))?;
+    parsed(file, &text)
+}
+
+/// One without an entry, for a file to be.
+pub(crate) fn empty_baseline(file: &Path) -> Result<Baseline> {
+    parsed(file, "")
+}
+
+fn parsed(file: &Path, text: &str) -> Result<Baseline> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Some((top, below)) = settings::home(folder) else { bail!("there is no folder {}", shown(folder)) };
+    let mut ground = Ground::new(env::current_dir()?, top);
+    ground.reached(folder, below);
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    Ok(Baseline::parse(&shown(file), text, today, ground)?)
 }
 
 fn shown(path: &Path) -> String {

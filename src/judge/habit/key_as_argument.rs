@@ -93,8 +93,13 @@ fn is_command(arguments: &[Word], nth: usize) -> bool {
             || text.contains(&b';'))
 }
 
-/// What `wandb login` is given.
+/// What `wandb login` is given, if that is or becomes a key.
 fn login(command: &Command) -> Option<&Word> {
+    login_word(command).filter(|word| value::is_key(&word.text) && !word.text.starts_with(b".."))
+}
+
+/// What `wandb login` is given.
+pub(in crate::judge) fn login_word(command: &Command) -> Option<&Word> {
     let words = &command.words;
     let login = words.iter().position(|word| word.text == b"login")?;
     let before = words[..login].iter().rev().find(|word| !word.text.starts_with(b"-") && word.text != b"cli")?;
@@ -108,7 +113,7 @@ fn login(command: &Command) -> Option<&Word> {
             b"--relogin" | b"--cloud" | b"--verify" | b"--no-verify" | b"--anonymously" | b"--no-offline" => {}
             text if text.starts_with(b"-") && !text.contains(&b'=') => _ = rest.next(),
             text if text.starts_with(b"-") => {}
-            text => return (value::is_key(text) && !text.starts_with(b"..")).then_some(word),
+            _ => return Some(word),
         }
     }
     None

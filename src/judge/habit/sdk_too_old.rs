@@ -65,7 +65,8 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
         (Form::Cells, Site::Docs) => Form::Commands,
         (form, _) => form,
     };
-    if memchr::memchr(0, passage.text).is_some() {
+    let prose = matches!(passage.site, Site::Source | Site::Docs | Site::Notebook | Site::Script);
+    if (prose && !has_number(passage)) || memchr::memchr(0, passage.text).is_some() {
         return Vec::new();
     }
     let text = as_text(passage.text);
@@ -73,6 +74,19 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
     pins.sort_by_key(|pin| (pin.span.start, pin.span.end));
     pins.dedup_by_key(|pin| pin.span.clone());
     pins.into_iter().filter_map(Pin::judge).take(MOST).collect()
+}
+
+/// Whether a number stands near the name of a package, on its line: most of what names one in a program or in prose says nothing of
+/// a version.
+fn has_number(passage: &Passage<'_>) -> bool {
+    const NEAR: usize = 64;
+    let numbered = |at: usize| {
+        let near = &passage.text[at..passage.text.len().min(at + NEAR)];
+        let line = &near[..memchr::memchr(b'\n', near).unwrap_or(near.len())];
+        line.iter().any(u8::is_ascii_digit)
+    };
+    let mut weave = memchr::memmem::find_iter(passage.text, "weave");
+    passage.names.iter().any(|at| numbered(*at)) || weave.any(numbered)
 }
 
 impl Pin {

@@ -104,7 +104,7 @@ const PROGRAMS: &[&str] = &[
 ];
 
 /// Whether a word is the name of a program.
-pub(super) fn is_program(word: Option<&Word>) -> bool {
+pub(in crate::judge) fn is_program(word: Option<&Word>) -> bool {
     let Some(text) = word.map(|word| word.text.as_slice()) else { return false };
     let name = text.rsplit(|b| matches!(b, b'/' | b'\\')).next().unwrap_or_default();
     let name = name.strip_suffix(b".exe").unwrap_or(name);

@@ -70,7 +70,7 @@ impl Standings {
         let found = match GitFolder::above(folder) {
             Err(_) => Err(Unreadable),
             Ok(None) => Ok(None),
-            Ok(Some(git)) => match Worktree::root(&git) {
+            Ok(Some(git)) => match root(&git) {
                 None => Err(Unreadable),
                 Some(root) => {
                     let same = known.values().flatten().flatten().find(|other| other.root == root).cloned();
@@ -81,6 +81,13 @@ impl Standings {
         known.insert(folder.to_owned(), found.clone());
         found
     }
+}
+
+/// The root of the working tree, if the git directory and the folder that it was found in say the same of each other: a
+/// scanned file does not choose whose index is read.
+pub(super) fn root(git: &GitFolder) -> Option<PathBuf> {
+    let holder = git.holder.clone().filter(|_| git.links_back)?;
+    (git.worktree.as_ref() == Some(&holder)).then_some(holder)
 }
 
 /// A working tree.
@@ -96,13 +103,6 @@ struct Worktree {
 }
 
 impl Worktree {
-    /// The root of the working tree, if the git directory and the folder that it was found in say the same of each other:
-    /// a scanned file does not choose whose index is read.
-    fn root(git: &GitFolder) -> Option<PathBuf> {
-        let holder = git.holder.clone().filter(|_| git.links_back)?;
-        (git.worktree.as_ref() == Some(&holder)).then_some(holder)
-    }
-
     fn open(git: &GitFolder, root: PathBuf) -> Worktree {
         let tracked = index::read(&git.index(), git).ok();
         let tracked = tracked.map(|entries| entries.into_iter().map(|entry| entry.path).collect());
