@@ -41,6 +41,46 @@ fn run(folder: &Path, arguments: &[&str], input: &str, variables: &[(&str, &str)
 }
 
 #[test]
+fn an_incident_ends_with_a_proof() {
+    let (server, repo) = (Contract::start(), Repo::new());
+    let leaked = key("v1", "incident");
+    server.add(&leaked, 1, Some("ci-model-training"));
+    let commit = |name: &str, text: &str, message: &str| {
+        std::fs::write(repo.path.join(name), text).unwrap();
+        for arguments in [&["add", "."][..], &["commit", "-q", "-m", message]] {
+            let mut git = git_in(&repo.path);
+            let done = git
+                .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.test"])
+                .args(arguments)
+                .status()
+                .unwrap();
+            assert!(done.success());
+        }
+    };
+    commit(".env", &format!("WANDB_API_KEY={leaked}\n"), "Settings");
+    commit("train.py", &format!("import wandb\nwandb.login(key=\"{leaked}\")\n"), "Train");
+    commit("train.py", "import wandb\nwandb.login()\n", "No keys here");
+    let started = std::time::Instant::now();
+    let url = server.url.as_str();
+    let steps: [(&[&str], i32, &str); 5] = [
+        (&["scan", "--history"], 1, "exposed key"),
+        (&["verify", "--history", "--base-url", url], 1, "user ci-bot (service account)"),
+        (&["revoke", "--history", "--base-url", url, "--dry-run"], 1, "breaks: something reads it here"),
+        (&["revoke", "--history", "--base-url", url, "--yes", "--count", "1"], 0, "deleted, and proved dead"),
+        (&["verify", "--history", "--base-url", url], 0, "0 live, 1 dead, 0 unknown"),
+    ];
+    for (arguments, wanted, word) in steps {
+        let (said, code) = run(&repo.path, arguments, "", &[]);
+        let said = String::from_utf8(said).unwrap();
+        // The transcript, for whoever runs this test with `--nocapture`.
+        eprintln!("$ wandward {}\n{said}[exit {code}]\n", arguments.join(" "));
+        assert_eq!((code, said.contains(word)), (wanted, true), "{said}");
+    }
+    eprintln!("[{:.2} s from the scan to the proof]", started.elapsed().as_secs_f64());
+    assert!(!server.takes(&leaked));
+}
+
+#[test]
 fn no_output_and_no_file_holds_eight_characters_of_a_key() {
     for kind in ["legacy", "v1", "local-legacy", "local-v1"] {
         let (server, folder) = (Contract::start(), tempfile::tempdir().unwrap());

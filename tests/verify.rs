@@ -461,3 +461,49 @@ fn the_operators_key_is_that_of_the_variable_or_of_the_netrc() {
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8(output.stderr).unwrap().contains("self-hosted"));
 }
+
+#[test]
+fn the_public_cloud_that_is_merely_assumed_calls_no_key_dead() {
+    let folder = tempfile::tempdir().unwrap();
+    let (authority, config) = tls(folder.path(), "api.wandb.ai");
+    let server = Contract::start_tls(config);
+    let (key, revoked) = (key("v1", "assumed"), key("v1", "revoked"));
+    server.add(&revoked, 0, None);
+    server.state().keys[0].dead = true;
+    let proxy = format!("http://127.0.0.1:{}", server.port);
+    let variables = [("HTTPS_PROXY", &*proxy), ("SSL_CERT_FILE", authority.to_str().unwrap())];
+    for (name, text, liveness, code) in [
+        ("a.env", format!("WANDB_API_KEY={key}\n"), "unknown", 3),
+        ("b.netrc", format!("machine api.wandb.ai login user password {key}\n"), "dead", 0),
+        ("c.env", format!("WANDB_BASE_URL=https://api.forge.coreweave.com\nWANDB_API_KEY={key}\n"), "dead", 0),
+        ("d.env", format!("WANDB_API_KEY={revoked}\n"), "dead", 0),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        let output = run(folder.path(), &["verify", "--format", "json", name], "", &variables);
+        let report = report(&output);
+        let finding = &report["findings"][0];
+        assert_eq!(
+            (finding["liveness"].as_str().unwrap(), output.status.code()),
+            (liveness, Some(code)),
+            "{name}: {report}"
+        );
+        assert_eq!(finding["server"], "https://api.wandb.ai", "{name}");
+        let reason = finding["liveness_reason"].as_str().unwrap();
+        assert_eq!(reason.contains("--base-url"), liveness == "unknown", "{name}: {reason}");
+    }
+    let connects = server.state().connects.clone();
+    assert!(connects.len() == 4 && connects.iter().all(|to| to == "api.wandb.ai:443"), "{connects:?}");
+}
+
+#[test]
+fn a_redirect_takes_no_key_to_another_host() {
+    let (server, other) = (Contract::start(), Contract::start());
+    let key = key("v1", "redirect");
+    let to = format!("Location: {}/graphql", other.url);
+    for status in [301, 302, 303, 307, 308] {
+        let to = to.clone();
+        server.fault(move |_| Some(Fault::Header(status, "application/json", to.clone(), String::new())));
+        assert_eq!(verify(&server.url, &key).1, 3);
+    }
+    assert!(server.state().got.len() == 5 && other.state().got.is_empty());
+}

@@ -59,8 +59,8 @@ pub(super) enum With {
     Operator(Kept),
 }
 
-/// What gives the credential of the operator for a server, or says why there is none.
-pub type Credential<'c> = dyn Fn(&Server) -> Result<Kept, String> + 'c;
+/// Gives the operator's credential for a server, or says why there is none.
+pub type Credential<'f> = dyn Fn(&Server) -> Result<Kept, String> + 'f;
 
 /// What the operator has and wants.
 pub struct Operator<'f> {

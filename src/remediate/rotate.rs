@@ -12,7 +12,6 @@ use super::audit::{About, Audit, BEGUN, Step};
 use super::handover::Destination;
 use super::operations::{GENERATE, body};
 use super::plan::Deletion;
-use super::revoke::{Done, delete};
 use super::transport::{Client, Kind};
 use super::verify::ask;
 use crate::detect;
@@ -67,46 +66,39 @@ pub fn make(
     made.key = Some(key.clone());
     let in_hand =
         format!("a new key {} exists, and its text is lost: delete it at {settings}. The old key is as it was", key.id);
-    audit.note(&about, Step::Create, "accepted", "")?;
     made.steps.push((Step::Create, "accepted".to_owned(), String::new()));
+    // From here on the key is to get to its place, whether or not that can be written down.
+    let mut noted = audit.note(&about, Step::Create, "accepted", "");
     match to.take(server, &secret) {
         Ok(said) => {
-            audit.note(&about, Step::HandOver, "done", &to.phrase())?;
+            noted = noted.and(audit.note(&about, Step::HandOver, "done", &to.phrase()));
             made.steps.push((Step::HandOver, "done".to_owned(), said));
         }
         Err(error) => {
             let reason = format!("{}: {error}", to.phrase());
-            audit.note(&about, Step::HandOver, "failed", &reason)?;
+            // What went wrong is told in any case.
+            let _ = audit.note(&about, Step::HandOver, "failed", &reason);
             made.steps.push((Step::HandOver, "failed".to_owned(), reason.clone()));
             made.trouble = Some(format!("it could not be handed over ({reason}); {in_hand}"));
             return Ok(made);
         }
     }
     let proof = ask(client, server, &secret);
-    audit.note(&about, Step::Proof, proof.liveness.name(), &proof.reason)?;
+    noted = noted.and(audit.note(&about, Step::Proof, proof.liveness.name(), &proof.reason));
     made.steps.push((Step::Proof, proof.liveness.name().to_owned(), proof.reason.clone()));
     let same = proof.owner.as_ref().map(|owner| &owner.user) == Some(&deletion.owner.user);
-    if proof.liveness != Liveness::Live || !same {
-        let why = if proof.liveness == Liveness::Live { "it belongs to another user" } else { &proof.reason };
-        made.trouble = Some(format!(
-            "{} has the new key {}, but the server does not vouch for it ({why}); the old key is as it was",
-            to.phrase(),
-            key.id
-        ));
-    }
+    let why = match &noted {
+        Err(error) => Some(format!("the audit record cannot be written any more ({error})")),
+        Ok(()) if proof.liveness != Liveness::Live => {
+            Some(format!("the server does not vouch for it: {}", proof.reason))
+        }
+        Ok(()) if !same => Some("the server does not vouch for it: it belongs to another user".to_owned()),
+        Ok(()) => None,
+    };
+    made.trouble =
+        why.map(|why| format!("{} has the new key {}, but {why}; the old key is as it was", to.phrase(), key.id));
     made.proof = Some(proof);
     Ok(made)
-}
-
-/// Deletes the old key.
-pub fn retire(
-    client: &Client,
-    key: &Key,
-    secret: &Secret<'_>,
-    deletion: &Deletion,
-    audit: &mut Audit,
-) -> io::Result<Done> {
-    delete(client, key, secret, deletion, audit)
 }
 
 /// Asks for a new key, once: that a server does not understand the question is the one answer after which it may be asked in other

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use wandward::remediate::{self, Audit, Deletion, Done, Fate, Operator, Planned, 
 use wandward::report::Report;
 use wandward::rule::RuleSet;
 use wandward::scan::Progress;
-use wandward::secret::Fingerprint;
+use wandward::secret::{Fingerprint, Keyring};
 use wandward::write;
 
 /// The most places of one key that are named.
@@ -100,6 +101,20 @@ impl Step {
     }
 }
 
+/// What a plan came to.
+struct Ended {
+    code: u8,
+    proofs: Vec<(Fingerprint, Asked)>,
+    records: Vec<Record>,
+}
+
+impl Ended {
+    /// Nothing was deleted.
+    fn with(code: u8) -> Ended {
+        Ended { code, proofs: Vec::new(), records: Vec::new() }
+    }
+}
+
 struct Run<'r> {
     options: &'r cli::Revoke,
     asking: &'r Asking,
@@ -109,6 +124,24 @@ struct Run<'r> {
 
 impl Run<'_> {
     fn revoke(&mut self, found: Found) -> Result<(u8, Outcome, Vec<Record>)> {
+        let Found { mut outcome, keyring } = found;
+        let Ended { code, proofs, records } = self.end(&outcome, &keyring)?;
+        if proofs.is_empty() {
+            return Ok((code, outcome, records));
+        }
+        for (fingerprint, proof) in proofs {
+            let slot = outcome.asked.entry(fingerprint).or_default();
+            slot.retain(|asked| asked.server != proof.server);
+            slot.push(proof);
+        }
+        for line in remediate::aftermath(&outcome) {
+            self.say(&line)?;
+        }
+        Ok((code, outcome, records))
+    }
+
+    /// Plans, asks, deletes.
+    fn end(&mut self, outcome: &Outcome, keyring: &Keyring) -> Result<Ended> {
         let Asking { client, rules } = self.asking;
         let credential = |server: &remediate::Server| own::credential_at(server, rules);
         let operator = Operator {
@@ -117,58 +150,39 @@ impl Run<'_> {
             credential: if self.options.as_operator { Some(&credential) } else { None },
         };
         let allow_partial = self.options.verify.scan.report.allow_partial;
-        let Found { mut outcome, keyring } = found;
-        let plan = remediate::plan(client, rules, &keyring, &outcome, &operator);
+        let plan = remediate::plan(client, rules, keyring, outcome, &operator);
         self.say_plan(&plan)?;
         let deletions: Vec<(&Planned<'_>, &Deletion)> = plan.iter().filter_map(deletion).collect();
-        if self.options.dry_run || deletions.is_empty() {
-            let code = if self.options.dry_run {
-                ask::exit_code(&outcome, allow_partial)
-            } else {
-                code(&plan, &[], &outcome, allow_partial)
-            };
-            drop(plan);
-            return Ok((code, outcome, Vec::new()));
+        if self.options.dry_run {
+            return Ok(Ended::with(ask::exit_code(outcome, allow_partial)));
+        }
+        if deletions.is_empty() {
+            return Ok(Ended::with(code(&plan, &[], outcome, allow_partial)));
         }
         // A record that cannot be written is known before anybody is asked.
         let audit = open_audit(self.options.audit_log.as_deref()).map_err(|error| complain(&format!("{error:#}")));
         let confirmed = audit.is_ok().then(|| self.confirm(&deletions)).transpose()?.flatten();
-        let (Ok(mut audit), Some(confirmed)) = (audit, confirmed) else {
-            drop(plan);
-            return Ok((INCOMPLETE, outcome, Vec::new()));
-        };
+        let (Ok(mut audit), Some(confirmed)) = (audit, confirmed) else { return Ok(Ended::with(INCOMPLETE)) };
         let progress = Progress::default();
         let work = || {
-            let mut done: Vec<(usize, Done)> = Vec::new();
+            let mut proofs: Vec<Option<Asked>> = vec![None; deletions.len()];
             for (nth, (planned, deletion)) in deletions.iter().enumerate() {
-                if !confirmed[nth] || progress.stop.load(std::sync::atomic::Ordering::Relaxed) {
+                if !confirmed[nth] || progress.stop.load(Ordering::Relaxed) {
                     continue;
                 }
                 let Some(hung) = keyring.get(&planned.key.fingerprint) else { continue };
-                let one = remediate::delete(client, planned.key, &hung.key.secret(), deletion, &mut audit);
-                let one = one.context("the audit record cannot be written, so nothing more is deleted")?;
-                self.done(planned, &one)?;
-                done.push((nth, one));
+                let done = remediate::delete(client, planned.key, &hung.key.secret(), deletion, &mut audit);
+                let done = done.context("the audit record cannot be written, so nothing more is deleted")?;
+                self.done(planned, &done)?;
+                proofs[nth] = Some(done.proof);
             }
-            Ok::<_, anyhow::Error>(done)
+            Ok::<_, anyhow::Error>(proofs)
         };
-        let (done, signal) = watch::watch(&progress, false, false, work)?;
-        let done = done?;
-        let proofs: Vec<Option<&Asked>> = (0..deletions.len())
-            .map(|nth| done.iter().find(|(at, _)| *at == nth).map(|(_, done)| &done.proof))
-            .collect();
-        let exit = signal.map_or_else(|| code(&plan, &proofs, &outcome, allow_partial), |signal| 128 + signal);
-        let answers: Vec<(Fingerprint, Asked)> =
-            done.iter().map(|(nth, done)| (deletions[*nth].0.key.fingerprint.clone(), done.proof.clone())).collect();
-        drop(deletions);
-        drop(plan);
-        for (fingerprint, proof) in answers {
-            let slot = outcome.asked.entry(fingerprint).or_default();
-            slot.retain(|asked| asked.server != proof.server);
-            slot.push(proof);
-        }
-        self.say_rest(&outcome)?;
-        Ok((exit, outcome, audit.written))
+        let (proofs, signal) = watch::watch(&progress, false, false, work)?;
+        let proofs = proofs?;
+        let code = signal.map_or_else(|| code(&plan, &proofs, outcome, allow_partial), |signal| 128 + signal);
+        let of = |(nth, proof): (usize, Option<Asked>)| Some((deletions[nth].0.key.fingerprint.clone(), proof?));
+        Ok(Ended { code, proofs: proofs.into_iter().enumerate().filter_map(of).collect(), records: audit.written })
     }
 
     fn resume(&mut self, found: Found) -> Result<(u8, Outcome, Vec<Record>)> {
@@ -305,13 +319,6 @@ impl Run<'_> {
         };
         self.say(&format!("{}: {said}: {}", planned.key.id, done.proof.reason))
     }
-
-    fn say_rest(&self, outcome: &Outcome) -> io::Result<()> {
-        for line in remediate::aftermath(outcome) {
-            self.say(&line)?;
-        }
-        Ok(())
-    }
 }
 
 /// Opens the audit record.
@@ -342,14 +349,14 @@ fn whose(deletion: &Deletion) -> String {
 }
 
 /// What a plan came to. `proofs` are those of its deletions, in their order; one that was not done has none.
-fn code(plan: &[Planned<'_>], proofs: &[Option<&Asked>], outcome: &Outcome, allow_partial: bool) -> u8 {
+fn code(plan: &[Planned<'_>], proofs: &[Option<Asked>], outcome: &Outcome, allow_partial: bool) -> u8 {
     let mut lives = false;
     let mut unsure = !outcome.coverage.complete() && !allow_partial;
     let mut refused = false;
     let mut proofs = proofs.iter();
     for planned in plan {
         match &planned.fate {
-            Fate::Delete(_) => match proofs.next().copied().flatten().map(|proof| proof.liveness) {
+            Fate::Delete(_) => match proofs.next().and_then(Option::as_ref).map(|proof| proof.liveness) {
                 Some(Liveness::Dead) => {}
                 Some(Liveness::Live) => lives = true,
                 Some(Liveness::Unknown) => unsure = true,

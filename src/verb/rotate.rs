@@ -1,10 +1,10 @@
 //! `wandward rotate`: a new key where it is needed, then the end of the old one. In: flags and a person's word. Out: what was
 //! done, and an exit code.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use zeroize::Zeroizing;
@@ -18,10 +18,11 @@ use crate::cli::{self, Form};
 use crate::watch;
 use crate::{FINDINGS, INCOMPLETE, complain};
 use wandward::finding::{Asked, Liveness, Outcome, visible};
-use wandward::remediate::{self, Audit, Destination, Fate, Operator, Planned};
+use wandward::remediate::{self, Audit, Deletion, Destination, Done, Fate, Operator, Planned};
 use wandward::report::{self, Report};
 use wandward::rule::RuleSet;
 use wandward::scan::Progress;
+use wandward::secret::{Fingerprint, Keyring};
 
 /// The most of a destination that is kept as it is.
 const MOST: u64 = 8 << 20;
@@ -99,69 +100,37 @@ struct Run<'r> {
 
 impl Run<'_> {
     fn rotate(&mut self, found: Found, to: &Destination) -> Result<(u8, Outcome)> {
-        let Asking { client, rules } = self.asking;
         let Found { mut outcome, keyring } = found;
-        let operator = Operator { own: Default::default(), include_own: true, credential: None };
-        let plan = remediate::plan(client, rules, &keyring, &outcome, &operator);
-        let live: Vec<&Planned<'_>> = plan.iter().filter(|planned| planned.asked.liveness == Liveness::Live).collect();
-        let (planned, deletion) = match &live[..] {
-            [] if plan.iter().all(|planned| matches!(planned.fate, Fate::Dead)) => {
-                self.say("There is no live key to rotate.")?;
-                return Ok((0, {
-                    drop(plan);
-                    outcome
-                }));
-            }
-            [] => {
-                plan.iter().for_each(|planned| complain(&format!("{}: {}", planned.key.id, planned.asked.reason)));
-                return Ok((INCOMPLETE, {
-                    drop(plan);
-                    outcome
-                }));
-            }
-            [planned] => match &planned.fate {
-                Fate::Delete(deletion) => (*planned, deletion),
-                Fate::Refused(reason) => {
-                    complain(&format!("{}: {reason}", planned.key.id));
-                    return Ok((INCOMPLETE, {
-                        drop(plan);
-                        outcome
-                    }));
-                }
-                _ => {
-                    return Ok((INCOMPLETE, {
-                        drop(plan);
-                        outcome
-                    }));
-                }
-            },
-            many => {
-                complain(&format!(
-                    "there are {} live keys, and one is rotated at a time; name the file of one, or give it with `-`",
-                    many.len()
-                ));
-                return Ok((INCOMPLETE, {
-                    drop(plan);
-                    outcome
-                }));
-            }
+        let (code, proof) = self.exchange(&outcome, &keyring, to)?;
+        if let Some((fingerprint, proof)) = proof {
+            let slot = outcome.asked.entry(fingerprint).or_default();
+            slot.retain(|asked| asked.server != proof.server);
+            slot.push(proof);
+        }
+        Ok((code, outcome))
+    }
+
+    /// The new key for the old one; what the server says of the old one in the end.
+    fn exchange(
+        &mut self,
+        outcome: &Outcome,
+        keyring: &Keyring,
+        to: &Destination,
+    ) -> Result<(u8, Option<(Fingerprint, Asked)>)> {
+        let Asking { client, rules } = self.asking;
+        let operator = Operator { own: BTreeMap::new(), include_own: true, credential: None };
+        let plan = remediate::plan(client, rules, keyring, outcome, &operator);
+        let (planned, deletion) = match self.old(&plan)? {
+            Ok(old) => old,
+            Err(code) => return Ok((code, None)),
         };
-        let Some(hung) = keyring.get(&planned.key.fingerprint) else {
-            return Ok((INCOMPLETE, {
-                drop(plan);
-                outcome
-            }));
-        };
-        let Some(mut audit) = self.audit() else {
-            return Ok((INCOMPLETE, {
-                drop(plan);
-                outcome
-            }));
+        let (Some(hung), Some(mut audit)) = (keyring.get(&planned.key.fingerprint), self.audit()) else {
+            return Ok((INCOMPLETE, None));
         };
         let (progress, secret) = (Progress::default(), hung.key.secret());
         let work = || remediate::make(client, (planned.key, &secret), deletion, &self.options.name, to, &mut audit);
         let (made, signal) = watch::watch(&progress, false, false, work)?;
-        let made = made.context("the audit record cannot be written, so nothing more is done")?;
+        let made = made.context("the audit record cannot be written, so nothing is done")?;
         let server = Some(deletion.server.base.clone());
         let new = made.key.as_ref().unwrap_or(planned.key);
         for (step, result, reason) in &made.steps {
@@ -170,40 +139,23 @@ impl Run<'_> {
         }
         if let Some(trouble) = &made.trouble {
             complain(&visible(trouble));
-            return Ok((INCOMPLETE, {
-                drop(plan);
-                outcome
-            }));
+            return Ok((INCOMPLETE, None));
         }
         self.say(&format!("The new key is {}, named {:?}, in {}.", new.id, self.options.name, to.phrase()))?;
-        if let Some(signal) = signal.filter(|_| progress.stop.load(Ordering::Relaxed)) {
-            complain(&format!(
-                "interrupted: the new key {} is in its place, and the old one lives; `wandward revoke` deletes it",
-                new.id
-            ));
-            return Ok((128 + signal, {
-                drop(plan);
-                outcome
-            }));
+        let lives =
+            format!("the new key {} is in its place, and the old one lives; `wandward revoke` deletes it", new.id);
+        if let Some(signal) = signal {
+            complain(&format!("interrupted: {lives}"));
+            return Ok((128 + signal, None));
         }
         if !self.may_go(planned)? {
-            complain(&format!(
-                "the new key {} is in its place, and the old one still lives; `wandward revoke` deletes it",
-                new.id
-            ));
-            return Ok((FINDINGS, {
-                drop(plan);
-                outcome
-            }));
+            complain(&lives);
+            return Ok((FINDINGS, None));
         }
-        let done = remediate::retire(client, planned.key, &secret, deletion, &mut audit);
-        let done = done.context("the audit record cannot be written")?;
-        let (result, reason) = match &done.answer {
-            Ok(()) => ("accepted", ""),
-            Err(reason) => ("failed", reason.as_str()),
-        };
-        self.steps.push(Step::new(planned.key, server.clone(), "delete", result, reason));
-        let proof = done.proof;
+        let done = remediate::delete(client, planned.key, &secret, deletion, &mut audit);
+        let Done { answer, proof } = done.with_context(|| format!("the audit record cannot be written: {lives}"))?;
+        let (result, reason) = answer.map_or_else(|reason| ("failed", reason), |()| ("accepted", String::new()));
+        self.steps.push(Step::new(planned.key, server.clone(), "delete", result, &reason));
         self.steps.push(Step::new(planned.key, server, "proof", proof.liveness.name(), &proof.reason));
         self.say(&format!("The old key {}: {}: {}", planned.key.id, proof.liveness.name(), proof.reason))?;
         let code = match proof.liveness {
@@ -211,12 +163,29 @@ impl Run<'_> {
             Liveness::Live => FINDINGS,
             Liveness::Unknown => INCOMPLETE,
         };
-        let fingerprint = planned.key.fingerprint.clone();
-        drop(plan);
-        let slot: &mut Vec<Asked> = outcome.asked.entry(fingerprint).or_default();
-        slot.retain(|asked| asked.server != proof.server);
-        slot.push(proof);
-        Ok((code, outcome))
+        Ok((code, Some((planned.key.fingerprint.clone(), proof))))
+    }
+
+    /// The one key that is to be rotated, or the exit code where there is none.
+    fn old<'p, 'o>(&self, plan: &'p [Planned<'o>]) -> Result<Result<(&'p Planned<'o>, &'p Deletion), u8>> {
+        let live: Vec<&Planned<'_>> = plan.iter().filter(|planned| planned.asked.liveness == Liveness::Live).collect();
+        match &live[..] {
+            [] if plan.iter().all(|planned| matches!(planned.fate, Fate::Dead)) => {
+                self.say("There is no live key to rotate.")?;
+                return Ok(Err(0));
+            }
+            [] => plan.iter().for_each(|planned| complain(&format!("{}: {}", planned.key.id, planned.asked.reason))),
+            [planned] => match &planned.fate {
+                Fate::Delete(deletion) => return Ok(Ok((planned, deletion))),
+                Fate::Refused(reason) => complain(&format!("{}: {reason}", planned.key.id)),
+                _ => {}
+            },
+            many => complain(&format!(
+                "there are {} live keys, and one is rotated at a time; name the file of one, or give it with `-`",
+                many.len()
+            )),
+        }
+        Ok(Err(INCOMPLETE))
     }
 
     /// Whether the old key may go: nothing that was scanned still reads it, or the operator says so.
@@ -249,9 +218,7 @@ impl Run<'_> {
     }
 
     fn audit(&self) -> Option<Audit> {
-        open_audit(self.options.audit_log.as_deref())
-            .map_err(|error| complain(&format!("{error:#}")))
-            .ok()
+        open_audit(self.options.audit_log.as_deref()).map_err(|error| complain(&format!("{error:#}"))).ok()
     }
 
     fn say(&self, text: &str) -> io::Result<()> {
