@@ -76,14 +76,21 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
     pins.into_iter().filter_map(Pin::judge).take(MOST).collect()
 }
 
-/// Whether a number stands near the name of a package, on its line: most of what names one in a program or in prose says nothing of
-/// a version.
+/// Whether a version follows the name of a package on its line, with no other name between: most of what names one in a program
+/// or in prose says nothing of a version.
 fn has_number(passage: &Passage<'_>) -> bool {
     const NEAR: usize = 64;
     let numbered = |at: usize| {
         let near = &passage.text[at..passage.text.len().min(at + NEAR)];
-        let line = &near[..memchr::memchr(b'\n', near).unwrap_or(near.len())];
-        line.iter().any(u8::is_ascii_digit)
+        let behind = near.get(b"wandb".len()..).unwrap_or_default();
+        let behind = behind.strip_prefix(b".git").unwrap_or(behind);
+        let stop = behind.iter().position(|b| matches!(b, b'.' | b'{' | b'#' | b'\n'));
+        stop.is_some_and(|stop| {
+            let number = |at: Option<usize>| at.and_then(|at| behind.get(at)).is_some_and(u8::is_ascii_digit);
+            let version =
+                number(stop.checked_sub(1)) && (number(Some(stop + 1)) || behind.get(stop + 1) == Some(&b'*'));
+            behind[stop] == b'.' && version
+        })
     };
     let mut weave = memchr::memmem::find_iter(passage.text, "weave");
     passage.names.iter().any(|at| numbered(*at)) || weave.any(numbered)
