@@ -90,7 +90,7 @@ fn source(text: &[u8], given: &Range<usize>, depth: usize) -> Option<&'static st
         Some("it is typed in, and shown while it is typed")
     } else if says(&FILE) {
         Some("it is read from a file")
-    } else if says(&CONFIGURED) {
+    } else if says(&CONFIGURED) || is_parsed(text, expression) {
         let last = expression.rsplit(|b| *b == b'.').next().unwrap_or_default();
         let fed = last.iter().all(|b| is_word(*b)) && values(text, last).any(|value| is_good(&text[value]));
         (!fed).then_some("it comes from an option or a configuration")
@@ -108,6 +108,14 @@ fn is_word(byte: u8) -> bool {
 
 fn is_good(expression: &[u8]) -> bool {
     GOOD.as_ref().is_some_and(|pattern| pattern.is_match(expression))
+}
+
+/// Whether a value is a member of what the options of the program were read into, whatever that is called.
+fn is_parsed(text: &[u8], expression: &[u8]) -> bool {
+    const READERS: [&[u8]; 5] = [b"parse_args(", b"parse_known_args(", b"tyro.cli(", b"OmegaConf.", b"parse_args_into"];
+    let base = expression.iter().take_while(|b| is_word(**b)).count();
+    let reads = |value: &[u8]| READERS.iter().any(|reader| memchr::memmem::find(value, reader).is_some());
+    expression.get(base) == Some(&b'.') && values(text, &expression[..base]).any(|value| reads(&text[value]))
 }
 
 /// A variable, or the first line of one.
