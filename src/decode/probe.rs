@@ -170,10 +170,11 @@ impl Survey {
     #[cold]
     #[inline(never)]
     fn name(&mut self, text: &[u8], part: Range<usize>) {
-        let words = text[part.start..text.len().min(part.end + LAST)].windows(NAME.len());
-        let named = words.enumerate().filter(|(_, word)| word[0] | 0x20 == NAME[0] && word.eq_ignore_ascii_case(NAME));
+        let starts = memchr::memchr2_iter(b'w', b'W', &text[part.clone()]).map(|at| part.start + at);
+        let named =
+            starts.filter(|at| text[*at..].get(..NAME.len()).is_some_and(|word| word.eq_ignore_ascii_case(NAME)));
         let room = MOST_NAMES.saturating_sub(self.names.len());
-        self.names.extend(named.map(|(at, _)| part.start + at).take(room));
+        self.names.extend(named.take(room));
         self.names_wandb |= !self.names.is_empty();
     }
 
