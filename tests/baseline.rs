@@ -136,7 +136,7 @@ fn what_is_accepted_stays_so_when_it_moves_and_nothing_else_does() {
         // Given keys are looked for wherever they are.
         let mut find = support::wandward(&world.repo.path);
         find.args(["scan", "--find", "-", "--baseline", FILE]);
-        let output = support::git::fed(&mut find, fingerprint(&world.key).as_bytes());
+        let output = support::fed(&mut find, fingerprint(&world.key).as_bytes());
         assert_eq!(output.status.code(), Some(i32::from(*what != "another key in its place")), "{what}");
     }
 }

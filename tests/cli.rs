@@ -10,9 +10,8 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 use support::{fingerprint, key, wandward};
@@ -92,17 +91,8 @@ impl World {
     }
 
     fn pipe(&self, arguments: &[&str], input: &str) -> Shown {
-        let mut command = wandward(self.folder.path());
-        let mut child = command
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A command that refuses its arguments does not read.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        self.shown(child.wait_with_output().unwrap(), arguments)
+        let output = support::fed(wandward(self.folder.path()).args(arguments), input.as_bytes());
+        self.shown(output, arguments)
     }
 
     fn check(&self, command: &mut Command, arguments: &[&str]) -> Shown {

@@ -145,11 +145,7 @@ fn standard_input_may_be_a_container() {
     let key = support::key("v1", "stdin");
     let bytes = zip(&[Member::deflated("a/.env", format!("\nWANDB_API_KEY={key}\n"))]);
     let mut command = support::wandward(&std::env::temp_dir());
-    command.args(["scan", "--format", "json", "-"]).stdin(std::process::Stdio::piped());
-    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), &bytes).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = support::fed(command.args(["scan", "--format", "json", "-"]), &bytes);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let location = &report["findings"][0]["location"];
     assert_eq!(

@@ -13,21 +13,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
 
 use serde_json::Value;
-use support::{fingerprint, key, namespace, wandward};
+use support::{fed, fingerprint, key, namespace, wandward};
 
 /// Runs a command with `input` on standard input: report, exit code, standard error.
 fn find(folder: &Path, arguments: &[&str], input: &str) -> (Value, i32, String) {
     let mut command = wandward(folder);
     command.args(arguments).args(["--find", "-", "--format", "json"]).env("HOME", folder.join("home"));
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // Wrong usage is told before standard input is read, and may close it.
-    if let Err(error) = child.stdin.take().unwrap().write_all(input.as_bytes()) {
-        assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
-    }
-    let output = child.wait_with_output().unwrap();
+    let output = fed(&mut command, input.as_bytes());
     let report = serde_json::from_slice(&output.stdout).unwrap_or_default();
     (report, output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }

@@ -12,12 +12,11 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::Value;
-use support::{fingerprint, key};
+use support::{fed, fingerprint, key};
 
 /// A home folder, and the keys that were put into it: their fingerprints and what they are called.
 struct Home {
@@ -64,15 +63,7 @@ impl Home {
             return false;
         }
         let mut command = self.command("script");
-        let mut child = command
-            .args(["--quiet", "--return", "--command", line, "/dev/null"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        child.wait().unwrap();
+        fed(command.args(["--quiet", "--return", "--command", line, "/dev/null"]), input.as_bytes());
         true
     }
 

@@ -665,21 +665,16 @@ fn a_variable_that_reaches_wandb_megabytes_later() {
 
 /// Git, with nothing of this machine's configuration.
 fn git(folder: &Path, arguments: &[&str], input: &str) -> String {
-    let mut child = Command::new("git")
+    let mut command = Command::new("git");
+    command
         .current_dir(folder)
         .args(["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main"])
         .args(arguments)
         .env_remove("GIT_DIR")
         .env_remove("GIT_INDEX_FILE")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_SYSTEM", "/dev/null")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+        .env("GIT_CONFIG_SYSTEM", "/dev/null");
+    let output = support::fed(&mut command, input.as_bytes());
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

@@ -7,13 +7,12 @@
 mod contract;
 mod support;
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use contract::Contract;
 use support::git::{Repo, git_in};
-use support::key;
+use support::{fed, key, without_terminal};
 
 fn python(package: &str) -> Option<String> {
     let python = std::env::var("WANDWARD_PYTHON").unwrap_or_else(|_| "python3".to_owned());
@@ -28,15 +27,8 @@ fn python(package: &str) -> Option<String> {
 
 /// Everything that a run says.
 fn run(folder: &Path, arguments: &[&str], input: &str, variables: &[(&str, &str)]) -> (Vec<u8>, i32) {
-    let mut command = Command::new("setsid");
-    command.arg("-w").arg(env!("CARGO_BIN_EXE_wandward")).args(arguments).current_dir(folder).env_clear();
-    command
-        .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("XDG_STATE_HOME", folder.join("state"))
-        .envs(variables.iter().copied());
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
+    let mut command = without_terminal(folder);
+    let output = fed(command.args(arguments).envs(variables.iter().copied()), input.as_bytes());
     ([output.stdout, output.stderr].concat(), output.status.code().unwrap())
 }
 

@@ -9,8 +9,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use support::git::{Repo, Report, binary, fed, leak, trusting_git_in};
-use support::key;
+use support::git::{Repo, Report, binary, leak, trusting_git_in};
+use support::{fed, key};
 
 /// Every hook that git knows.
 const HOOKS: [&str; 28] = [

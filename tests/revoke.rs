@@ -8,13 +8,13 @@ mod support;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contract::{Contract, Fault};
 use serde_json::Value;
-use support::key;
+use support::{fed, key, piped, without_terminal};
 
 /// A folder to work in, with a state folder of its own.
 struct Place {
@@ -34,21 +34,14 @@ impl Place {
         self.path().join("state/wandward/audit.jsonl")
     }
 
-    /// The binary without a terminal: it leads a session of its own.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("setsid");
-        command.arg("-w").arg(env!("CARGO_BIN_EXE_wandward")).args(arguments).current_dir(self.path()).env_clear();
-        command
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("XDG_STATE_HOME", self.path().join("state"))
-            .env("USER", "tester");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = without_terminal(self.path());
+        command.args(arguments).env("USER", "tester");
         command
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> (Value, i32, String) {
-        let child = self.command(&[arguments, &["--format", "json"]].concat()).spawn().unwrap();
-        let output = finish(child, input);
+        let output = fed(&mut self.command(&[arguments, &["--format", "json"]].concat()), input.as_bytes());
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
         (report, output.status.code().unwrap(), error)
@@ -58,12 +51,6 @@ impl Place {
         let text = std::fs::read_to_string(self.log()).unwrap_or_default();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
-}
-
-fn finish(mut child: Child, input: &str) -> Output {
-    // A child that ends early reads nothing.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
 }
 
 fn steps(report: &Value) -> Vec<(String, String)> {
@@ -277,7 +264,7 @@ fn the_operators_own_key_is_left_alone_or_the_last() {
     let run = |count: &str, more: &[&str]| {
         let mut command = place.command(&[&arguments[..], &[count], more].concat());
         command.env("WANDB_API_KEY", &keys[0]);
-        finish(command.spawn().unwrap(), &input)
+        fed(&mut command, input.as_bytes())
     };
     assert_eq!(run("2", &[]).status.code(), Some(3));
     let output = run("1", &[]);
@@ -290,7 +277,7 @@ fn the_operators_own_key_is_left_alone_or_the_last() {
     let input = format!("{}\n{third}\n", keys[0]);
     let mut command = place.command(&[&arguments[..], &["2", "--include-own", "--as-operator"]].concat());
     command.env("WANDB_API_KEY", &keys[0]);
-    let output = finish(command.spawn().unwrap(), &input);
+    let output = fed(&mut command, input.as_bytes());
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
     assert_eq!(server.state().deletions, [nodes[1].clone(), node, nodes[0].clone()]);
 }
@@ -304,7 +291,7 @@ fn an_administrator_deletes_anothers_key() {
     let arguments = ["revoke", "-", "--base-url", &server.url, "--yes", "--count", "1", "--as-operator"];
     let mut command = place.command(&arguments);
     command.env("WANDB_API_KEY", &root);
-    let output = finish(command.spawn().unwrap(), &leaked);
+    let output = fed(&mut command, leaked.as_bytes());
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
     let state = server.state();
     assert_eq!(state.deletions, [node]);
@@ -322,7 +309,7 @@ fn the_operators_key_goes_to_no_server_that_only_a_key_names() {
     let arguments = ["revoke", "leak.netrc", "--allow-host", "127.0.0.1", "--as-operator", "--yes", "--count", "1"];
     let mut command = place.command(&arguments);
     command.env("WANDB_API_KEY", &root);
-    let output = finish(command.spawn().unwrap(), "");
+    let output = fed(&mut command, b"");
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stdout));
     assert!(theirs.state().got.iter().all(|got| got.key.as_deref() != Some(root.as_str())));
     assert!(own.state().got.is_empty());
@@ -420,7 +407,7 @@ fn two_at_a_time_do_not_share_a_record() {
     keys.iter().for_each(|key| drop(server.add(key, 0, None)));
     server.fault(|got| is_deletion(got).then_some(Fault::Slow(Duration::from_millis(1500))));
     let arguments = ["revoke", "-", "--base-url", &server.url, "--yes", "--count", "1"];
-    let mut first = place.command(&arguments).spawn().unwrap();
+    let mut first = piped(&mut place.command(&arguments));
     first.stdin.take().unwrap().write_all(keys[0].as_bytes()).unwrap();
     while server.state().deletions.is_empty() {
         std::thread::sleep(Duration::from_millis(5));

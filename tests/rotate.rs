@@ -6,22 +6,16 @@
 mod contract;
 mod support;
 
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use contract::{Contract, Fault};
 use serde_json::Value;
-use support::key;
+use support::{fed, key, without_terminal};
 
 fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut command = Command::new("setsid");
-    command.arg("-w").arg(env!("CARGO_BIN_EXE_wandward")).args(arguments).current_dir(folder).env_clear();
-    command.env("PATH", std::env::var_os("PATH").unwrap()).env("XDG_STATE_HOME", folder.join("state"));
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
+    fed(without_terminal(folder).args(arguments), input.as_bytes())
 }
 
 fn steps(output: &Output) -> Vec<(String, String)> {

@@ -8,7 +8,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 use serde_json::{Value, json};
 use support::git::{Repo, leaks};
@@ -146,14 +146,7 @@ fn of_several_reports_each_finding_counts_once_and_all_gaps_count() {
 fn standard_input_is_read_and_only_once() {
     let repo = world();
     let saved = wandward(&repo.path, &["scan", "a.py", "--format", "json"]).stdout;
-    let mut child = support::wandward(&repo.path)
-        .args(["report", "-", "--format", "csv"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), &saved).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = support::fed(support::wandward(&repo.path).args(["report", "-", "--format", "csv"]), &saved);
     assert_eq!(text(&output).lines().count(), 2);
     assert_eq!(wandward(&repo.path, &["report", "-", "-"]).status.code(), Some(2));
 }

@@ -7,24 +7,19 @@ mod contract;
 mod support;
 
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{Contract, Fault};
 use serde_json::Value;
-use support::key;
+use support::{fed, key};
 
 const HTML: &str = "<html><body>Sign in to continue</body></html>";
 
 /// Runs the binary with a text on standard input.
 fn run(folder: &Path, arguments: &[&str], input: &str, variables: &[(&str, &str)]) -> Output {
-    use std::io::Write;
-    let mut command = support::wandward(folder);
-    command.args(arguments).envs(variables.iter().copied());
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    fed(support::wandward(folder).args(arguments).envs(variables.iter().copied()), input.as_bytes())
 }
 
 fn report(output: &Output) -> Value {

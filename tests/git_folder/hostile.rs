@@ -9,7 +9,8 @@ use wandward::source::git::folder::GitFolder;
 use wandward::source::git::revision::{self, Lookup};
 use wandward::source::git::{index, refs};
 
-use super::support::git::{Repo, fed, trusting_git_in};
+use super::support::fed;
+use super::support::git::{Repo, trusting_git_in};
 use super::support::key;
 use super::{all_references, busy, opened};
 

@@ -5,14 +5,13 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::fingerprint;
+use super::{fed, fingerprint};
 
 /// Who writes.
 pub const AUTHOR: &str = "Ada Lovelace";
@@ -261,14 +260,6 @@ pub fn taken(command: &mut Command, input: &[u8]) -> Vec<u8> {
     let output = fed(command, input);
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
-}
-
-/// Runs a command with something on its standard input, which it must read before it prints much.
-pub fn fed(command: &mut Command, input: &[u8]) -> Output {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A command that does not read what it is given is no failure of the test.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    child.wait_with_output().unwrap()
 }
 
 /// The binary in a clean environment that lets it find git.

@@ -12,8 +12,9 @@ pub mod namespace;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use wandward::rule::example::{legacy_key, v1_key};
@@ -125,9 +126,41 @@ pub fn wandward(folder: &Path) -> Command {
     command
 }
 
+/// The binary without a terminal that it could ask: it leads a session of its own.
+pub fn without_terminal(folder: &Path) -> Command {
+    let mut command = Command::new("setsid");
+    command.args(["-w", env!("CARGO_BIN_EXE_wandward")]).current_dir(folder).env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap()).env("XDG_STATE_HOME", folder.join("state"));
+    command
+}
+
 /// Runs a command and takes what it prints.
 pub fn run(command: &mut Command) -> Output {
     command.output().unwrap()
+}
+
+/// Runs a command with something on its standard input and takes what it prints.
+pub fn fed(command: &mut Command, input: &[u8]) -> Output {
+    finished(piped(command), input)
+}
+
+/// Starts a command whose three streams are pipes.
+pub fn piped(command: &mut Command) -> Child {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Gives a command what it is to read, and waits for its end.
+pub fn finished(mut child: Child, input: &[u8]) -> Output {
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // A command that refuses its arguments ends without having read.
+            if let Err(error) = stdin.write_all(input) {
+                assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+            }
+        });
+        child.wait_with_output().unwrap()
+    })
 }
 
 /// The JSON report of a scan, and its exit code.
