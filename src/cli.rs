@@ -1,5 +1,7 @@
 //! The flags, and nothing but the flags.
 
+mod hook;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use hook::{Chosen, Hook, Hooks};
 use wandward::report::Format;
 
 /// Finds exposed Weights & Biases API keys, and says what to do about them.
@@ -198,6 +201,16 @@ pub(crate) enum Command {
     Baseline {
         #[command(subcommand)]
         command: Baseline,
+    },
+    /// Let git look for keys before each commit and each push
+    ///
+    /// Writes scripts where git looks for hooks, and nothing else. A hook that is there already is kept, runs first, and may still
+    /// refuse. What pre-commit, prek, husky and their like manage is left to them. The scripts stop everything if wandward is
+    /// gone, rather than let keys pass.
+    #[command(after_help = hook::EXAMPLES)]
+    Hook {
+        #[command(subcommand)]
+        command: Hooks,
     },
     /// What a configuration file may say
     Config {
@@ -609,7 +622,7 @@ pub(crate) struct Report {
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) jobs: usize,
 
-    /// Findings only: no summary, no progress
+    /// Findings, and what could not be read: no summary, no progress
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
@@ -648,7 +661,7 @@ pub(crate) struct Saved {
     #[arg(long)]
     pub(crate) allow_partial: bool,
 
-    /// Findings only: no summary
+    /// Findings, and what could not be read: no summary
     #[arg(short, long)]
     pub(crate) quiet: bool,
 

@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod find;
 mod fix;
 pub(crate) mod given;
+pub(crate) mod hook;
 pub(crate) mod host;
 pub(crate) mod keys;
 mod out;
