@@ -133,6 +133,20 @@ Exit codes:
   2  wrong usage
   3  the server did not tell";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  wandward completions bash > ~/.local/share/bash-completion/completions/wandward
+  wandward completions zsh > ~/.zfunc/_wandward        with ~/.zfunc in $fpath
+  wandward completions fish > ~/.config/fish/completions/wandward.fish
+  wandward completions powershell >> $PROFILE
+  wandward completions elvish >> ~/.config/elvish/rc.elv";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  wandward man | man -l -
+  wandward man hook install | man -l -
+  wandward man --folder ~/.local/share/man/man1";
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Scan files and folders for exposed keys
@@ -228,6 +242,27 @@ pub(crate) enum Command {
         #[arg(value_name = "RULE | PATH:LINE")]
         what: PathBuf,
     },
+    /// Print what a shell needs to complete commands and flags
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(Man),
+}
+
+#[derive(Args)]
+pub(crate) struct Man {
+    /// The command to print the page of, such as `scan` or `hook install` [default: wandward itself]
+    #[arg(value_name = "COMMAND", conflicts_with = "folder")]
+    pub(crate) command: Vec<String>,
+
+    /// Write the pages of all commands into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

@@ -58,6 +58,8 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Hook { command } => verb::hook::run(command),
         Command::Config { command } => verb::config::run(command),
         Command::Rules { command } => verb::rules::run(command.as_ref(), &rules),
+        Command::Completions { shell } => verb::completions::run(*shell),
+        Command::Man(options) => verb::man::run(options),
         Command::Explain { what } => verb::explain::run(&rules, what),
     }
 }
