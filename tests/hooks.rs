@@ -73,10 +73,10 @@ impl World {
         let ours = self.repo.beside("ours", &[]);
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(".pre-commit-hooks.yaml");
         ours.save(".pre-commit-hooks.yaml", fs::read(manifest).unwrap());
-        ours.git(&["tag", "v1"]);
+        ours.git(&["tag", "v0.1.0"]);
         let ids = ["wandward-system", "wandward-system-push", "wandward-system-msg"];
         let ids: String = ids.iter().map(|id| format!("      - id: {id}\n")).collect();
-        let text = format!("repos:\n  - repo: {}\n    rev: v1\n    hooks:\n{ids}", ours.path.display());
+        let text = format!("repos:\n  - repo: {}\n    rev: v0.1.0\n    hooks:\n{ids}", ours.path.display());
         self.repo.stage(".pre-commit-config.yaml", text);
         let kinds = ["pre-commit", "pre-merge-commit", "pre-push", "commit-msg"].map(|kind| ["-t", kind]).concat();
         self.done(self.command(program, &[&["install", "--install-hooks"], &kinds[..]].concat()));
@@ -247,8 +247,8 @@ const ROWS: [Row; 18] = [
         w.push_stops(&["--force", "main"]);
     }),
     ("tag", |w| {
-        w.repo.git(&["tag", "-a", "-m", "clean", "v1"]);
-        w.push_passes(&["v1"]);
+        w.repo.git(&["tag", "-a", "-m", "clean", "v0.1.0"]);
+        w.push_passes(&["v0.1.0"]);
         w.repo.git(&["tag", "-a", "-m", &format!("WANDB_API_KEY={}", w.key), "v2"]);
         if w.way == Way::Native {
             // The frameworks start no hook for a tag of a commit that the remote has.

@@ -25,7 +25,7 @@ Exit codes:
   0  it is as asked; for status: what is installed would run
   1  status: nothing is installed, or something would not run
   2  wrong usage
-  3  refused, or could not be done; then nothing was changed";
+  3  refused, or could not be done";
 
 #[derive(Subcommand)]
 pub(crate) enum Hooks {

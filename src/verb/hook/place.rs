@@ -74,13 +74,15 @@ impl Place {
                     files.join(" or ")
                 ))
             }
-            None if !own => Err(format!(
-                "git looks for hooks in {}{}, and other repositories may do so, too: \
-                 `--hooks-folder {}` installs there",
-                shown(folder),
-                self.named(),
-                shown(folder)
-            )),
+            None if !own => {
+                let why = match &self.hooks.by {
+                    Some(_) => ", and other repositories may do so, too".to_owned(),
+                    None if !self.git.links_back => ", in a git directory that does not know this folder".to_owned(),
+                    None => format!(", which leads to {}", shown(&hooks::real(folder))),
+                };
+                let (folder, named) = (shown(folder), self.named());
+                Err(format!("git looks for hooks in {folder}{named}{why}: `--hooks-folder {folder}` installs there"))
+            }
             None => Ok(()),
         }
     }
@@ -190,7 +192,8 @@ impl Place {
         }
         if self.is_given() {
             notes.push(format!(
-                "{} lies in the working tree, so git sees changes in it, and others get them",
+                "{} lies in the working tree, so git sees changes in it, and others get them; wandward must be on the \
+                 search path",
                 shown(&self.hooks.folder)
             ));
         }
