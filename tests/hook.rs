@@ -391,6 +391,22 @@ fn a_folder_that_is_not_the_repositorys_is_asked_for() {
 }
 
 #[test]
+fn a_hook_that_cannot_be_replaced_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("pre-commit"), folder.path().join("kept"));
+    program(&path, "#!/bin/sh\n");
+    let before = everything(folder.path());
+    let fails = |_: &mut dyn std::io::Write| Err(std::io::ErrorKind::StorageFull.into());
+    assert!(wandward::write::program(&path, Some(&aside), fails).is_err());
+    assert_eq!(everything(folder.path()), before);
+    // Nor is anything that lies where it would be kept.
+    fs::write(&aside, "mine\n").unwrap();
+    let before = everything(folder.path());
+    assert!(wandward::write::program(&path, Some(&aside), |_| Ok(())).is_err());
+    assert_eq!(everything(folder.path()), before);
+}
+
+#[test]
 fn hooks_of_linked_worktrees_and_bare_repositories() {
     let repo = Repo::new();
     repo.save("clean.txt", "clean\n");

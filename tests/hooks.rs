@@ -11,6 +11,7 @@
 
 mod support;
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -28,17 +29,45 @@ enum Way {
     Framework(&'static str),
 }
 
+/// What all worlds of one way share.
+struct Tools {
+    /// Where the frameworks lie.
+    folder: PathBuf,
+    /// The repository that holds our manifest; the frameworks keep their caches beside it.
+    ours: Repo,
+}
+
+impl Tools {
+    fn new(folder: &Path) -> Tools {
+        let ours = Repo::new();
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(".pre-commit-hooks.yaml");
+        ours.save(".pre-commit-hooks.yaml", fs::read(manifest).unwrap());
+        ours.git(&["tag", "v0.1.0"]);
+        let bin = ours.place().join("bin");
+        fs::create_dir(&bin).unwrap();
+        symlink(env!("CARGO_BIN_EXE_wandward"), bin.join("wandward")).unwrap();
+        Tools { folder: folder.to_owned(), ours }
+    }
+
+    /// The search path.
+    fn path(&self) -> OsString {
+        let own = [self.ours.place().join("bin"), self.folder.clone()];
+        let rest = std::env::var_os("PATH").unwrap();
+        std::env::join_paths(own.into_iter().chain(std::env::split_paths(&rest))).unwrap()
+    }
+}
+
 /// A repository with hooks, its remote, and a key that is new to both.
-struct World {
+struct World<'t> {
     repo: Repo,
     way: Way,
-    path: std::ffi::OsString,
+    tools: &'t Tools,
     key: String,
 }
 
-impl World {
+impl World<'_> {
     /// With a first commit that leaks an old key, which the remote has.
-    fn new(way: Way, tools: &Path) -> World {
+    fn new(way: Way, tools: &Tools) -> World<'_> {
         let world = World::empty(way, tools);
         world.repo.stage("old.env", leak(&key("v1", "old")));
         world.repo.stage("clean.txt", "clean\n");
@@ -50,14 +79,8 @@ impl World {
     }
 
     /// Without a commit.
-    fn empty(way: Way, tools: &Path) -> World {
-        let repo = Repo::new();
-        let bin = repo.place().join("bin");
-        fs::create_dir(&bin).unwrap();
-        symlink(env!("CARGO_BIN_EXE_wandward"), bin.join("wandward")).unwrap();
-        let rest = std::env::var_os("PATH").unwrap();
-        let path = std::env::join_paths([bin, tools.to_owned()].into_iter().chain(std::env::split_paths(&rest)));
-        let world = World { repo, way, path: path.unwrap(), key: key("v1", "new") };
+    fn empty(way: Way, tools: &Tools) -> World<'_> {
+        let world = World { repo: Repo::new(), way, tools, key: key("v1", "new") };
         match way {
             Way::Native => {
                 let hooks = "pre-commit,pre-push,commit-msg";
@@ -70,13 +93,9 @@ impl World {
 
     /// As a user does: a configuration that names our repository, and the framework's own installation.
     fn configure(&self, program: &str) {
-        let ours = self.repo.beside("ours", &[]);
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(".pre-commit-hooks.yaml");
-        ours.save(".pre-commit-hooks.yaml", fs::read(manifest).unwrap());
-        ours.git(&["tag", "v0.1.0"]);
         let ids = ["wandward-system", "wandward-system-push", "wandward-system-msg"];
         let ids: String = ids.iter().map(|id| format!("      - id: {id}\n")).collect();
-        let text = format!("repos:\n  - repo: {}\n    rev: v0.1.0\n    hooks:\n{ids}", ours.path.display());
+        let text = format!("repos:\n  - repo: {}\n    rev: v0.1.0\n    hooks:\n{ids}", self.tools.ours.path.display());
         self.repo.stage(".pre-commit-config.yaml", text);
         let kinds = ["pre-commit", "pre-merge-commit", "pre-push", "commit-msg"].map(|kind| ["-t", kind]).concat();
         self.done(self.command(program, &[&["install", "--install-hooks"], &kinds[..]].concat()));
@@ -88,12 +107,12 @@ impl World {
         if program != "git" {
             command.args(arguments).current_dir(&self.repo.path).env_clear().env("GIT_CONFIG_GLOBAL", "/dev/null");
         }
-        command.env("PATH", &self.path).env("HOME", self.repo.place());
+        command.env("PATH", self.tools.path()).env("HOME", self.tools.ours.place());
         command
     }
 
     fn found(&self, program: &str) -> PathBuf {
-        std::env::split_paths(&self.path).map(|folder| folder.join(program)).find(|path| path.exists()).unwrap()
+        std::env::split_paths(&self.tools.path()).map(|folder| folder.join(program)).find(|path| path.exists()).unwrap()
     }
 
     fn said(&self, mut command: Command) -> (bool, String) {
@@ -275,7 +294,7 @@ const ROWS: [Row; 18] = [
         let side = w.repo.opened("side");
         side.stage(NAME, w.leak());
         let mut command = side.command(COMMIT);
-        command.env("PATH", &w.path).env("HOME", w.repo.place());
+        command.env("PATH", w.tools.path()).env("HOME", w.tools.ours.place());
         w.stopped(command);
         w.passes(&["commit", "--allow-empty", "-m", "message"]);
     }),
@@ -292,7 +311,7 @@ const ROWS: [Row; 18] = [
     }),
 ];
 
-fn every_row(way: Way, tools: &Path) {
+fn every_row(way: Way, tools: &Tools) {
     for (name, row) in ROWS {
         eprintln!("{name}");
         row(&World::new(way, tools));
@@ -308,20 +327,20 @@ fn every_row(way: Way, tools: &Path) {
     world.push_passes(&["main"]);
 }
 
-/// The folder of the programs that a Python brings.
-fn tools(program: &str) -> Option<PathBuf> {
+/// A program that a Python brings.
+fn tools(program: &str) -> Option<Tools> {
     let python = std::env::var("WANDWARD_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let found = Path::new(&python).parent().filter(|folder| folder.join(program).exists());
     if found.is_none() {
         assert!(std::env::var_os("WANDWARD_REQUIRE_TOOLS").is_none(), "{program} is needed, beside {python}");
         eprintln!("not run: there is no {program} beside {python}");
     }
-    found.map(Path::to_owned)
+    found.map(Tools::new)
 }
 
 #[test]
 fn native_hooks() {
-    every_row(Way::Native, Path::new("/nonexistent"));
+    every_row(Way::Native, &Tools::new(Path::new("/nonexistent")));
 }
 
 #[test]
@@ -339,7 +358,7 @@ fn under_prek() {
 }
 
 /// What a framework is asked by hand, or in a pipeline, where nothing is about to be committed.
-fn by_hand(program: &'static str, tools: &Path) {
+fn by_hand(program: &'static str, tools: &Tools) {
     let world = World::new(Way::Framework(program), tools);
     let run = |arguments: &[&str]| world.command(program, &[&["run"], arguments].concat());
     let finds = |arguments: &[&str], old: bool, new: bool| {
