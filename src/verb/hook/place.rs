@@ -81,7 +81,10 @@ impl Place {
                     None => format!(", which leads to {}", shown(&hooks::real(folder))),
                 };
                 let (folder, named) = (shown(folder), self.named());
-                Err(format!("git looks for hooks in {folder}{named}{why}: `--hooks-folder {folder}` installs there"))
+                Err(format!(
+                    "git looks for hooks in {folder}{named}{why}: `--hooks-folder {folder}` says that you mean it, and \
+                     `git config core.hooksPath FOLDER` gives this repository a folder of its own"
+                ))
             }
             None => Ok(()),
         }
