@@ -1,5 +1,7 @@
 //! The flags, and nothing but the flags.
 
+mod hook;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use hook::{Chosen, Hook, Hooks};
 use wandward::report::Format;
 
 /// Finds exposed Weights & Biases API keys, and says what to do about them.
@@ -130,6 +133,20 @@ Exit codes:
   2  wrong usage
   3  the server did not tell";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  wandward completions bash > ~/.local/share/bash-completion/completions/wandward
+  wandward completions zsh > ~/.zfunc/_wandward        with ~/.zfunc in $fpath
+  wandward completions fish > ~/.config/fish/completions/wandward.fish
+  wandward completions powershell >> $PROFILE
+  wandward completions elvish >> ~/.config/elvish/rc.elv";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  wandward man | man -l -
+  wandward man hook install | man -l -
+  wandward man --folder ~/.local/share/man/man1";
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Scan files and folders for exposed keys
@@ -199,6 +216,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Baseline,
     },
+    /// Let git look for keys before each commit and each push
+    ///
+    /// Writes scripts where git looks for hooks, and nothing else. A hook that is there already is kept, runs first, and may still
+    /// refuse. What pre-commit, prek, husky and their like manage is left to them. The scripts stop everything if wandward is
+    /// gone, rather than let keys pass.
+    #[command(after_help = hook::EXAMPLES)]
+    Hook {
+        #[command(subcommand)]
+        command: Hooks,
+    },
     /// What a configuration file may say
     Config {
         #[command(subcommand)]
@@ -215,6 +242,27 @@ pub(crate) enum Command {
         #[arg(value_name = "RULE | PATH:LINE")]
         what: PathBuf,
     },
+    /// Print what a shell needs to complete commands and flags
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(Man),
+}
+
+#[derive(Args)]
+pub(crate) struct Man {
+    /// The command to print the page of, such as `scan` or `hook install` [default: wandward itself]
+    #[arg(value_name = "COMMAND", conflicts_with = "folder")]
+    pub(crate) command: Vec<String>,
+
+    /// Write the pages of all commands into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -609,7 +657,7 @@ pub(crate) struct Report {
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) jobs: usize,
 
-    /// Findings only: no summary, no progress
+    /// Findings, and what could not be read: no summary, no progress
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
@@ -648,7 +696,7 @@ pub(crate) struct Saved {
     #[arg(long)]
     pub(crate) allow_partial: bool,
 
-    /// Findings only: no summary
+    /// Findings, and what could not be read: no summary
     #[arg(short, long)]
     pub(crate) quiet: bool,
 

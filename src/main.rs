@@ -55,8 +55,11 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Keys(options) => verb::keys::run(options, &rules),
         Command::Report(options) => verb::report::run(cli, options, &rules),
         Command::Baseline { command } => verb::baseline::run(command, &rules),
+        Command::Hook { command } => verb::hook::run(command),
         Command::Config { command } => verb::config::run(command),
         Command::Rules { command } => verb::rules::run(command.as_ref(), &rules),
+        Command::Completions { shell } => verb::completions::run(*shell),
+        Command::Man(options) => verb::man::run(options),
         Command::Explain { what } => verb::explain::run(&rules, what),
     }
 }

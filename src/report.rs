@@ -107,7 +107,7 @@ pub struct Style {
     pub suppressed: bool,
     /// List what was passed over without being asked for.
     pub verbose: bool,
-    /// Findings only.
+    /// Findings, and what could not be read.
     pub quiet: bool,
     /// Leave out the findings, which were shown one by one.
     pub shown: bool,

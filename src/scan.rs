@@ -71,7 +71,7 @@ impl Input<'_> {
         match self {
             Input::Tree(_) => &["tree"],
             Input::History(_) => &["tree", "history"],
-            Input::Change(Change { what: What::Staged(_), .. }) => &["staged"],
+            Input::Change(Change { what: What::Staged(..) | What::Index, .. }) => &["staged"],
             Input::Change(Change { what: What::Range(_), .. }) => &["range"],
             Input::Change(Change { what: What::Push(_), .. }) => &["push"],
             Input::Message(_) => &["message"],

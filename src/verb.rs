@@ -4,13 +4,16 @@ use std::ffi::OsString;
 
 pub(crate) mod ask;
 pub(crate) mod baseline;
+pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod find;
 mod fix;
 pub(crate) mod given;
+pub(crate) mod hook;
 pub(crate) mod host;
 pub(crate) mod keys;
+pub(crate) mod man;
 mod out;
 pub(crate) mod own;
 pub(crate) mod ps;

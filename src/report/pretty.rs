@@ -29,7 +29,8 @@ pub(super) fn write(report: &Report, style: &Style, out: &mut dyn Write) -> io::
         }
     }
     if style.quiet {
-        return Ok(());
+        // What an exit code speaks of is told all the same.
+        return gaps(report, out);
     }
     places(report, style, out)?;
     not_read(report, style, out)?;
@@ -138,16 +139,20 @@ fn places(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()>
 }
 
 pub(super) fn not_read(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
-    let (gaps, passed): (Vec<_>, Vec<_>) = report.coverage.skipped.iter().partition(|skip| skip.gap);
-    for skip in &gaps {
-        writeln!(out, "not read: {}: {}", skip.what(), visible(&skip.reason))?;
-    }
-    for skip in passed {
+    gaps(report, out)?;
+    for skip in report.coverage.skipped.iter().filter(|skip| !skip.gap) {
         if skip.is_hidden() {
             writeln!(out, "not seen: {}", visible(&skip.reason))?;
         } else if style.verbose {
             writeln!(out, "passed over: {}: {}", skip.what(), visible(&skip.reason))?;
         }
+    }
+    Ok(())
+}
+
+fn gaps(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for skip in report.coverage.skipped.iter().filter(|skip| skip.gap) {
+        writeln!(out, "not read: {}: {}", skip.what(), visible(&skip.reason))?;
     }
     Ok(())
 }
