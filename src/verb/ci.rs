@@ -37,6 +37,9 @@ pub(crate) fn run(cli: &Cli, options: &cli::Ci, rules: &RuleSet) -> Result<u8> {
     if options.explain {
         let mut out = io::stdout().lock();
         plan.said.iter().try_for_each(|line| writeln!(out, "{}", visible(line)))?;
+        if let Some(why) = event.stranger {
+            writeln!(out, "`--verify` would be left out: {why}")?;
+        }
         return Ok(0);
     }
     let telling = Telling::new(&event, &plan, options);
@@ -132,7 +135,8 @@ fn changed(plan: &Plan, report: &cli::Report) -> Vec<String> {
 
 /// Where a CI system is told the answer beside standard output.
 pub(crate) struct Telling {
-    path: PathBuf,
+    /// What it is called in reports.
+    repository: PathBuf,
     /// What to do about commits that are not here.
     hint: Option<String>,
     /// Whether it is known already that some are not.
@@ -153,7 +157,7 @@ impl Telling {
             .map(|system| format!("commits that this event is about were not fetched; {} fetches them", system.whole));
         let head = plan.folder.as_ref().zip(plan.head).filter(|_| github);
         Telling {
-            path: options.path.clone(),
+            repository: if options.path == Path::new(".") { ".git".into() } else { options.path.clone() },
             hint,
             lacks: plan.lacks,
             said: plan.said.clone(),
@@ -175,7 +179,7 @@ impl Telling {
     pub(crate) fn amend(&self, outcome: &mut Outcome) {
         if self.lacks || !outcome.coverage.complete() {
             let reason = self.hint.clone().unwrap_or_else(|| "not all that this event is about is here".to_owned());
-            outcome.coverage.skipped.insert(0, tree::skip(&self.path, reason, true));
+            outcome.coverage.skipped.insert(0, tree::skip(&self.repository, reason, true));
         }
     }
 

@@ -1,13 +1,10 @@
-//! `wandward ci`: for each event of a CI system, on the checkout that its runner makes, exactly what that event brings is
-//! scanned; what was not fetched is no clean bill, and a pull request does not say how it is scanned.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
-
-mod support;
+//! Events of GitHub Actions, on the checkouts that its runners make. In: payloads. Out: which keys are found, by whose settings.
 
 use std::fs;
 
-use support::ci::{Server, Told, key_of};
-use support::git::{Repo, leak};
+use super::support::ci::{Server, Told, key_of};
+use super::support::fingerprint;
+use super::support::git::{Repo, leak};
 
 const PULL: &str = "refs/pull/7/merge";
 const TOPIC: &str = "refs/heads/topic";
@@ -236,9 +233,8 @@ fn proposed(base: &[(&str, &str)], own: &[(&str, &str)]) -> (Server, Repo, Strin
 #[test]
 fn flags_that_name_files_of_the_repository_mean_those_of_the_base() {
     let baseline = |seeds: &[&str]| {
-        let entry = |seed: &&str| {
-            format!("{{\"fingerprint\":\"{}\",\"reason\":\"known\"}}\n", support::fingerprint(&key_of(seed)))
-        };
+        let entry =
+            |seed: &&str| format!("{{\"fingerprint\":\"{}\",\"reason\":\"known\"}}\n", fingerprint(&key_of(seed)));
         "{\"wandward_baseline\":1}\n".to_owned() + &seeds.iter().map(entry).collect::<String>()
     };
     let (one, both) = (baseline(&["gone"]), baseline(&["gone", "kept"]));
@@ -277,8 +273,7 @@ fn flags_that_name_files_of_the_repository_mean_those_of_the_base() {
 
 #[test]
 fn a_baseline_that_the_configuration_of_the_base_names_is_that_of_the_base() {
-    let entry =
-        |seed: &str| format!("{{\"fingerprint\":\"{}\",\"reason\":\"known\"}}\n", support::fingerprint(&key_of(seed)));
+    let entry = |seed: &str| format!("{{\"fingerprint\":\"{}\",\"reason\":\"known\"}}\n", fingerprint(&key_of(seed)));
     let head = "{\"wandward_baseline\":1}\n";
     let (one, both) = (format!("{head}{}", entry("gone")), format!("{head}{}{}", entry("gone"), entry("kept")));
     let (server, work, payload, id) = proposed(
