@@ -377,6 +377,7 @@ fn the_checkers_of_workflows_and_scripts_have_nothing_to_say() {
 fn the_readme_shows_workflows_that_the_action_understands() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let action = action();
+    let output = Regex::new(r"steps\.wandward\.outputs\.([a-z-]+)").unwrap();
     let mut uses = 0;
     for block in readme.split("```yaml\n").skip(1) {
         let text = block.split("```").next().unwrap();
@@ -391,7 +392,7 @@ fn the_readme_shows_workflows_that_the_action_understands() {
                 assert!(!action["inputs"][input.as_str().unwrap()].is_badvalue(), "no input {input:?}");
             }
         }
-        for found in Regex::new(r"steps\.wandward\.outputs\.([a-z-]+)").unwrap().captures_iter(text) {
+        for found in output.captures_iter(text) {
             assert!(!action["outputs"][&found[1]].is_badvalue(), "no output {}", &found[1]);
         }
     }

@@ -22,7 +22,7 @@ use wandward::scan::{Change, Input, What};
 use wandward::source::ci::{Asks, Event, Plan, Settings};
 use wandward::source::git::pre_push::Push;
 use wandward::source::git::snapshot::{Instead, Snapshot};
-use wandward::source::settings::{Files, NAMES, named};
+use wandward::source::settings::{Files, NAMES, home, named};
 use wandward::source::tree::{self, Tree};
 use wandward::write;
 
@@ -51,11 +51,10 @@ pub(crate) fn run(cli: &Cli, options: &cli::Ci, rules: &RuleSet) -> Result<u8> {
 }
 
 fn scan(cli: &Cli, options: &cli::Ci, rules: &RuleSet, event: &Event, plan: &Plan, telling: &Telling) -> Result<u8> {
-    let mut report = options.report.clone();
-    report.output.extend(telling.files(&report.output));
+    let report = &options.report;
     if !report.quiet {
         plan.said.iter().for_each(|line| complain(&visible(line)));
-        changed(plan, &report).iter().for_each(|line| complain(line));
+        changed(plan, report).iter().for_each(|line| complain(line));
     }
     let asking = match event.stranger {
         _ if !options.verify => None,
@@ -66,7 +65,7 @@ fn scan(cli: &Cli, options: &cli::Ci, rules: &RuleSet, event: &Event, plan: &Pla
         None => Some(Asking::new(&options.ask)?),
     };
     let root = options.path.clone();
-    let settings = settings::Settings::of(&report, rules, std::slice::from_ref(&root), files(plan, &root)?)?;
+    let settings = settings::Settings::of(report, rules, std::slice::from_ref(&root), files(plan, &root)?)?;
     let settings = settings.with_baseline(report.baseline.as_deref())?;
     let tree = |roots| Tree {
         roots,
@@ -81,7 +80,7 @@ fn scan(cli: &Cli, options: &cli::Ci, rules: &RuleSet, event: &Event, plan: &Pla
         Asks::Everything(_) => Input::History(tree(vec![root])),
         Asks::Files(_) => Input::Tree(tree(vec![root])),
     };
-    answer(cli, &report, settings, &[input], Manner { asking, ci: Some(telling), ..Manner::default() })
+    answer(cli, report, settings, &[input], Manner { asking, ci: Some(telling), ..Manner::default() })
 }
 
 /// The payload of an event. What cannot be read makes more be looked at.
@@ -97,14 +96,13 @@ fn payload(file: OsString) -> Option<Value> {
 
 /// Where settings are read from.
 fn files(plan: &Plan, root: &Path) -> Result<Files> {
-    let (snapshot, Some(folder)) = (plan.settings, &plan.folder) else { return Ok(Files::default()) };
-    let commit = match snapshot {
+    let commit = match plan.settings {
         Settings::Tree => return Ok(Files::default()),
-        Settings::Commit(id) => Some(id),
+        Settings::Commit(id) => plan.folder.as_ref().map(|folder| (folder, id)),
         Settings::Nobody => None,
     };
-    let top = folder.holder.clone().map_or_else(|| std::fs::canonicalize(root), Ok)?;
-    let open = |id| Snapshot::open(folder, id).with_context(|| "cannot read the commit whose settings hold");
+    let open = |(folder, id)| Snapshot::open(folder, id).context("cannot read the commit whose settings hold");
+    let Some((top, _)) = home(root) else { return Ok(Files::default()) };
     Ok(Files::instead(Instead { top, snapshot: commit.map(open).transpose()? }))
 }
 
@@ -151,10 +149,13 @@ impl Telling {
     fn new(event: &Event, plan: &Plan, options: &cli::Ci) -> Telling {
         let github = event.system.is_some_and(|system| system.name == "GitHub Actions");
         let cut = plan.folder.as_ref().is_some_and(|folder| folder.shape.shallow || folder.shape.partial);
-        let hint = event
-            .system
-            .filter(|_| cut || plan.lacks)
-            .map(|system| format!("commits that this event is about were not fetched; {} fetches them", system.whole));
+        let lacking = match (plan.lacks, cut) {
+            (true, _) => Some("a commit of this event was not fetched"),
+            (false, true) => Some("not all commits were fetched"),
+            (false, false) => None,
+        };
+        let hint =
+            event.system.zip(lacking).map(|(system, lacking)| format!("{lacking}: {} fetches them all", system.whole));
         let head = plan.folder.as_ref().zip(plan.head).filter(|_| github);
         Telling {
             repository: if options.path == Path::new(".") { ".git".into() } else { options.path.clone() },
@@ -166,20 +167,10 @@ impl Telling {
         }
     }
 
-    /// The reports that later steps may want, where the runner has a place for them.
-    fn files(&self, asked: &[(Format, PathBuf)]) -> Vec<(Format, PathBuf)> {
-        let place = environment("RUNNER_TEMP").filter(|_| self.github).map(PathBuf::from);
-        let wanted =
-            [Format::Sarif, Format::Json].into_iter().filter(|wanted| asked.iter().all(|(one, _)| one != wanted));
-        let file = |format: Format| Some((format, place.as_ref()?.join(format!("wandward.{}", format.name().0))));
-        wanted.filter_map(file).filter(|(_, file)| write::check(file).is_ok()).collect()
-    }
-
     /// Says what to do about what is not here.
     pub(crate) fn amend(&self, outcome: &mut Outcome) {
-        if self.lacks || !outcome.coverage.complete() {
-            let reason = self.hint.clone().unwrap_or_else(|| "not all that this event is about is here".to_owned());
-            outcome.coverage.skipped.insert(0, tree::skip(&self.repository, reason, true));
+        if let Some(hint) = self.hint.as_ref().filter(|_| self.lacks || !outcome.coverage.complete()) {
+            outcome.coverage.skipped.insert(0, tree::skip(&self.repository, hint, true));
         }
     }
 
@@ -219,7 +210,8 @@ impl Telling {
             ("suppressed", suppressed.to_string()),
             ("coverage", if report.is_complete() { "complete" } else { "partial" }.to_owned()),
         ];
-        for (format, file) in &options.output {
+        let asked = options.output.iter().filter(|(_, file)| file.as_os_str() != "-").cloned();
+        for (format, file) in asked.chain(kept(report, rules, options)) {
             let file = path::absolute(file).ok().and_then(|file| file.into_os_string().into_string().ok());
             outputs.extend(file.map(|file| (format.name().0, file)));
         }
@@ -250,9 +242,26 @@ fn output(name: &str, value: &str) -> String {
 
 fn append(file: &Path, text: &[u8]) {
     if let Err(error) = write::append(file, text) {
-        let file = file.to_string_lossy();
-        complain(&format!("warning: cannot write {}: {}", visible(&file), tree::plain(&error)));
+        cannot_write(file, &error);
     }
+}
+
+/// Writes the reports that later steps may want and that nobody asked for, where the runner has a place for them.
+fn kept(report: &Report, rules: &RuleSet, options: &cli::Report) -> Vec<(Format, PathBuf)> {
+    let Some(place) = environment("RUNNER_TEMP").map(PathBuf::from) else { return Vec::new() };
+    let style = Style { suppressed: options.show_suppressed, ..out::style() };
+    let write = |format: Format| {
+        let file = place.join(format!("wandward.{}", format.name().0));
+        let written = write::replace(&file, |out| report.write(format, rules, &style, out));
+        written.inspect_err(|error| cannot_write(&file, error)).ok().map(|()| (format, file))
+    };
+    let wanted = [Format::Sarif, Format::Json].into_iter();
+    wanted.filter(|wanted| options.output.iter().all(|(one, _)| one != wanted)).filter_map(write).collect()
+}
+
+/// What a CI system is told beside the report is no part of the answer, so a place that cannot be written is no error.
+fn cannot_write(file: &Path, error: &io::Error) {
+    complain(&format!("warning: cannot write {}: {}", visible(&file.to_string_lossy()), tree::plain(error)));
 }
 
 #[cfg(test)]

@@ -159,6 +159,24 @@ fn a_path_with_lines_in_it_is_one_output() {
 }
 
 #[test]
+fn a_place_that_cannot_be_written_is_no_reason_to_be_silent() {
+    let server = Server::new();
+    let work = server.checkout("work", TOPIC, None);
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("event"), server.payload("push", &[("BEFORE", "fork"), ("AFTER", "head")])).unwrap();
+    let mut command = binary(&work.path);
+    command.arg("ci").env("GITHUB_ACTIONS", "true").env("GITHUB_EVENT_NAME", "push");
+    command.env("GITHUB_EVENT_PATH", place.path().join("event"));
+    for name in ["RUNNER_TEMP", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"] {
+        command.env(name, "/nonexistent/x");
+    }
+    let output = super::support::run(&mut command);
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!((output.status.code(), out.matches("\n::error ").count()), (Some(1), 2), "{out}{err}");
+    assert_eq!(err.matches("warning: cannot write /nonexistent/x").count(), 4, "{err}");
+}
+
+#[test]
 fn a_summary_stays_below_what_github_shows() {
     const MOST: usize = 1024 * 1024;
     let server = many(12);
