@@ -147,6 +147,13 @@ Examples:
   wandward man hook install | man -l -
   wandward man --folder ~/.local/share/man/man1";
 
+const CI_EXAMPLES: &str = "\
+Examples:
+  wandward ci                        what this event brings
+  wandward ci --explain              what would be scanned, and why
+  wandward ci --output codequality=gl-code-quality-report.json
+                                     for GitLab";
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Scan files and folders for exposed keys
@@ -203,6 +210,15 @@ pub(crate) enum Command {
     /// their ids.
     #[command(after_help = KEYS_EXAMPLES)]
     Keys(Box<Keys>),
+    /// Scan what the event of a CI system asks for
+    ///
+    /// A pull request: its commits since they left the branch that it is for, and its merge commit. A push: what it brings. A new
+    /// branch or tag, or a push whose beginning is gone: what is not in the default branch. A schedule: everything. The event is
+    /// read from the variables of GitHub Actions, GitLab, Bitbucket, Azure, Buildkite, CircleCI, Travis and Jenkins; elsewhere
+    /// the files are scanned. What was not fetched is no clean bill (exit 3). Pull requests are scanned by the configuration and
+    /// the baseline of the branch that they are for. In GitHub Actions there are annotations, a summary and outputs, too.
+    #[command(after_help = CI_EXAMPLES, mut_arg("find", |arg| arg.hide(true)))]
+    Ci(Box<Ci>),
     /// Render saved reports again, in any format; several become one
     ///
     /// Reads reports of `--format json` and `--format jsonl`. A finding that several of them hold counts once; together they
@@ -592,8 +608,29 @@ pub(crate) struct Host {
     pub(crate) report: Report,
 }
 
+#[derive(Args)]
+pub(crate) struct Ci {
+    /// A path in the repository
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) path: PathBuf,
+
+    /// Say what would be scanned and why, and scan nothing
+    #[arg(long)]
+    pub(crate) explain: bool,
+
+    /// Ask W&B whether the keys are live, and whose; a live one is exit 4. Left out where a stranger could read the answer
+    #[arg(long)]
+    pub(crate) verify: bool,
+
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+
+    #[command(flatten)]
+    pub(crate) report: Report,
+}
+
 /// What every verb that scans shares: what may be said, and how.
-#[derive(Args, Default)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct Report {
     /// The format of the report on standard output [default: pretty]
     #[arg(long, value_name = "FORMAT", value_parser = format())]

@@ -53,6 +53,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Revoke(options) => verb::revoke::run(options, &rules),
         Command::Rotate(options) => verb::rotate::run(options, &rules),
         Command::Keys(options) => verb::keys::run(options, &rules),
+        Command::Ci(options) => verb::ci::run(cli, options, &rules),
         Command::Report(options) => verb::report::run(cli, options, &rules),
         Command::Baseline { command } => verb::baseline::run(command, &rules),
         Command::Hook { command } => verb::hook::run(command),

@@ -111,11 +111,19 @@ pub struct Style {
     pub quiet: bool,
     /// Leave out the findings, which were shown one by one.
     pub shown: bool,
+    /// The most annotations of a GitHub Actions run; the rest is counted.
+    pub annotations: usize,
 }
 
 /// Writes for people what servers say of the keys that were found.
 pub fn verdicts(outcome: &Outcome, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     verdicts::write(outcome, style, out)
+}
+
+/// Writes a page for the summary of a step: the report, cut off at the end of a line, and beneath it what was done. It has at
+/// most so many bytes.
+pub fn summary(report: &Report, done: &[String], most: usize, out: &mut dyn Write) -> io::Result<()> {
+    markdown::summary(report, done, most, out)
 }
 
 /// The place of a finding, for people.
@@ -132,6 +140,19 @@ impl Report {
     /// Whether a server takes one of the keys.
     pub fn has_live_key(&self) -> bool {
         self.findings.iter().any(|finding| finding.liveness == "live")
+    }
+
+    /// How many findings there are, and how many more a permission keeps back.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.findings.len(), self.suppressed.len())
+    }
+
+    /// Marks the findings in blobs that a file of the working tree has, by its path and the object's id.
+    pub fn checked_out(&mut self, is: impl Fn(&[u8], &str) -> bool) {
+        for location in self.findings.iter_mut().map(|finding| &mut finding.location) {
+            let object = location.object.as_deref().filter(|_| location.kind == "blob" && !location.path.is_empty());
+            location.checked_out = object.is_some_and(|object| is(&location.raw_path(), object));
+        }
     }
 
     /// The same with one more field.
@@ -170,7 +191,7 @@ impl Report {
                 self.write_coverage(out)
             }
             Format::Sarif => json(&sarif::log(self, rules, style), out),
-            Format::Github => github::write(self, out),
+            Format::Github => github::write(self, style.annotations, out),
             Format::Gitlab => json(&gitlab::report(self, rules, style), out),
             Format::Codequality => json(&codequality::issues(self), out),
             Format::Junit => junit::write(self, out),

@@ -72,7 +72,7 @@ impl Input<'_> {
             Input::Tree(_) => &["tree"],
             Input::History(_) => &["tree", "history"],
             Input::Change(Change { what: What::Staged(..) | What::Index, .. }) => &["staged"],
-            Input::Change(Change { what: What::Range(_), .. }) => &["range"],
+            Input::Change(Change { what: What::Range(_) | What::Since(_), .. }) => &["range"],
             Input::Change(Change { what: What::Push(_), .. }) => &["push"],
             Input::Message(_) => &["message"],
             Input::Stdin(_) => &["stdin"],

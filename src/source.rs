@@ -1,6 +1,7 @@
 //! Brings bytes with their origin. In: paths, standard input. Out: texts of bounded size, and what could not be read.
 //! It knows nothing of keys, follows no link out of a root, and opens nothing but regular files.
 
+pub mod ci;
 pub mod git;
 pub mod home;
 pub mod host;

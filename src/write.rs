@@ -79,6 +79,13 @@ fn replace_as(path: &Path, mode: Option<u32>, fill: impl FnOnce(&mut dyn Write) 
     written
 }
 
+/// Adds to a file that others add to as well; one that is not there is created.
+pub fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "this is the writing room")]
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    file.write_all(bytes)
+}
+
 /// Whether a file could be created at a path, as far as that shows beforehand.
 pub fn check(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {

@@ -362,5 +362,12 @@ fn a_scan_changes_nothing_in_a_repository() {
             assert!(state() == before, "{shape:?} {arguments:?}");
             assert_eq!(report.code, i32::from(arguments[0] != "--pre-push"), "{shape:?} {arguments:?}");
         }
+        let mut command = binary(&trap.repo.path);
+        command
+            .args(["ci", "--format", "json"])
+            .env("GITLAB_CI", "true")
+            .env("CI_MERGE_REQUEST_DIFF_BASE_SHA", &trap.base);
+        let report = Report::of(support::run(&mut command), &[&trap.key]);
+        assert!(state() == before && report.code == 1, "{shape:?} ci: {}", report.err);
     }
 }

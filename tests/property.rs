@@ -178,6 +178,7 @@ fn reports(outcome: &Outcome) -> String {
         verbose: true,
         quiet: false,
         shown: false,
+        annotations: 3,
     };
     for format in Format::ALL {
         report.write(format, rules, &plain, &mut out).unwrap();

@@ -1,5 +1,5 @@
 //! Workflow commands of GitHub Actions: each finding becomes an annotation of its line. The worst come first, since a step
-//! shows ten of a kind.
+//! shows ten of a kind; of more than are wanted the rest is counted.
 
 use std::io::{self, Write};
 
@@ -7,10 +7,14 @@ use super::model::{Report, tally};
 use crate::finding::visible;
 use crate::rule::Severity;
 
-pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, most: usize, out: &mut dyn Write) -> io::Result<()> {
     let mut findings: Vec<_> = report.findings.iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    for finding in findings {
+    let gaps: Vec<_> = report.coverage.skipped.iter().filter(|skip| skip.gap).collect();
+    // That something was not read is to be seen, whatever else there is.
+    let shown = findings.len().min(most.saturating_sub(usize::from(!gaps.is_empty())));
+    let told = gaps.len().min(most.saturating_sub(shown));
+    for finding in &findings[..shown] {
         let command = match finding.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -18,10 +22,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         };
         let at = &finding.location;
         let mut properties = vec![("title", format!("wandward: {}", visible(&finding.rule)))];
-        let plain = at.is_file() && at.inner.is_empty();
-        if at.is_file() {
-            properties.push(("file", visible(&at.path).into_owned()));
-        }
+        let file = at.file();
+        let plain = file.is_some() && at.inner.is_empty();
+        properties.extend(file.map(|file| ("file", visible(&file).into_owned())));
         if plain {
             let numbers = [("line", at.line), ("endLine", at.end_line)];
             // Columns are only heard of within one line.
@@ -40,11 +43,15 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         message.push_str(&format!(" {}", visible(&finding.help)));
         annotation(command, &properties, &message, out)?;
     }
-    for skip in report.coverage.skipped.iter().filter(|skip| skip.gap) {
+    for skip in &gaps[..told] {
         let title = [("title", "wandward: not read".to_owned())];
         annotation("warning", &title, &format!("{}: {}", skip.what(), visible(&skip.reason)), out)?;
     }
-    writeln!(out, "wandward: {}.", tally(report))
+    let rest = match findings.len() + gaps.len() - shown - told {
+        0 => String::new(),
+        rest => format!(" Beside these annotations there are {rest} more, in the report."),
+    };
+    writeln!(out, "wandward: {}.{rest}", tally(report))
 }
 
 fn annotation(command: &str, properties: &[(&str, String)], message: &str, out: &mut dyn Write) -> io::Result<()> {

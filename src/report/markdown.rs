@@ -33,6 +33,27 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}{suppressed}", report.coverage.sentences())
 }
 
+/// The page cut to a size at the end of a line, and beneath it what was done; see [`super::summary`].
+pub(super) fn summary(report: &Report, done: &[String], most: usize, out: &mut dyn Write) -> io::Result<()> {
+    const NOTE: usize = 160;
+    let mut page = Vec::new();
+    write(report, &mut page)?;
+    let done: String = done.iter().map(|line| format!("- {}\n", escaped(line))).collect();
+    let done = format!("\n## What was asked for\n\n{done}\n");
+    if page.len() + done.len() > most {
+        let room = most.saturating_sub(done.len() + NOTE);
+        let end = memchr::memrchr(b'\n', page.get(..room).unwrap_or(&page)).map_or(0, |end| end + 1);
+        let left_out = memchr::memchr_iter(b'\n', &page[end..]).count();
+        page.truncate(end);
+        writeln!(page, "\n**{left_out} more lines are left out: GitHub shows no more. The reports have them all.**")?;
+    }
+    if page.len() + done.len() <= most {
+        out.write_all(&page)?;
+        out.write_all(done.as_bytes())?;
+    }
+    Ok(())
+}
+
 /// The places of machines at which something was found, or that could not be read; the others in number.
 fn places(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if report.places.is_empty() {

@@ -47,6 +47,8 @@ fn each_once<T>(all: Vec<T>, what: impl Fn(&T) -> (String, &Location), also: imp
     let mut once: Vec<T> = Vec::new();
     for one in all {
         let (id, location) = what(&one);
+        // What is checked out is said of the machine rather than of the finding.
+        let location = Location { checked_out: false, ..location.clone() };
         match seen.entry((id, format!("{location:?}"))) {
             std::collections::hash_map::Entry::Occupied(first) => also(&mut once[*first.get()], one),
             std::collections::hash_map::Entry::Vacant(new) => {

@@ -139,6 +139,9 @@ pub(super) struct Location {
     pub(super) refs: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reachable: Option<bool>,
+    /// Whether the file at this path is the blob.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) checked_out: bool,
     /// Of a process: its id, and what its system tells of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pid: Option<u32>,
@@ -272,6 +275,16 @@ impl Location {
     /// Whether it is a file that a reader of the report may have at hand under that path.
     pub(super) fn is_file(&self) -> bool {
         matches!(self.kind.as_str(), "file" | "staged") || self.kind == "stdin" && self.path != "-"
+    }
+
+    /// The path of the file that a reader may have at hand, if there is one; of a checked out blob with that of its repository.
+    pub(super) fn file(&self) -> Option<Cow<'_, str>> {
+        match self.repository.as_deref() {
+            _ if self.is_file() => Some(Cow::Borrowed(&self.path)),
+            _ if !self.checked_out => None,
+            None | Some(".") => Some(Cow::Borrowed(&self.path)),
+            Some(repository) => Some(Cow::Owned(format!("{}/{}", repository.trim_end_matches('/'), self.path))),
+        }
     }
 
     /// Whether it is in the history of a repository.

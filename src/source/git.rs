@@ -16,6 +16,7 @@ mod reflog;
 pub mod refs;
 mod reftable;
 pub mod revision;
+pub mod snapshot;
 pub mod standing;
 pub mod store;
 mod varint;

@@ -107,7 +107,17 @@ fn cannot_write(file: &Path, error: &io::Error) -> anyhow::Error {
 pub(crate) fn style() -> Style {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = i64::try_from(now).unwrap_or_default();
-    Style { colour: false, width: 140, took: None, now, suppressed: false, verbose: false, quiet: false, shown: false }
+    Style {
+        colour: false,
+        width: 140,
+        took: None,
+        now,
+        suppressed: false,
+        verbose: false,
+        quiet: false,
+        shown: false,
+        annotations: usize::MAX,
+    }
 }
 
 /// A live key stands over findings, findings over an incomplete answer, and that over a clean one.

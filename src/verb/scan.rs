@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use super::ask::Asking;
+use super::ci::Telling;
 use super::fix::{Asked, Plan};
 use super::out::{self, Targets, colour};
 use super::settings::Settings;
@@ -42,7 +43,7 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
         quiet: options.report.quiet,
         colour: colour(cli.color),
     });
-    answer(cli, &options.report, settings, &inputs, Manner { live: false, fix, asking })
+    answer(cli, &options.report, settings, &inputs, Manner { fix, asking, ..Manner::default() })
 }
 
 /// How to scan, and all that is to be scanned.
@@ -65,13 +66,15 @@ pub(crate) fn inputs(options: &cli::Scan, rules: &RuleSet) -> Result<(Settings, 
 
 /// How an answer is given.
 #[derive(Default)]
-pub(crate) struct Manner {
+pub(crate) struct Manner<'m> {
     /// Whether people, too, are shown each finding as it is found.
     pub(crate) live: bool,
     /// Whether what can be mended is.
     pub(crate) fix: Option<Asked>,
     /// Who asks W&B about the keys that are found.
     pub(crate) asking: Option<Asking>,
+    /// The CI system that is told, too.
+    pub(crate) ci: Option<&'m Telling>,
 }
 
 fn roots(options: &cli::Scan) -> Vec<PathBuf> {
@@ -121,7 +124,7 @@ pub(crate) fn answer(
     options: &cli::Report,
     settings: Settings,
     inputs: &[Input<'_>],
-    Manner { live, fix, asking }: Manner,
+    Manner { live, fix, asking, ci }: Manner<'_>,
 ) -> Result<u8> {
     let started = Instant::now();
     let Settings { rules, mut policy, fail_on, skipped, .. } = settings;
@@ -138,7 +141,7 @@ pub(crate) fn answer(
         suppressed: options.show_suppressed,
         verbose: options.verbose,
         quiet: options.quiet,
-        ..out::style()
+        ..ci.map_or_else(out::style, |ci| ci.style(out::style()))
     };
     let out = Mutex::new(io::BufWriter::new(io::stdout()));
     let failed: Mutex<Option<io::Error>> = Mutex::new(None);
@@ -189,15 +192,19 @@ pub(crate) fn answer(
         return Err(error.into());
     }
     outcome.coverage.skipped.extend(skipped);
-    let report = Report::from(outcome);
+    ci.inspect(|ci| ci.amend(&mut outcome));
+    let mut report = Report::from(outcome);
+    ci.inspect(|ci| ci.locate(&mut report));
     targets.write(&report, rules, &Style { shown: live, ..style() }, &mut out)?;
     if let Some(baseline) = policy.baseline.as_ref().filter(|_| !options.quiet && signal.is_none()) {
         stale(baseline, inputs);
     }
-    Ok(match signal {
+    let code = match signal {
         Some(signal) => 128 + signal,
         None => out::exit_code(&report, fail_on, options.allow_partial),
-    })
+    };
+    ci.map_or(Ok(()), |ci| ci.tell(&report, rules, options, code))?;
+    Ok(code)
 }
 
 fn input(options: &cli::Scan, settings: &Settings) -> Result<Input<'static>> {

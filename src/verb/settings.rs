@@ -2,19 +2,21 @@
 //! out. A file that comes with what is scanned is read with less trust than the user's own.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 
 use super::{environment, find};
 use crate::cli::{self, FailOn};
+use crate::complain;
 use wandward::blob::Ground;
 use wandward::finding::{Skip, visible};
 use wandward::policy::baseline::Baseline;
 use wandward::policy::{Config, Policy, Trust, User};
 use wandward::rule::RuleSet;
-use wandward::source::{settings, tree};
+use wandward::source::settings::{self, Files};
+use wandward::source::tree;
 
 /// How to scan.
 pub(crate) struct Settings {
@@ -26,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) max_file_size: Option<u64>,
     /// The file of what is accepted, and the folder out of which no link may lead.
     baseline: Option<(PathBuf, Option<PathBuf>)>,
+    files: Files,
     /// What files left out, for the report.
     pub(crate) skipped: Vec<Skip>,
 }
@@ -40,8 +43,14 @@ struct Loaded {
 impl Settings {
     /// Reads the configurations: the user's, and those of the `roots`.
     pub(crate) fn new(options: &cli::Report, builtin: &RuleSet, roots: &[PathBuf]) -> Result<Settings> {
-        let loaded = load(options, roots)?;
-        let rules = rules(options, builtin, &loaded)?;
+        Settings::of(options, builtin, roots, Files::default())
+    }
+
+    /// Likewise, from these files.
+    pub(crate) fn of(options: &cli::Report, builtin: &RuleSet, roots: &[PathBuf], files: Files) -> Result<Settings> {
+        let mut skipped = Vec::new();
+        let loaded = load(options, roots, &files, &mut skipped)?;
+        let rules = rules(options, builtin, &loaded, &files, &mut skipped)?;
         let flag_or = |flag: &[String], said: fn(&Config) -> &[wandward::policy::Said]| {
             let configs = loaded.iter().filter(|_| flag.is_empty());
             let said = configs.flat_map(|one| said(&one.config)).map(|said| said.text.clone());
@@ -64,7 +73,8 @@ impl Settings {
             left_out: Vec::new(),
             max_file_size: None,
             baseline: None,
-            skipped: Vec::new(),
+            files,
+            skipped,
         };
         for one in loaded {
             settings.take(one);
@@ -79,7 +89,10 @@ impl Settings {
     pub(crate) fn with_baseline(mut self, flag: Option<&Path>) -> Result<Settings> {
         let file = flag.map(|file| (file.to_path_buf(), None)).or_else(|| self.baseline.take());
         if let Some((file, within)) = file.filter(|_| self.policy.wanted.is_none()) {
-            self.policy.baseline = Some(baseline(&file, within.as_deref())?);
+            match text(&self.files, &file, within.as_deref())? {
+                Some(text) => self.policy.baseline = Some(parsed(&file, &text)?),
+                None => lacking(&file, &mut self.skipped),
+            }
         }
         Ok(self)
     }
@@ -107,24 +120,28 @@ impl Settings {
 }
 
 /// The user's configuration, or the one that is named, and those of what is scanned.
-fn load(options: &cli::Report, roots: &[PathBuf]) -> Result<Vec<Loaded>> {
+fn load(options: &cli::Report, roots: &[PathBuf], files: &Files, skipped: &mut Vec<Skip>) -> Result<Vec<Loaded>> {
     let mut loaded = Vec::new();
     let named = options.config.clone();
     let own = named.clone().or_else(|| user_file().filter(|_| !options.isolated));
     if let Some(file) = &own {
         let name = shown(file);
-        let text = settings::named(file).map_err(|error| anyhow!("cannot read {name}: {}", tree::plain(&error)))?;
-        let Some(config) = Config::parse(&name, &text, Trust::User)? else {
-            bail!("{name} has no table `tool.wandward`");
-        };
-        let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
-        loaded.push(Loaded { config, folder, ground: None });
+        let text = files.named(file).map_err(|error| anyhow!("cannot read {name}: {}", tree::plain(&error)))?;
+        if let Some(text) = text {
+            let Some(config) = Config::parse(&name, &text, Trust::User)? else {
+                bail!("{name} has no table `tool.wandward`");
+            };
+            let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
+            loaded.push(Loaded { config, folder, ground: None });
+        } else {
+            lacking(file, skipped);
+        }
     }
     // Where given keys are looked for, nothing that somebody else wrote narrows the search.
     if options.isolated || options.find.is_some() {
         return Ok(loaded);
     }
-    let own = own.and_then(|file| file.canonicalize().ok());
+    let own: Vec<PathBuf> = own.iter().flat_map(|file| [file.canonicalize(), path::absolute(file)]).flatten().collect();
     let cwd = env::current_dir()?;
     let mut grounds: Vec<Ground> = Vec::new();
     for root in roots {
@@ -141,8 +158,8 @@ fn load(options: &cli::Report, roots: &[PathBuf]) -> Result<Vec<Loaded>> {
     for ground in grounds {
         let mut found = Vec::new();
         let folder = ground.folder().to_path_buf();
-        for (path, text) in settings::of_folder(&folder) {
-            if path.canonicalize().ok().is_some_and(|path| own.as_ref() == Some(&path)) {
+        for (path, text) in files.of_folder(&folder) {
+            if own.contains(&path.canonicalize().unwrap_or_else(|_| path.clone())) {
                 continue;
             }
             let name = shown(path.strip_prefix(&cwd).unwrap_or(&path));
@@ -162,7 +179,13 @@ fn load(options: &cli::Report, roots: &[PathBuf]) -> Result<Vec<Loaded>> {
 }
 
 /// The rules of this version, those of more folders, and the severities that configurations say.
-fn rules(options: &cli::Report, builtin: &RuleSet, loaded: &[Loaded]) -> Result<RuleSet> {
+fn rules(
+    options: &cli::Report,
+    builtin: &RuleSet,
+    loaded: &[Loaded],
+    files: &Files,
+    skipped: &mut Vec<Skip>,
+) -> Result<RuleSet> {
     let mut rules = builtin.clone();
     let flagged = options.rules.iter().map(|folder| (folder.clone(), None));
     let configured = loaded.iter().flat_map(|one| {
@@ -171,8 +194,12 @@ fn rules(options: &cli::Report, builtin: &RuleSet, loaded: &[Loaded]) -> Result<
     });
     for (folder, within) in flagged.chain(configured) {
         let name = shown(&folder);
-        let pages = settings::pages(&folder, within.as_deref());
-        for (id, path, page) in pages.map_err(|error| anyhow!("cannot read {name}: {}", tree::plain(&error)))? {
+        let pages = files.pages(&folder, within.as_deref());
+        let pages = pages.map_err(|error| anyhow!("cannot read {name}: {}", tree::plain(&error)))?;
+        if pages.is_none() {
+            lacking(&folder, skipped);
+        }
+        for (id, path, page) in pages.into_iter().flatten() {
             rules.add_page(&id, &page).map_err(|error| {
                 let folder = path.parent().map(shown).filter(|folder| !folder.is_empty());
                 anyhow!("{}{}", folder.map(|folder| folder + "/").unwrap_or_default(), visible(&error.to_string()))
@@ -195,13 +222,22 @@ fn user_file() -> Option<PathBuf> {
 
 /// Reads a baseline; if it must lie `within` a folder, no link leads to it.
 pub(crate) fn baseline(file: &Path, within: Option<&Path>) -> Result<Baseline> {
-    let name = shown(file);
+    parsed(file, &text(&Files::default(), file, within)?.unwrap_or_default())
+}
+
+fn text(files: &Files, file: &Path, within: Option<&Path>) -> Result<Option<String>> {
     let text = match within {
-        Some(folder) => settings::below(folder, file),
-        None => settings::named(file),
+        Some(folder) => files.inside(folder, file).map(Some),
+        None => files.named(file),
     };
-    let text = text.map_err(|error| anyhow!("cannot read {name}: {}", tree::plain(&error)))?;
-    parsed(file, &text)
+    text.map_err(|error| anyhow!("cannot read {}: {}", shown(file), tree::plain(&error)))
+}
+
+/// Says of a file that was named that the commit whose files count has none of that name.
+fn lacking(file: &Path, skipped: &mut Vec<Skip>) {
+    let reason = "not in the revision whose settings hold, so nothing of it does";
+    complain(&format!("warning: {} is {reason}", shown(file)));
+    skipped.push(tree::skip(file, reason, false));
 }
 
 /// One without an entry, for a file to be.

@@ -7,6 +7,7 @@
     reason = "tests build their own world and may panic"
 )]
 
+pub mod ci;
 pub mod git;
 pub mod namespace;
 

@@ -1,4 +1,4 @@
-//! `--staged`, `--range`, `--pre-push`: what changes in a repository. In: an index, two sets of commits. Out: findings in
+//! `--staged`, `--range`, `--pre-push`, and the events of CI systems: what changes in a repository. In: an index, two sets of commits. Out: findings in
 //! content and messages that were not there before.
 
 use std::cell::RefCell;
@@ -49,6 +49,8 @@ pub enum What {
     Range(Vec<u8>),
     /// What a push sends.
     Push(Pushed),
+    /// What some commits and tags have since they left others.
+    Since(Push),
 }
 
 /// Why a scan cannot be done as asked.
@@ -159,7 +161,11 @@ impl Changed<'_, '_> {
                 self.commits(asked, &references, &worker);
             }
             What::Push(pushed) => {
-                let asked = self.asked(pushed, &references);
+                let push = Push::new(pushed, &references, &self.found.folder.remotes);
+                self.commits(self.asked(&push, &references), &references, &worker);
+            }
+            What::Since(push) => {
+                let asked = Asked { since_fork: true, ..self.asked(push, &references) };
                 self.commits(asked, &references, &worker);
             }
         }
@@ -172,14 +178,13 @@ impl Changed<'_, '_> {
     }
 
     /// What a push is asked about, as objects.
-    fn asked(&self, pushed: &Pushed, references: &[Reference]) -> Asked {
-        let push = Push::new(pushed, references, &self.found.folder.remotes);
+    fn asked(&self, push: &Push, references: &[Reference]) -> Asked {
         let looked = Looked(RefCell::new(self.store.reader()), self.store);
         let resolve = |revision: &Revision| match revision {
             Revision::Id(id) => Ok(*id),
             Revision::Name(name) => revision::resolve(name, &self.found.folder, references, &looked),
         };
-        let mut asked = Asked { names: push.names, ..Asked::default() };
+        let mut asked = Asked { names: push.names.clone(), ..Asked::default() };
         for tip in &push.tips {
             match resolve(tip) {
                 Ok(id) => asked.tips.push(id),

@@ -61,7 +61,7 @@ pub enum Revision {
     Name(Vec<u8>),
 }
 
-/// What to look at before a push.
+/// What to look at before a push, or for an event of a CI system.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Push {
     /// From where to look: commits, tags, or whatever else is pushed. Sorted. One that is not there is a gap.
