@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 
 use super::Style;
-use super::model::{Entry, Report, count, grouped, tally};
+use super::model::{Entry, Report};
+use super::said::{count, grouped, tally};
 use crate::finding::visible;
 use crate::rule::Severity;
 
@@ -30,6 +31,9 @@ pub(super) fn write(report: &Report, style: &Style, out: &mut dyn Write) -> io::
     }
     if style.quiet {
         return Ok(());
+    }
+    for step in report.steps.iter().flatten() {
+        writeln!(out, "{}", step.said())?;
     }
     places(report, style, out)?;
     not_read(report, style, out)?;
@@ -79,9 +83,8 @@ fn group<'f>(places: &[&'f Entry]) -> Group<'f> {
             many => format!(", in {many} places"),
         };
         group = group.element(Level::NOTE.message(key.named() + &found));
-        let one = first.answer.iter().filter(|_| first.answers.is_empty());
-        for answer in first.answers.iter().chain(one) {
-            group = group.element(Level::NOTE.message(answer.said()));
+        for verdict in first.verdicts() {
+            group = group.element(Level::NOTE.message(verdict));
         }
     }
     group.element(Level::HELP.message(visible(&first.help)))

@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::Style;
-use super::model::{Entry, Location, Permitted, Report, count};
+use super::model::{Entry, Location, Permitted, Report};
+use super::said::count;
 use crate::blob::line_hashes;
 use crate::finding::visible;
 use crate::rule::{Group, Kind, Rule, RuleSet, Severity};
@@ -215,13 +216,7 @@ impl<'r> Results<'r> {
 
     fn finding(&self, finding: &Entry) -> Value {
         let at = &finding.location;
-        let mut text = finding.sentence() + ".";
-        if let Some(key) = &finding.key {
-            text.push_str(&format!(" The key is {}.", key.named()));
-        }
-        if !at.inner.is_empty() || at.is_history() || at.pid.is_some() {
-            text.push_str(&format!(" It stands at {}.", finding.at()));
-        }
+        let mut text = finding.sentences(!at.inner.is_empty() || at.is_history() || at.pid.is_some());
         text.push_str(&format!(" {}", visible(&finding.help)));
         let mut properties = json!({
             "confidence": finding.confidence,
