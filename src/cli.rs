@@ -162,7 +162,7 @@ pub(crate) enum Command {
     ///
     /// The User-Agent begins with that of W&B's own client, since W&B answers questions about keys to no other, and goes on to
     /// name wandward and its version. No e-mail address is asked for. W&B sees that the key was used, and from where.
-    #[command(after_help = VERIFY_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
+    #[command(after_help = VERIFY_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)), mut_arg("diff", |arg| arg.hide(true)), mut_arg("fix", |arg| arg.hide(true)), mut_arg("allow_dirty", |arg| arg.hide(true)))]
     Verify(Box<Verify>),
     /// Delete the keys that a scan finds, and prove that they are dead
     ///
@@ -170,7 +170,7 @@ pub(crate) enum Command {
     /// key, writes down what is about to be done, deletes, and asks again with the deleted key itself. It asks with the leaked
     /// key, whose owner may delete it. A deletion is never sent twice: after a crash or without an answer, `--resume` finds out
     /// by asking. The keys that you use yourself (WANDB_API_KEY, netrc) are left alone.
-    #[command(after_help = REVOKE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
+    #[command(after_help = REVOKE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)), mut_arg("diff", |arg| arg.hide(true)), mut_arg("fix", |arg| arg.hide(true)), mut_arg("allow_dirty", |arg| arg.hide(true)))]
     Revoke(Box<Revoke>),
     /// Make a new key, hand it over, prove that it works, then delete the old one
     ///
@@ -178,7 +178,7 @@ pub(crate) enum Command {
     /// into a file for you alone (0600), or to the standard input of a command, which is started without a shell. The old key is
     /// deleted once the server takes the new one and nothing that was scanned still reads the old one; where something does, you
     /// are asked.
-    #[command(after_help = ROTATE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
+    #[command(after_help = ROTATE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)), mut_arg("diff", |arg| arg.hide(true)), mut_arg("fix", |arg| arg.hide(true)), mut_arg("allow_dirty", |arg| arg.hide(true)))]
     Rotate(Box<Rotate>),
     /// List the keys of your W&B account, and what is wrong with how they are kept
     ///
@@ -614,7 +614,7 @@ pub(crate) struct Report {
     pub(crate) quiet: bool,
 
     /// List what was passed over
-    #[arg(short, long, conflicts_with = "quiet")]
+    #[arg(short, long, conflicts_with = "quiet", overrides_with = "verbose")]
     pub(crate) verbose: bool,
 
     /// Show no progress
@@ -653,7 +653,7 @@ pub(crate) struct Saved {
     pub(crate) quiet: bool,
 
     /// List what was passed over
-    #[arg(short, long, conflicts_with = "quiet")]
+    #[arg(short, long, conflicts_with = "quiet", overrides_with = "verbose")]
     pub(crate) verbose: bool,
 }
 

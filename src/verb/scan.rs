@@ -72,7 +72,7 @@ pub(crate) struct Manner {
     pub(crate) asking: Option<Asking>,
 }
 
-fn roots(options: &cli::Scan) -> Vec<PathBuf> {
+pub(crate) fn roots(options: &cli::Scan) -> Vec<PathBuf> {
     if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() }
 }
 
@@ -201,10 +201,7 @@ pub(crate) fn answer(
 fn input(options: &cli::Scan, settings: &Settings) -> Result<Input<'static>> {
     let dash = |path: &PathBuf| path.as_os_str() == "-";
     if options.paths.iter().any(dash) {
-        let git = options.history || options.staged || options.range.is_some() || options.pre_push.is_some();
-        if git || options.message.is_some() {
-            bail!("`-` reads standard input, and stands alone");
-        }
+        stands_alone(options)?;
         if options.paths.len() > 1 {
             bail!("`-` reads standard input and stands alone; scan the other paths in a second run");
         }
@@ -241,6 +238,15 @@ fn input(options: &cli::Scan, settings: &Settings) -> Result<Input<'static>> {
     // In a hook git says which repository it works in.
     let git = environment("GIT_DIR").map(PathBuf::from).filter(|_| options.paths.is_empty());
     Ok(Input::Change(Change { tree, git, what }))
+}
+
+/// That standard input is read beside nothing that git holds.
+pub(crate) fn stands_alone(options: &cli::Scan) -> Result<()> {
+    let git = options.history || options.staged || options.range.is_some() || options.pre_push.is_some();
+    if git || options.message.is_some() {
+        bail!("`-` reads standard input, and stands alone");
+    }
+    Ok(())
 }
 
 /// What git says to a pre-push hook on standard input, or a framework that has read it before us in the environment.
