@@ -207,6 +207,7 @@ fn nothing_is_deleted_without_a_word() {
         (&["--yes", "--count", "1"], 3),
         (&["--yes", "--count", "3"], 3),
         (&["--yes", "--count", "2", "--audit-log", "/proc/none/audit.jsonl"], 3),
+        (&["--yes", "--count", "2", "--evidence", "none/such/e.md"], 2),
         (&["--dry-run"], 1),
     ] {
         let (_, got, error) = place.run(&[&arguments[..], more].concat(), &input);

@@ -597,3 +597,45 @@ fn bare_keys_stand_alone_and_nothing_is_mended_here() {
     }
     assert!(server.state().got.is_empty());
 }
+
+#[test]
+fn the_name_of_a_server_shows_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, from) in [("legacy", 0), ("v1", 0), ("legacy", 4), ("v1", 30)] {
+        let key = key(kind, "in a url");
+        let part = &key[from..usize::min(from + 40, key.len())];
+        let text = format!("WANDB_BASE_URL=https://w.example.com/{part}\nWANDB_API_KEY={key}\n");
+        std::fs::write(folder.path().join(".env"), text).unwrap();
+        let netrc = format!("machine {part}.example.com login user password {key}\n");
+        std::fs::write(folder.path().join(".netrc"), netrc).unwrap();
+        for format in ["pretty", "json", "jsonl", "markdown"] {
+            for verb in ["verify", "revoke"] {
+                let output = run(folder.path(), &[verb, "--format", format], "", &[]);
+                let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+                assert_eq!(output.status.code(), Some(3), "{said}");
+                let shown = if kind == "v1" { 20 } else { 4 };
+                let leak =
+                    key.as_bytes()[shown..].windows(8).find(|window| said.contains(str::from_utf8(window).unwrap()));
+                assert!(leak.is_none(), "{format}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_prompt_shows_nothing_of_the_key() {
+    let server = Contract::start();
+    let key = key("v1", "prompt");
+    server.add(&key, 0, None);
+    let folder = tempfile::tempdir().unwrap();
+    let script = "import os,pty,sys\npid,fd=pty.fork()\nif pid==0: os.execv(sys.argv[2],sys.argv[2:])\nout=b''\nsent=False\n\
+                  while True:\n  try: d=os.read(fd,4096)\n  except OSError: break\n  if not d: break\n  out+=d\n  \
+                  if b'not shown' in out and not sent: os.write(fd,sys.argv[1].encode()+b'\\n'); sent=True\n\
+                  sys.stdout.buffer.write(out)\nsys.exit(os.waitstatus_to_exitcode(os.waitpid(pid,0)[1]))";
+    let mut command = std::process::Command::new("python3");
+    command.args(["-c", script, &key, env!("CARGO_BIN_EXE_wandward"), "verify", "-", "--base-url", &server.url]);
+    let output = command.current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((output.status.code(), said.contains("live: user ada")), (Some(1), true), "{said}");
+    assert!(key.as_bytes()[20..].windows(8).all(|window| !said.contains(str::from_utf8(window).unwrap())), "{said}");
+}

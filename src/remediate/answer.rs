@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::transport::Answer;
 use crate::blob;
-use crate::finding::{visible, without_addresses};
+use crate::finding::{visible, without_addresses, without_key_shapes};
 use crate::secret::Secret;
 
 /// How much of a server's words is shown.
@@ -95,8 +95,16 @@ pub(super) fn shown(words: &str, secret: &Secret<'_>) -> String {
     if repeats(words, secret) {
         return "(its words repeat the key, so they are not shown)".to_owned();
     }
-    let words: String = blob::display(words.as_bytes()).chars().take(SHOWN).collect();
+    let words: String = without_key_shapes(&blob::display(words.as_bytes())).chars().take(SHOWN).collect();
     visible(&without_addresses(&words)).into_owned()
+}
+
+/// A server's name as it may be shown beside a key: whole, unless there is a key in it, or a piece of this one.
+pub(super) fn shown_server(name: &str, secret: &Secret<'_>) -> String {
+    if repeats(name, secret) || without_key_shapes(name) != name {
+        return "(a name with a key in it)".to_owned();
+    }
+    visible(name).into_owned()
 }
 
 /// Whether a text holds eight characters of a key in a row, beyond what its id shows.

@@ -7,7 +7,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::answer::{Said, read, shown};
+use super::answer::{Said, read, shown, shown_server};
 use super::operations::{VIEWER, body};
 use super::server::{Choice, Named, Rules, Server};
 use super::transport::{Client, Kind};
@@ -58,9 +58,12 @@ pub(super) fn each<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -
 
 fn one(client: &Client, choice: Choice, secret: &Secret<'_>, stop: &AtomicBool) -> Asked {
     match choice {
-        Choice::Refuse { server, named, reason } => unknown(server, named, reason),
+        Choice::Refuse { server, named, reason } => {
+            unknown(server.map(|server| shown_server(&server, secret)), named, reason)
+        }
         Choice::Ask(server) if stop.load(Ordering::Relaxed) => {
-            unknown(Some(server.base), server.named, "interrupted before it was asked".to_owned())
+            let shown = shown_server(&server.base, secret);
+            unknown(Some(shown), server.named, "interrupted before it was asked".to_owned())
         }
         Choice::Ask(server) => ask(client, &server, secret),
     }
@@ -74,7 +77,7 @@ fn unknown(server: Option<String>, named: Named, reason: String) -> Asked {
 pub fn ask(client: &Client, server: &Server, secret: &Secret<'_>) -> Asked {
     let said = |liveness, owner, reason| Asked {
         liveness,
-        server: Some(server.base.clone()),
+        server: Some(shown_server(&server.base, secret)),
         named_by: server.named.phrase(),
         owner,
         reason,

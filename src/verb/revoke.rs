@@ -28,6 +28,9 @@ const PLACES: usize = 20;
 pub(crate) fn run(options: &cli::Revoke, rules: &RuleSet) -> Result<u8> {
     let report = &options.verify.scan.report;
     let targets = Targets::new(report.format, &report.output)?;
+    if let Some(file) = &options.evidence {
+        write::check(file).with_context(|| format!("cannot write {}", visible(&file.to_string_lossy())))?;
+    }
     let asking = Asking::new(&options.verify.scan.ask)?;
     let (found, signal) = find_and_ask(&options.verify, rules, &asking)?;
     if let Some(signal) = signal {
@@ -39,10 +42,13 @@ pub(crate) fn run(options: &cli::Revoke, rules: &RuleSet) -> Result<u8> {
     }
     let people = targets.are_for_people() && !report.quiet;
     let mut run = Run { options, rules, asking: &asking, people, steps: Vec::new() };
-    let (code, outcome, records) = if options.resume { run.resume(found)? } else { run.revoke(found)? };
+    let (mut code, outcome, records) = if options.resume { run.resume(found)? } else { run.revoke(found)? };
     if let Some(file) = &options.evidence {
-        let written = write::replace(file, |out| remediate::evidence(&records, out));
-        written.with_context(|| format!("cannot write {}", visible(&file.to_string_lossy())))?;
+        // What was done is told in any case.
+        if let Err(error) = write::replace(file, |out| remediate::evidence(&records, out)) {
+            complain(&format!("cannot write {}: {error}", visible(&file.to_string_lossy())));
+            code = if code == 0 { INCOMPLETE } else { code };
+        }
     }
     let report = Report::from(outcome).with_steps(run.steps);
     let mut out = io::BufWriter::new(io::stdout());
