@@ -206,15 +206,31 @@ pub(crate) enum Command {
     },
     /// List, show and test the rules
     Rules {
+        #[command(flatten)]
+        configured: Configured,
+
         #[command(subcommand)]
         command: Option<Rules>,
     },
     /// Why a rule exists, or why a line was or was not reported
-    Explain {
-        /// A rule, or a line of a file
-        #[arg(value_name = "RULE | PATH:LINE")]
-        what: PathBuf,
-    },
+    ///
+    /// A line is looked at as a scan looks at it: with the configurations, the rule pages and the baseline that a scan of it would
+    /// heed.
+    Explain(Explain),
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// A rule, or a line of a file
+    #[arg(value_name = "RULE | PATH:LINE")]
+    pub(crate) what: PathBuf,
+
+    /// Keep back what this file accepts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) configured: Configured,
 }
 
 #[derive(Subcommand)]
@@ -254,9 +270,12 @@ pub(crate) struct Baselined {
     #[arg(long)]
     pub(crate) history: bool,
 
-    /// The file of the baseline
-    #[arg(long, value_name = "FILE", default_value = crate::verb::baseline::FILE)]
-    pub(crate) baseline: PathBuf,
+    /// The file of the baseline [default: the one that a configuration names, else .wandward-baseline.jsonl]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) configured: Configured,
 }
 
 /// What new entries say.
@@ -544,6 +563,26 @@ pub(crate) struct Host {
     pub(crate) report: Report,
 }
 
+/// What else says how to scan, and which rules there are.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Configured {
+    /// Read this configuration instead of your own
+    ///
+    /// Without it, `wandward/wandward.toml` in your configuration folder. What a repository brings (`wandward.toml`,
+    /// `.wandward.toml` or `[tool.wandward]` in `pyproject.toml`, at its root) is read too, and may leave paths out, permit
+    /// findings with a reason, add rule pages and raise severities; whatever else it says is an error.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Read no configuration but the one that `--config` names
+    #[arg(long, global = true)]
+    pub(crate) isolated: bool,
+
+    /// A folder of more rule pages; may be given several times
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) rules: Vec<PathBuf>,
+}
+
 /// What every verb that scans shares: what may be said, and how.
 #[derive(Args, Default)]
 pub(crate) struct Report {
@@ -573,25 +612,12 @@ pub(crate) struct Report {
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
 
-    /// Read this configuration instead of your own
-    ///
-    /// Without it, `wandward/wandward.toml` in your configuration folder. What a repository brings (`wandward.toml`,
-    /// `.wandward.toml` or `[tool.wandward]` in `pyproject.toml`, at its root) is read too, and may leave paths out, permit
-    /// findings with a reason, add rule pages and raise severities; whatever else it says is an error.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-
-    /// Read no configuration but the one that `--config` names
-    #[arg(long)]
-    pub(crate) isolated: bool,
+    #[command(flatten)]
+    pub(crate) configured: Configured,
 
     /// Keep back what this file accepts (see `wandward baseline`)
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
-
-    /// A folder of more rule pages; may be given several times
-    #[arg(long, value_name = "DIR")]
-    pub(crate) rules: Vec<PathBuf>,
 
     /// List what a permission keeps back
     #[arg(long)]

@@ -56,8 +56,8 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Report(options) => verb::report::run(cli, options, &rules),
         Command::Baseline { command } => verb::baseline::run(command, &rules),
         Command::Config { command } => verb::config::run(command),
-        Command::Rules { command } => verb::rules::run(command.as_ref(), &rules),
-        Command::Explain { what } => verb::explain::run(&rules, what),
+        Command::Rules { configured, command } => verb::rules::run(command.as_ref(), configured, &rules),
+        Command::Explain(options) => verb::explain::run(options, &rules),
     }
 }
 

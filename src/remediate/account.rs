@@ -285,6 +285,7 @@ pub fn findings(keys: &[AccountKey], server: &Server, rules: &RuleSet, older: &d
                 remedy: None,
                 snippet: Snippet { text: format!("[{id}] {name}").trim_end().to_owned(), mark: 0..id.len() + 2 },
                 line_digest: key.about(),
+                ordinal: 0,
             });
         }
     }

@@ -62,6 +62,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for skip in report.hidden() {
         writeln!(out, "<p class=\"soft\">Not seen: {}</p>", escaped(&skip.reason))?;
     }
+    for skip in report.coverage.skipped.iter().filter(|skip| skip.leaves_out()) {
+        writeln!(out, "<p class=\"soft\">Left out: {} {}</p>", escaped(&skip.what()), prose(&skip.reason))?;
+    }
     writeln!(out, "</header>")?;
     not_read(report, out)?;
     for places in grouped(&report.findings) {

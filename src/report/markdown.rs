@@ -28,6 +28,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for skip in report.hidden() {
         writeln!(out, "Not seen: {}\n", escaped(&skip.reason))?;
     }
+    for skip in report.coverage.skipped.iter().filter(|skip| skip.leaves_out()) {
+        writeln!(out, "Left out: {} {}\n", code(&skip.what()), prose(&skip.reason))?;
+    }
     let suppressed = match report.suppressed.len() {
         0 => String::new(),
         many => format!(" Allowed by permissions: {many}."),

@@ -148,6 +148,8 @@ pub(super) fn not_read(report: &Report, style: &Style, out: &mut dyn Write) -> i
     for skip in passed {
         if skip.is_hidden() {
             writeln!(out, "not seen: {}", visible(&skip.reason))?;
+        } else if skip.leaves_out() {
+            writeln!(out, "left out: {} {}", skip.what(), visible(&skip.reason))?;
         } else if style.verbose {
             writeln!(out, "passed over: {}: {}", skip.what(), visible(&skip.reason))?;
         }
@@ -167,7 +169,7 @@ fn summary(report: &Report, style: &Style) -> String {
         }
     }
     let gaps = coverage.skipped.iter().filter(|skip| skip.gap).count();
-    let passed = coverage.skipped.iter().filter(|skip| !skip.gap && !skip.is_hidden()).count();
+    let passed = coverage.skipped.iter().filter(|skip| !skip.gap && !skip.is_hidden() && !skip.leaves_out()).count();
     let number = |number: u64, what| count(usize::try_from(number).unwrap_or(usize::MAX), what);
     let mut parts = Vec::new();
     if coverage.files > 0 || coverage.processes_known == 0 {

@@ -8,7 +8,7 @@ use data_encoding::BASE64;
 
 use super::model::{Answer, Entry, Key, Location, Looked, Place, Report, Skipped};
 use crate::blob;
-use crate::finding::{State, visible};
+use crate::finding::{LEAVES_OUT, State, visible};
 use crate::rule::Severity;
 
 impl Location {
@@ -92,6 +92,11 @@ impl Skipped {
     /// Whether a system hides it, so that nobody could have asked for it.
     pub(super) fn is_hidden(&self) -> bool {
         !self.gap && self.kind.as_deref() == Some("process")
+    }
+
+    /// Whether it is a configuration that leaves something out, which nobody is to overlook.
+    pub(super) fn leaves_out(&self) -> bool {
+        !self.gap && self.reason.starts_with(LEAVES_OUT)
     }
 
     /// `path!member`, or the object.

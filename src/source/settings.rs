@@ -43,6 +43,15 @@ pub fn below(folder: &Path, path: &Path) -> io::Result<String> {
     open_found(path).and_then(text)
 }
 
+/// Whether a file that a configuration names below `folder` may be written: no link leads out of it, and it is none of git's own.
+pub fn may_be_written(folder: &Path, path: &Path) -> io::Result<()> {
+    if path.components().any(|part| part.as_os_str().eq_ignore_ascii_case(".git")) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it lies in a git directory"));
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    inside(folder, parent)
+}
+
 /// The Markdown pages of a folder, by their names without `.md`; `README.md` is none.
 pub fn pages(folder: &Path, within: Option<&Path>) -> io::Result<Vec<(String, PathBuf, String)>> {
     if let Some(within) = within {
