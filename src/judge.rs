@@ -396,6 +396,7 @@ impl<'a> Judge<'a> {
             key: None,
             snippet,
             line_digest,
+            ordinal: 0,
             remedy: None,
         }
     }

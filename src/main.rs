@@ -58,10 +58,10 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Baseline { command } => verb::baseline::run(command, &rules),
         Command::Hook { command } => verb::hook::run(command),
         Command::Config { command } => verb::config::run(command),
-        Command::Rules { command } => verb::rules::run(command.as_ref(), &rules),
+        Command::Rules { configured, command } => verb::rules::run(command.as_ref(), configured, &rules),
         Command::Completions { shell } => verb::completions::run(*shell),
         Command::Man(options) => verb::man::run(options),
-        Command::Explain { what } => verb::explain::run(&rules, what),
+        Command::Explain(options) => verb::explain::run(options, &rules),
     }
 }
 

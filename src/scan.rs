@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::blob::{Kind, Origin, Standing};
 use crate::finding::{Finding, Outcome};
 use crate::judge::{Judge, Keeper, Lies, Opinion};
-use crate::policy::Policy;
+use crate::policy::{Kept, Policy};
 use crate::process::Process;
 use crate::rule::RuleSet;
 use crate::rule::example::As;
@@ -249,6 +249,16 @@ impl Scan<'_> {
         outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Who keeps a finding back.
+    pub fn kept(&self, finding: &Finding) -> Option<Kept<'_>> {
+        worker::about(finding, |about| self.policy.permitted(about))
+    }
+
+    /// The line of the entry that accepted a finding until its day had passed, and that day.
+    pub fn expired(&self, finding: &Finding) -> Option<(usize, &str)> {
+        worker::about(finding, |about| self.policy.baseline.as_ref()?.expired(about))
+    }
+
     /// What is thought of every candidate on one line (from 1) of a file, the silent ones included.
     pub fn explain(&self, path: &Path, line: u64) -> io::Result<Vec<Opinion>> {
         let objects = Objects::default();
@@ -266,6 +276,13 @@ impl Scan<'_> {
             look.at(piece);
             opinions = look.opinions();
         })?;
+        let found = |opinion| match opinion {
+            &mut Opinion::Finding(ref mut finding) => Some(&mut **finding),
+            _ => None,
+        };
+        let mut found: Vec<&mut Finding> = opinions.iter_mut().filter_map(found).collect();
+        found.sort_by_key(|finding| finding.span.start);
+        Finding::number(found.into_iter());
         if line == 0 || line > lines {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it has {lines} lines")));
         }

@@ -77,7 +77,7 @@ pub(crate) struct Manner<'m> {
     pub(crate) ci: Option<&'m Telling>,
 }
 
-fn roots(options: &cli::Scan) -> Vec<PathBuf> {
+pub(crate) fn roots(options: &cli::Scan) -> Vec<PathBuf> {
     if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() }
 }
 
@@ -210,10 +210,7 @@ pub(crate) fn answer(
 fn input(options: &cli::Scan, settings: &Settings) -> Result<Input<'static>> {
     let dash = |path: &PathBuf| path.as_os_str() == "-";
     if options.paths.iter().any(dash) {
-        let git = options.history || options.staged || options.range.is_some() || options.pre_push.is_some();
-        if git || options.message.is_some() {
-            bail!("`-` reads standard input, and stands alone");
-        }
+        stands_alone(options)?;
         if options.paths.len() > 1 {
             bail!("`-` reads standard input and stands alone; scan the other paths in a second run");
         }
@@ -269,6 +266,15 @@ fn staged() -> What {
 fn merged() -> Vec<ObjectId> {
     let id = |name: OsString| ObjectId::from_hex(name.as_encoded_bytes().strip_prefix(b"GITHEAD_")?);
     env::vars_os().filter_map(|(name, _)| id(name)).collect()
+}
+
+/// That standard input is read beside nothing that git holds.
+pub(crate) fn stands_alone(options: &cli::Scan) -> Result<()> {
+    let git = options.history || options.staged || options.range.is_some() || options.pre_push.is_some();
+    if git || options.message.is_some() {
+        bail!("`-` reads standard input, and stands alone");
+    }
+    Ok(())
 }
 
 /// What git says to a pre-push hook on standard input, or a framework that has read it before us in the environment.
