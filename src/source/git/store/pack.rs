@@ -43,10 +43,10 @@ pub(super) struct Map {
     offsets: Vec<u64>,
     /// Their numbers in the index, in the same order.
     nths: Vec<u32>,
+    /// Where they end, in the same order.
+    ends: Vec<u64>,
     /// Whether another entry is a delta to it.
     is_base: Vec<bool>,
-    /// Where the last one ends.
-    end: u64,
 }
 
 /// The bytes of an entry in its pack.
@@ -78,8 +78,14 @@ pub(super) struct Found {
     pub(super) nth: u32,
     /// Where it begins.
     pub(super) offset: u64,
+    /// Where it ends.
+    pub(super) end: u64,
     /// What it is.
     pub(super) kind: ObjectKind,
+    /// What it is a delta to, by its place in the order, where that comes before it.
+    pub(super) base: Option<u32>,
+    /// How many bytes its family's first object has by its header; the others of a family tend to have about as many.
+    pub(super) size: u64,
 }
 
 /// What the header of an entry says.
@@ -122,8 +128,7 @@ impl Pack {
         let map = self.map.get()?;
         let rank = map.offsets.binary_search(&offset).ok()?;
         let crc = self.index.crc(map.nths[rank] as usize)?;
-        let end = map.offsets[rank..].iter().find(|next| **next > offset).copied().unwrap_or(map.end);
-        Some(Extent { end, crc, is_base: map.is_base[rank] })
+        Some(Extent { end: map.ends[rank], crc, is_base: map.is_base[rank] })
     }
 
     /// The header of the entry that begins `bytes`.
@@ -200,11 +205,12 @@ impl Pack {
         }
         entries.sort_unstable();
         let (offsets, nths): (Vec<u64>, Vec<u32>) = entries.into_iter().unzip();
-        let roots = self.link(&mut window, &offsets, &nths, &mut survey.lost);
-        let is_base = roots.order(&offsets, &nths, &mut survey);
+        let ends = ends(&offsets, end);
+        let links = self.link(&mut window, &offsets, &nths, &mut survey.lost);
+        let is_base = links.order(&offsets, &ends, &nths, &mut survey);
         if self.index.is_intact() && self.index.crc(0).is_some() {
             // Another listing may have set it to the same.
-            let _ = self.map.set(Map { offsets, nths, is_base, end });
+            let _ = self.map.set(Map { offsets, nths, ends, is_base });
         }
         survey
     }
@@ -224,7 +230,7 @@ impl Pack {
                 return Link::Lost;
             };
             if let What::Whole(kind) = header.what {
-                return Link::Root(kind);
+                return Link::Root(kind, header.size);
             }
             let base = self.base(offset, header.what).and_then(|base| offsets.binary_search(&base).ok());
             base.map_or_else(
@@ -248,20 +254,32 @@ impl Pack {
     }
 }
 
+/// Where the entries that begin at `offsets` end, the last one at `end`.
+fn ends(offsets: &[u64], end: u64) -> Vec<u64> {
+    let mut ends = vec![end; offsets.len()];
+    for at in (1..offsets.len()).rev() {
+        // Two entries at one place are one.
+        ends[at - 1] = if offsets[at] > offsets[at - 1] { offsets[at] } else { ends[at] };
+    }
+    ends
+}
+
 /// What the entries of a pack are, in the order of their offsets.
 struct Links(Vec<Link>);
 
 #[derive(Clone, Copy)]
 enum Link {
-    Root(ObjectKind),
+    /// An object, and how many bytes it has.
+    Root(ObjectKind, u64),
     To(u32),
     Lost,
 }
 
 impl Links {
-    /// Puts the entries in the order in which each base comes before what is made from it, one family after the other. Returns
-    /// which ones are bases.
-    fn order(&self, offsets: &[u64], nths: &[u32], survey: &mut Survey) -> Vec<bool> {
+    /// Puts the entries in the order in which each base comes before what is made from it, one family after the other, and of
+    /// those that are made from one base the one that most is made from comes last: its base need not be held then, so that
+    /// of a family of `n` no more than about log2 `n` bases wait for their next child at a time. Returns which ones are bases.
+    fn order(&self, offsets: &[u64], ends: &[u64], nths: &[u32], survey: &mut Survey) -> Vec<bool> {
         // The entries that are deltas to the entry `n` are `children[starts[n]..starts[n + 1]]`.
         let mut starts = vec![0u32; self.0.len() + 1];
         for link in &self.0 {
@@ -282,22 +300,26 @@ impl Links {
                 *slot += 1;
             }
         }
-        let mut family = Vec::new();
-        for (root, link) in self.0.iter().enumerate() {
-            let Link::Root(kind) = *link else { continue };
-            family.push((root, 0));
-            while let Some((rank, depth)) = family.pop() {
-                let nth = nths[rank];
-                if depth > MAX_DEPTH {
+        let below = |rank: u32| starts[rank as usize] as usize..starts[rank as usize + 1] as usize;
+        let members = self.members(|rank| &children[below(rank)]);
+        for rank in (0u32..).zip(&is_base).filter(|(_, is_base)| **is_base).map(|(rank, _)| rank) {
+            children[below(rank)].sort_by_key(|child| members[*child as usize]);
+        }
+        let mut family: Vec<(u32, u32, Option<u32>)> = Vec::new();
+        for (root, link) in (0u32..).zip(&self.0) {
+            let Link::Root(kind, size) = *link else { continue };
+            family.push((root, 0, None));
+            while let Some((rank, depth, base)) = family.pop() {
+                let nth = nths[rank as usize];
+                let place = survey.order.len() as u32;
+                if depth as usize > MAX_DEPTH {
                     survey.lost.push((nth, TOO_DEEP));
                 } else {
+                    let (offset, end) = (offsets[rank as usize], ends[rank as usize]);
                     survey.listed[nth as usize] = true;
-                    survey.order.push(Found { nth, offset: offsets[rank], kind });
+                    survey.order.push(Found { nth, offset, end, kind, base, size });
                 }
-                // Those that nothing is made from come first: their base is still at hand then.
-                let made = &children[starts[rank] as usize..starts[rank + 1] as usize];
-                let (bases, leaves) = made.iter().rev().partition::<Vec<u32>, _>(|&&child| is_base[child as usize]);
-                family.extend(bases.into_iter().chain(leaves).map(|child| (child as usize, depth + 1)));
+                family.extend(children[below(rank)].iter().rev().map(|child| (*child, depth + 1, Some(place))));
             }
         }
         // What no root leads to: deltas to each other, or to what is lost.
@@ -305,6 +327,24 @@ impl Links {
         let unled = nths.iter().filter(|nth| !survey.listed[**nth as usize] && !known.contains(nth));
         survey.lost.extend(unled.map(|&nth| (nth, NO_BASE)));
         is_base
+    }
+
+    /// How many entries are made from each, itself included, as far as a root leads there.
+    fn members<'c>(&self, children: impl Fn(u32) -> &'c [u32]) -> Vec<u32> {
+        let is_root = |(rank, link): (u32, &Link)| matches!(link, Link::Root(..)).then_some(rank);
+        let mut order: Vec<u32> = (0u32..).zip(&self.0).filter_map(is_root).collect();
+        let mut next = 0;
+        while let Some(&rank) = order.get(next) {
+            next += 1;
+            order.extend(children(rank));
+        }
+        let mut members = vec![1; self.0.len()];
+        for &rank in order.iter().rev() {
+            if let Link::To(base) = self.0[rank as usize] {
+                members[base as usize] += members[rank as usize];
+            }
+        }
+        members
     }
 }
 
