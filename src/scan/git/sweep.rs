@@ -14,6 +14,9 @@ use crate::source::git::store::{Listing, ReadError, Store};
 /// From how many entries on a tree is worth a look for equal ones: some are made of nothing else, to exhaust who reads them.
 const MANY: usize = 10_000;
 
+/// An entry of a tree has at least so many bytes beside an id: a mode of five digits, a blank, a letter, a NUL.
+const LEAST: usize = 8;
+
 /// What a repository's objects are.
 #[derive(Default)]
 pub(super) struct Facts {
@@ -59,7 +62,7 @@ pub(super) fn sweep<'w, 'a: 'w>(
                 Ok((ObjectKind::Tree, bytes)) => {
                     worker.count(&Origin::new(Kind::Blob, ""), bytes.len() as u64);
                     let named = facts.named(bytes, id_length, known, &empty);
-                    facts.trees.push((nth as u32, named.into()));
+                    facts.trees.push((nth as u32, named));
                     if !object::is_whole_tree(bytes, id_length) {
                         facts.unread.push((id, ReadError::Damaged("it is no tree to its end".to_owned())));
                     }
@@ -100,8 +103,8 @@ pub(super) fn some<'w, 'a: 'w>(
 
 impl Facts {
     /// What a tree names, by places in the listing; what is not there is noted.
-    fn named(&mut self, tree: &[u8], id_length: usize, known: &mut Known<'_>, empty: &ObjectId) -> Vec<u32> {
-        let mut named = Vec::new();
+    fn named(&mut self, tree: &[u8], id_length: usize, known: &mut Known<'_>, empty: &ObjectId) -> Box<[u32]> {
+        let mut named = Vec::with_capacity(tree.len() / (id_length + LEAST));
         for entry in object::tree(tree, id_length).filter(|entry| entry.kind != EntryKind::Submodule) {
             match known.nth(&entry.id) {
                 Some(nth) => named.push(nth),
@@ -113,7 +116,7 @@ impl Facts {
             named.sort_unstable();
             named.dedup();
         }
-        named
+        named.into()
     }
 
     /// Takes in a commit, a tag, or a blob of at most `most` bytes.

@@ -4,6 +4,7 @@
 
 mod cache;
 mod delta;
+mod families;
 mod folders;
 mod forest;
 mod index;

@@ -48,7 +48,7 @@ pub struct Walk<'s> {
     /// Some bytes of the pack at hand, and where in it they begin.
     input: Vec<u8>,
     start: u64,
-    /// A delta.
+    /// A delta, and what is left of longer ones before it.
     delta: Vec<u8>,
     /// The object that was made last.
     made: Vec<u8>,
@@ -197,20 +197,25 @@ impl<'s> Walk<'s> {
             What::Before(_) | What::To(_) => None,
         };
         let out = if whole.is_some() { &mut self.made } else { &mut self.delta };
-        out.clear();
-        out.try_reserve(size + MARGIN).ok()?;
+        if whole.is_some() || out.len() < size + MARGIN {
+            out.try_reserve((size + MARGIN).saturating_sub(out.len())).ok()?;
+            out.resize(size + MARGIN, 0);
+        }
         self.stream.reset(true);
         let input = &self.input[input][header.length..];
-        let status = self.stream.decompress_vec(input, out, FlushDecompress::Finish).ok()?;
-        let is_whole = status == Status::StreamEnd && out.len() == size;
+        let status = self.stream.decompress(input, &mut out[..size + MARGIN], FlushDecompress::Finish).ok()?;
+        let is_whole = status == Status::StreamEnd && self.stream.total_out() == size as u64;
         if !is_whole || self.stream.total_in() > (packed - header.length) as u64 {
             return None;
+        }
+        if whole.is_some() {
+            out.truncate(size);
         }
         if whole.is_some() || base.is_none_or(|base| pack.base(step.offset, header.what) != Some(base.offset)) {
             return whole.filter(|_| base.is_none());
         }
         let Some(Held { object: Object::At(kind, bytes), .. }) = self.held.last() else { return None };
-        let applied = delta::apply(bytes, &self.delta, MAX_OBJECT, &mut self.made);
+        let applied = delta::apply(bytes, &self.delta[..size], MAX_OBJECT, &mut self.made);
         if self.delta.capacity() > MAX_SPARE {
             self.delta = Vec::new();
         }
