@@ -177,12 +177,36 @@ impl Scan<'_> {
         each: impl Fn(&mut S, &T) + Sync,
     ) -> Vec<S> {
         const CHUNK: usize = 256;
+        self.share_by(CHUNK, items, start, each)
+    }
+
+    /// Shares out items each of which is much work, one at a time.
+    fn share_singly<T: Sync, S: Send>(
+        &self,
+        items: &[T],
+        start: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &T) + Sync,
+    ) -> Vec<S> {
+        self.share_by(1, items, start, |state, item| {
+            if !self.stopped() {
+                each(state, item);
+            }
+        })
+    }
+
+    /// Shares out at most so many items at a time.
+    fn share_by<T: Sync, S: Send>(
+        &self,
+        most: usize,
+        items: &[T],
+        start: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &T) + Sync,
+    ) -> Vec<S> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut state = start();
+            let size = (items.len() / rayon::current_num_threads() / 8).clamp(1, most);
             loop {
-                let threads = rayon::current_num_threads();
-                let size = (items.len() / threads / 8).clamp(1, CHUNK);
                 let from = next.fetch_add(size, Ordering::Relaxed);
                 let Some(chunk) = items.get(from..items.len().min(from + size)).filter(|chunk| !chunk.is_empty())
                 else {

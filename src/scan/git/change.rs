@@ -397,7 +397,7 @@ fn at_path(reader: &mut Reader<'_>, trees: &[ObjectId], path: &[u8], id_length: 
     for part in path.split(|&b| b == b'/') {
         let named = |id: &ObjectId| {
             let (folder, _) = read_folder(reader, id, id_length);
-            folder.iter().find(|entry| *entry.name == *part).map(|entry| entry.id)
+            folder.iter().find(|entry| entry.name == part).map(|entry| entry.id)
         };
         ids = ids.iter().filter_map(named).collect();
     }
@@ -410,7 +410,7 @@ fn read_folder(reader: &mut Reader<'_>, id: &ObjectId, id_length: usize) -> (Fol
         Ok((ObjectKind::Tree, bytes)) => {
             (history::folder(bytes, id_length, |_| true), object::is_whole_tree(bytes, id_length))
         }
-        _ => (Folder::from([]), false),
+        _ => (Folder::default(), false),
     }
 }
 
