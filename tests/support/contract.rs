@@ -82,6 +82,8 @@ pub struct State {
     /// Keys on one page.
     pub page: usize,
     pub faults: Faults,
+    /// Requests that are no questions.
+    pub strays: usize,
     /// Questions that are being answered, and the most of them at once.
     pub under_way: usize,
     pub most_under_way: usize,
@@ -124,6 +126,7 @@ impl Contract {
             absent: BTreeSet::new(),
             page: 100,
             faults: Box::new(|_| None),
+            strays: 0,
             under_way: 0,
             most_under_way: 0,
         }));
@@ -197,6 +200,7 @@ impl Contract {
             let _under_way = UnderWay::new(self);
             let fault = (self.state().faults)(&got);
             let (status, body) = if method != "POST" || !got.path.ends_with("/graphql") {
+                self.state().strays += 1;
                 (404, json!({"error": "not found"}))
             } else if matches!(fault, Some(Fault::Status(..) | Fault::Header(..) | Fault::Closed)) {
                 self.note(&got);
@@ -331,7 +335,7 @@ fn viewer(state: &State, user: usize, got: &Got) -> Value {
             json!({"node": node})
         })
         .collect();
-    json!({
+    let mut viewer = json!({
         "id": BASE64.encode(format!("User:{user}").as_bytes()),
         "username": username,
         "name": username,
@@ -343,7 +347,12 @@ fn viewer(state: &State, user: usize, got: &Got) -> Value {
         "deletedAt": null,
         "teams": {"edges": [{"node": {"name": "vision"}}, {"node": {"name": "speech"}}]},
         "apiKeys": {"edges": nodes, "pageInfo": {"hasNextPage": end < own.len(), "endCursor": end.to_string()}},
-    })
+    });
+    // It answers what it is asked for.
+    if let Some(fields) = viewer.as_object_mut() {
+        fields.retain(|name, _| got.query.contains(name.as_str()));
+    }
+    viewer
 }
 
 fn field(got: &Got, name: &str) -> String {
