@@ -197,7 +197,7 @@ impl Contract {
     fn requests(&self, stream: impl Read + Write) -> io::Result<()> {
         let mut stream = BufReader::new(stream);
         while let Some((method, got)) = request(&mut stream)? {
-            let _under_way = UnderWay::new(self);
+            let under_way = UnderWay::new(self);
             let fault = (self.state().faults)(&got);
             let (status, body) = if method != "POST" || !got.path.ends_with("/graphql") {
                 self.state().strays += 1;
@@ -209,6 +209,11 @@ impl Contract {
                 self.answer(&got, &fault)
             };
             let body = body.to_string();
+            if let Some(Fault::Slow(time)) = &fault {
+                thread::sleep(*time);
+            }
+            // Whoever has the answer may ask again before this thread goes on.
+            drop(under_way);
             let out = stream.get_mut();
             match fault {
                 Some(Fault::Status(status, kind, body)) => write_answer(out, status, kind, "", &body)?,
@@ -223,11 +228,9 @@ impl Contract {
                     out.write_all(&body.as_bytes()[..body.len() / 2])?;
                     return out.flush();
                 }
-                Some(Fault::Slow(time)) => {
-                    thread::sleep(time);
+                Some(Fault::Slow(_) | Fault::Fails | Fault::Lies) | None => {
                     write_answer(out, status, "application/json", "", &body)?;
                 }
-                Some(Fault::Fails | Fault::Lies) | None => write_answer(out, status, "application/json", "", &body)?,
             }
         }
         Ok(())
