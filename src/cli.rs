@@ -445,9 +445,6 @@ pub(crate) struct Scan {
     pub(crate) verify: bool,
 
     #[command(flatten)]
-    pub(crate) ask: Ask,
-
-    #[command(flatten)]
     pub(crate) report: Report,
 
     /// Leave out what matches, below the paths; as in a .gitignore
@@ -457,22 +454,27 @@ pub(crate) struct Scan {
     /// Pass over larger files, and say so (500K, 20M, 1G)
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_file_size: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) ask: Ask,
 }
+
+/// Where the flags stand in `--help` that say whom W&B's verbs ask. A heading of the whole would swallow what follows.
+const ASKING: &str = "Asking W&B";
 
 /// Where and how W&B is asked.
 #[derive(Args)]
-#[command(next_help_heading = "Asking W&B")]
 pub(crate) struct Ask {
     /// The server that the keys belong to [env: WANDB_BASE_URL] [default: what stands beside a key, else the public cloud]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, help_heading = ASKING, value_name = "URL")]
     pub(crate) base_url: Option<String>,
 
     /// A host that may be asked if what is scanned names it
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, help_heading = ASKING, value_name = "HOST")]
     pub(crate) allow_host: Vec<String>,
 
     /// How long to wait for an answer
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = interval)]
+    #[arg(long, help_heading = ASKING, value_name = "SECONDS", default_value = "10", value_parser = interval)]
     pub(crate) timeout: Duration,
 }
 
@@ -668,9 +670,9 @@ pub(crate) struct Configured {
     pub(crate) rules: Vec<PathBuf>,
 }
 
-/// What every verb that scans shares: what may be said, and how.
+/// How what was found is told.
 #[derive(Args, Clone, Default)]
-pub(crate) struct Report {
+pub(crate) struct Shown {
     /// The format of the report on standard output [default: pretty]
     #[arg(long, value_name = "FORMAT", value_parser = format())]
     pub(crate) format: Option<Format>,
@@ -678,6 +680,29 @@ pub(crate) struct Report {
     /// Write a report to a file, too; may be given several times
     #[arg(long, value_name = "FORMAT=FILE", value_parser = output)]
     pub(crate) output: Vec<(Format, PathBuf)>,
+
+    /// List what a permission keeps back
+    #[arg(long)]
+    pub(crate) show_suppressed: bool,
+
+    /// Exit 0 rather than 3 when something could not be read
+    #[arg(long)]
+    pub(crate) allow_partial: bool,
+
+    /// Findings, and what could not be read: no summary, no progress
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// List what was passed over
+    #[arg(short, long, conflicts_with = "quiet", overrides_with = "verbose")]
+    pub(crate) verbose: bool,
+}
+
+/// What every verb that scans shares: what may be said, and how.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) shown: Shown,
 
     /// Fail (exit 1) on findings of this severity or worse [default: warning]
     #[arg(long, value_enum, value_name = "SEVERITY")]
@@ -704,29 +729,13 @@ pub(crate) struct Report {
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
 
-    /// List what a permission keeps back
-    #[arg(long)]
-    pub(crate) show_suppressed: bool,
-
     /// Honour no permission in the text
     #[arg(long)]
     pub(crate) no_inline: bool,
 
-    /// Exit 0 rather than 3 when something could not be read
-    #[arg(long)]
-    pub(crate) allow_partial: bool,
-
     /// Threads [default: one a core]
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) jobs: usize,
-
-    /// Findings, and what could not be read: no summary, no progress
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-
-    /// List what was passed over
-    #[arg(short, long, conflicts_with = "quiet", overrides_with = "verbose")]
-    pub(crate) verbose: bool,
 
     /// Show no progress
     #[arg(long)]
@@ -739,33 +748,12 @@ pub(crate) struct Saved {
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 
-    /// The format of the report on standard output [default: pretty]
-    #[arg(long, value_name = "FORMAT", value_parser = format())]
-    pub(crate) format: Option<Format>,
-
-    /// Write a report to a file, too; may be given several times
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = output)]
-    pub(crate) output: Vec<(Format, PathBuf)>,
+    #[command(flatten)]
+    pub(crate) shown: Shown,
 
     /// Fail (exit 1) on findings of this severity or worse
     #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
     pub(crate) fail_on: FailOn,
-
-    /// List what a permission keeps back
-    #[arg(long)]
-    pub(crate) show_suppressed: bool,
-
-    /// Exit 0 rather than 3 when something could not be read
-    #[arg(long)]
-    pub(crate) allow_partial: bool,
-
-    /// Findings, and what could not be read: no summary
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-
-    /// List what was passed over
-    #[arg(short, long, conflicts_with = "quiet", overrides_with = "verbose")]
-    pub(crate) verbose: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -8,7 +8,7 @@ mod contract;
 mod support;
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use contract::Contract;
 use support::git::{Repo, git_in};
@@ -156,6 +156,14 @@ except Exception as error:
 print(json.dumps([before, between, deleted, after, user.username, refused]))
 "#;
 
+/// Runs a script that uses the SDK, at a home and with a server of its own.
+fn sdk(python: &str, home: &Path, server: &Contract, script: &[&str]) -> Output {
+    let mut command = Command::new(python);
+    command.arg("-c").args(script).current_dir(home).env_clear().env("HOME", home);
+    command.env("PATH", std::env::var_os("PATH").unwrap()).env("WANDB_BASE_URL", &server.url);
+    support::run(&mut command)
+}
+
 #[test]
 fn the_real_sdk_agrees_with_the_server_that_the_tests_ask() {
     let Some(python) = python("wandb") else { return };
@@ -167,15 +175,7 @@ fn the_real_sdk_agrees_with_the_server_that_the_tests_ask() {
         server.add(&dead, 0, Some("gone"));
         server.state().keys[1].dead = true;
         server.state().old = old;
-        let output = Command::new(&python)
-            .args(["-c", SDK, &mine, &dead])
-            .current_dir(folder.path())
-            .env_clear()
-            .env("HOME", folder.path())
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("WANDB_BASE_URL", &server.url)
-            .output()
-            .unwrap();
+        let output = sdk(&python, folder.path(), &server, &[SDK, &mine, &dead]);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{error}");
         let said = String::from_utf8(output.stdout).unwrap();
@@ -207,15 +207,8 @@ fn a_netrc_that_rotate_wrote_is_one_that_the_sdk_reads() {
     let arguments = ["rotate", "-", "--name", "ci-model-training", "--to", "netrc=.netrc", "--base-url", &server.url];
     let (said, code) = run(folder.path(), &arguments, &old, &[]);
     assert_eq!(code, 0, "{}", String::from_utf8_lossy(&said));
-    let output = Command::new(python)
-        .args(["-c", "import wandb; print(wandb.Api().viewer.username)"])
-        .current_dir(folder.path())
-        .env_clear()
-        .env("HOME", folder.path())
-        .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("WANDB_BASE_URL", &server.url)
-        .output()
-        .unwrap();
+    let script = "import wandb; print(wandb.Api().viewer.username)";
+    let output = sdk(&python, folder.path(), &server, &[script]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("ada"), "{}", String::from_utf8_lossy(&output.stderr));
     let new = server.state().keys[1].secret.clone();
     assert_eq!(server.state().got.last().unwrap().key.as_ref(), Some(&new));

@@ -512,21 +512,29 @@ fn a_record_that_is_full_ends_it_and_what_was_done_is_told() {
     server.add(&other, 0, None);
     assert_eq!(elsewhere.run(&["revoke", "-", "--base-url", &server.url, "--yes", "--count", "1"], &other).1, 0);
     let lines = std::fs::metadata(elsewhere.log()).unwrap().len();
-    // There is room for one key, and for the beginning of the next.
     let blocks = 8;
-    let filler = usize::try_from(blocks * 512 - lines - 40).unwrap();
-    std::fs::write(&log, format!("{}\n", " ".repeat(filler - 1))).unwrap();
+    let leave = |room: u64| {
+        let filler = usize::try_from(blocks * 512 - room).unwrap();
+        std::fs::write(&log, format!("{}\n", " ".repeat(filler - 1))).unwrap();
+    };
+    // There is room for one key, and for the beginning of the next.
+    leave(lines + 40);
     let output = fed(&mut with_room(&place, blocks, &confirmed), keys.join("\n").as_bytes());
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!((output.status.code(), error.contains("nothing more is deleted")), (Some(3), true), "{error}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let told = steps(&report);
-    assert_eq!(
-        told[told.len() - 2..],
-        [("delete", "accepted"), ("proof", "dead")].map(|(a, b)| (a.to_owned(), b.to_owned()))
-    );
+    let wanted = [("delete", "accepted"), ("proof", "dead")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    assert_eq!(told[told.len() - 2..], wanted);
     assert_eq!(keys.clone().map(|key| server.takes(&key)), [false, true, true]);
     assert_eq!(server.state().deletions.len(), 2);
+    // A key that is dead, and of whose end there is no record, is not the whole of an answer.
+    leave(lines - 40);
+    let one = [&arguments[..], &["--yes", "--count", "1"]].concat();
+    let output = fed(&mut with_room(&place, blocks, &one), keys[1].as_bytes());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), server.takes(&keys[1])), (Some(3), false), "{report}");
+    assert_eq!(steps(&report)[1..], wanted);
 }
 
 #[test]
@@ -543,7 +551,9 @@ fn what_can_be_mended_is_named_afterwards() {
     let other = support::key("v1", "no mend");
     server.add(&other, 0, None);
     std::fs::write(place.path().join("notes.txt"), format!("our wandb key: {other}\n")).unwrap();
-    let output = fed(&mut place.command(&[&["revoke", "notes.txt"], &arguments[3..]].concat()), b"");
+    // What is mended here is no key.
+    std::fs::write(place.path().join("run.sh"), "docker run -e WANDB_API_KEY=$WANDB_API_KEY train\n").unwrap();
+    let output = fed(&mut place.command(&[&["revoke", "notes.txt", "run.sh"], &arguments[3..]].concat()), b"");
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("Remove the dead keys") && !said.contains("--fix"), "{said}");
 }

@@ -201,6 +201,12 @@ fn nothing_that_one_report_knows_is_lost_beside_another() {
         let own = findings.iter().find(|one| one["key"]["fingerprint"] == support::fingerprint(&key).as_str()).unwrap();
         assert_eq!((&own["liveness"], &own["owner"]["user"]), (&json!("live"), &json!("ada")), "{files:?}: {own:#}");
         assert_eq!(own["server"], "https://a.example.com");
+        for (format, list, id) in [("gitlab", "/vulnerabilities", "id"), ("codequality", "", "fingerprint")] {
+            let output = wandward(folder.path(), &[&["report", "--format", format], &files[..]].concat());
+            let report: Value = serde_json::from_str(&text(&output)).unwrap();
+            let found = report.pointer(list).unwrap().as_array().unwrap();
+            assert!(found.len() == 2 && found[0][id] != found[1][id], "{format}: of two alike GitLab shows one");
+        }
         assert_eq!(
             (own["answers"].as_array().unwrap().len(), own["also"].as_array().unwrap().len()),
             (2, 2),

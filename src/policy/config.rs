@@ -82,14 +82,8 @@ pub const SETTINGS: [Setting; 10] = [
         schema: text,
     },
     Setting {
-        name: "exclude",
-        may: May::Everyone,
-        what: "Globs of what is left out, as in a .gitignore beside the file",
-        read: |config, reader, value| {
-            config.exclude = reader.globs(value)?;
-            Ok(())
-        },
-        schema: words,
+        read: |config, reader, value| reader.globs(value).map(|globs| config.exclude = globs),
+        ..words_of("exclude", May::Everyone, "Globs of what is left out, as in a .gitignore beside the file")
     },
     Setting {
         name: "fail-on",
@@ -102,14 +96,8 @@ pub const SETTINGS: [Setting; 10] = [
         schema: || json!({ "enum": ["error", "warning", "note", "never"] }),
     },
     Setting {
-        name: "ignore",
-        may: May::User,
-        what: "Rules or groups (keys, habits, sdk, server) that do not speak",
-        read: |config, reader, value| {
-            config.ignore = reader.words(value)?;
-            Ok(())
-        },
-        schema: words,
+        read: |config, reader, value| reader.words(value).map(|words| config.ignore = words),
+        ..words_of("ignore", May::User, "Rules or groups (keys, habits, sdk, server) that do not speak")
     },
     Setting {
         name: "inline",
@@ -150,14 +138,8 @@ pub const SETTINGS: [Setting; 10] = [
         schema: words,
     },
     Setting {
-        name: "select",
-        may: May::User,
-        what: "The rules or groups that speak, alone",
-        read: |config, reader, value| {
-            config.select = reader.words(value)?;
-            Ok(())
-        },
-        schema: words,
+        read: |config, reader, value| reader.words(value).map(|words| config.select = words),
+        ..words_of("select", May::User, "The rules or groups that speak, alone")
     },
     Setting {
         name: "severity",
@@ -176,6 +158,11 @@ pub const SETTINGS: [Setting; 10] = [
         schema: || json!({ "type": "object", "additionalProperties": { "enum": ["error", "warning", "note"] } }),
     },
 ];
+
+/// A setting that is a list of words, which nobody reads yet.
+const fn words_of(name: &'static str, may: May, what: &'static str) -> Setting {
+    Setting { name, may, what, read: |_, _, _| Ok(()), schema: words }
+}
 
 /// What only a flag says, so that no file sends or writes anything.
 const FLAGS: [&str; 10] =

@@ -52,7 +52,7 @@ pub(crate) fn run(cli: &Cli, options: &cli::Ci, rules: &RuleSet) -> Result<u8> {
 
 fn scan(cli: &Cli, options: &cli::Ci, rules: &RuleSet, event: &Event, plan: &Plan, telling: &Telling) -> Result<u8> {
     let report = &options.report;
-    if !report.quiet {
+    if !report.shown.quiet {
         plan.said.iter().for_each(|line| complain(&visible(line)));
         changed(plan, report).iter().for_each(|line| complain(line));
     }
@@ -194,7 +194,7 @@ impl Telling {
         if !self.github {
             return Ok(());
         }
-        if options.format.is_none_or(|format| format == Format::Pretty) {
+        if options.shown.format.is_none_or(|format| format == Format::Pretty) {
             let style = self.style(out::style());
             report.write(Format::Github, rules, &style, &mut io::stdout().lock())?;
         }
@@ -211,7 +211,7 @@ impl Telling {
             ("suppressed", suppressed.to_string()),
             ("coverage", if report.is_complete() { "complete" } else { "partial" }.to_owned()),
         ];
-        let asked = options.output.iter().filter(|(_, file)| file.as_os_str() != "-").cloned();
+        let asked = options.shown.output.iter().filter(|(_, file)| file.as_os_str() != "-").cloned();
         for (format, file) in asked.chain(kept(report, rules, options)) {
             let file = path::absolute(file).ok().and_then(|file| file.into_os_string().into_string().ok());
             outputs.extend(file.map(|file| (format.name().0, file)));
@@ -250,14 +250,14 @@ fn append(file: &Path, text: &[u8]) {
 /// Writes the reports that later steps may want and that nobody asked for, where the runner has a place for them.
 fn kept(report: &Report, rules: &RuleSet, options: &cli::Report) -> Vec<(Format, PathBuf)> {
     let Some(place) = environment("RUNNER_TEMP").map(PathBuf::from) else { return Vec::new() };
-    let style = Style { suppressed: options.show_suppressed, ..out::style() };
+    let style = Style { suppressed: options.shown.show_suppressed, ..out::style() };
     let write = |format: Format| {
         let file = place.join(format!("wandward.{}", format.name().0));
         let written = write::replace(&file, |out| report.write(format, rules, &style, out));
         written.inspect_err(|error| cannot_write(&file, error)).ok().map(|()| (format, file))
     };
     let wanted = [Format::Sarif, Format::Json].into_iter();
-    wanted.filter(|wanted| options.output.iter().all(|(one, _)| one != wanted)).filter_map(write).collect()
+    wanted.filter(|wanted| options.shown.output.iter().all(|(one, _)| one != wanted)).filter_map(write).collect()
 }
 
 /// What a CI system is told beside the report is no part of the answer, so a place that cannot be written is no error.

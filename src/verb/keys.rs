@@ -51,13 +51,13 @@ pub(crate) fn run(options: &cli::Keys, rules: &RuleSet) -> Result<u8> {
     match options.format {
         Format::Pretty => listing.pretty(&mut out)?,
         Format::Markdown => listing.markdown(&mut out)?,
-        Format::Json => {
+        Format::Json | Format::Jsonl => {
             let listed = keys.iter().map(|key| listing.json(key)).collect();
             let outcome = Outcome { findings: listing.findings.to_vec(), ..Outcome::default() };
             let report = Report::from(outcome).with("server", json!(server.base)).with("keys", listed);
-            report.write(report::Format::Json, rules, &out::style(), &mut out)?;
+            let format = if options.format == Format::Json { report::Format::Json } else { report::Format::Jsonl };
+            report.write(format, rules, &out::style(), &mut out)?;
         }
-        Format::Jsonl => keys.iter().try_for_each(|key| writeln!(out, "{}", listing.json(key)))?,
     }
     out.flush()?;
     if cut_off {

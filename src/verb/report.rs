@@ -16,7 +16,7 @@ use wandward::source::tree;
 const MOST: u64 = 1 << 30;
 
 pub(crate) fn run(cli: &Cli, options: &cli::Saved, rules: &RuleSet) -> Result<u8> {
-    let targets = Targets::new(options.format, &options.output)?;
+    let targets = Targets::new(options.shown.format, &options.shown.output)?;
     if options.files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
         bail!("`-` reads standard input, and that can be read once");
     }
@@ -28,13 +28,13 @@ pub(crate) fn run(cli: &Cli, options: &cli::Saved, rules: &RuleSet) -> Result<u8
     let Some(report) = Report::merged(reports.collect::<Result<_>>()?) else { bail!("no report is named") };
     let style = Style {
         colour: colour(cli.color),
-        suppressed: options.show_suppressed,
-        verbose: options.verbose,
-        quiet: options.quiet,
+        suppressed: options.shown.show_suppressed,
+        verbose: options.shown.verbose,
+        quiet: options.shown.quiet,
         ..out::style()
     };
     targets.write(&report, rules, &style, &mut io::BufWriter::new(io::stdout().lock()))?;
-    Ok(out::exit_code(&report, options.fail_on, options.allow_partial))
+    Ok(out::exit_code(&report, options.fail_on, options.shown.allow_partial))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {

@@ -27,7 +27,7 @@ const PLACES: usize = 20;
 
 pub(crate) fn run(options: &cli::Revoke, rules: &RuleSet) -> Result<u8> {
     let report = &options.verify.scan.report;
-    let targets = Targets::new(report.format, &report.output)?;
+    let targets = Targets::new(report.shown.format, &report.shown.output)?;
     if let Some(file) = &options.evidence {
         write::check(file).with_context(|| format!("cannot write {}", visible(&file.to_string_lossy())))?;
     }
@@ -40,7 +40,7 @@ pub(crate) fn run(options: &cli::Revoke, rules: &RuleSet) -> Result<u8> {
     if let Some(folder) = &options.filter_repo {
         write_callbacks(folder, &found.outcome)?;
     }
-    let people = targets.are_for_people() && !report.quiet;
+    let people = targets.are_for_people() && !report.shown.quiet;
     let mut run = Run { options, rules, asking: &asking, people, steps: Vec::new() };
     let (mut code, outcome, records) = if options.resume { run.resume(found)? } else { run.revoke(found)? };
     if let Some(file) = &options.evidence {
@@ -121,7 +121,7 @@ impl Run<'_> {
             include_own: self.options.include_own,
             credential: if self.options.as_operator { Some(&credential) } else { None },
         };
-        let allow_partial = self.options.verify.scan.report.allow_partial;
+        let allow_partial = self.options.verify.scan.report.shown.allow_partial;
         // Until something is done an interruption ends everything at once.
         let (work, idle) = (|| remediate::plan(client, rules, keyring, outcome, &operator), Progress::default());
         let (plan, _) = watch::watch(&idle, false, true, work)?;

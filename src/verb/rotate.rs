@@ -36,7 +36,7 @@ pub(crate) fn run(options: &cli::Rotate, rules: &RuleSet) -> Result<u8> {
         bail!("`rotate` scans twice, so what it scans cannot come from standard input, but for bare keys (`-`)");
     }
     let report = &scan.report;
-    let targets = Targets::new(report.format, &report.output)?;
+    let targets = Targets::new(report.shown.format, &report.shown.output)?;
     let to = destination(options)?;
     let asking = Asking::new(&options.verify.scan.ask)?;
     let (found, signal) = find_and_ask(&options.verify, rules, &asking)?;
@@ -44,7 +44,7 @@ pub(crate) fn run(options: &cli::Rotate, rules: &RuleSet) -> Result<u8> {
         complain("interrupted before anything was done");
         return Ok(128 + signal);
     }
-    let people = targets.are_for_people() && !report.quiet;
+    let people = targets.are_for_people() && !report.shown.quiet;
     let mut run = Run { options, rules, asking: &asking, people, steps: Vec::new() };
     let (code, outcome) = run.rotate(found, &to)?;
     let report = Report::from(outcome).with_steps(run.steps);

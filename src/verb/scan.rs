@@ -40,7 +40,7 @@ pub(crate) fn run(cli: &Cli, options: &cli::Scan, rules: &RuleSet) -> Result<u8>
         // What is only shown harms nothing.
         allow_dirty: options.allow_dirty || options.diff,
         roots: roots(options),
-        quiet: options.report.quiet,
+        quiet: options.report.shown.quiet,
         colour: colour(cli.color),
     });
     answer(cli, &options.report, settings, &inputs, Manner { fix, asking, ..Manner::default() })
@@ -131,16 +131,16 @@ pub(crate) fn answer(
     let rules = &rules;
     policy.keyring = asking.as_ref().map(|_| Keyring::default());
     let progress = Progress::default();
-    let targets = Targets::new(options.format, &options.output)?.streaming();
+    let targets = Targets::new(options.shown.format, &options.shown.output)?.streaming();
     // What is about to be mended is not told, and what is not known yet cannot be told as it is found.
     let targets = if fix.is_some() || asking.is_some() { targets.at_the_end() } else { targets };
     let live = live && targets.are_for_people();
     let style = || Style {
         colour: colour(cli.color),
         took: Some(started.elapsed()),
-        suppressed: options.show_suppressed,
-        verbose: options.verbose,
-        quiet: options.quiet,
+        suppressed: options.shown.show_suppressed,
+        verbose: options.shown.verbose,
+        quiet: options.shown.quiet,
         ..ci.map_or_else(out::style, |ci| ci.style(out::style()))
     };
     let out = Mutex::new(io::BufWriter::new(io::stdout()));
@@ -161,7 +161,7 @@ pub(crate) fn answer(
         }
     };
     let scan = Scan { rules, policy: &policy, progress: &progress, threads: options.jobs, found: &found };
-    let show = !options.quiet && !options.no_progress && io::stderr().is_terminal();
+    let show = !options.shown.quiet && !options.no_progress && io::stderr().is_terminal();
     let reads_stdin = matches!(inputs, [Input::Stdin(_)]);
     let work = || {
         let mut outcome = scan.run(inputs)?;
@@ -180,7 +180,7 @@ pub(crate) fn answer(
         if asked.diff {
             plan.show(&silent, asked, &mut io::stdout().lock())?;
             outcome.coverage.skipped.extend(skipped);
-            return Ok(out::exit_code(&Report::from(outcome), fail_on, options.allow_partial));
+            return Ok(out::exit_code(&Report::from(outcome), fail_on, options.shown.allow_partial));
         }
         if plan.make(asked) {
             let (rest, ended) = watch::watch(&progress, show, false, || scan.run(inputs))?;
@@ -196,12 +196,12 @@ pub(crate) fn answer(
     let mut report = Report::from(outcome);
     ci.inspect(|ci| ci.locate(&mut report));
     targets.write(&report, rules, &Style { shown: live, ..style() }, &mut out)?;
-    if let Some(baseline) = policy.baseline.as_ref().filter(|_| !options.quiet && signal.is_none()) {
+    if let Some(baseline) = policy.baseline.as_ref().filter(|_| !options.shown.quiet && signal.is_none()) {
         stale(baseline, inputs);
     }
     let code = match signal {
         Some(signal) => 128 + signal,
-        None => out::exit_code(&report, fail_on, options.allow_partial),
+        None => out::exit_code(&report, fail_on, options.shown.allow_partial),
     };
     ci.map_or(Ok(()), |ci| ci.tell(&report, rules, options, code))?;
     Ok(code)

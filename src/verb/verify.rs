@@ -26,16 +26,16 @@ pub(crate) fn run(cli: &Cli, options: &cli::Verify, rules: &RuleSet) -> Result<u
     let asking = Asking::new(&options.scan.ask)?;
     let (found, signal) = find_and_ask(options, rules, &asking)?;
     let report = &options.scan.report;
-    let code = ask::exit_code(&found.outcome, report.allow_partial);
+    let code = ask::exit_code(&found.outcome, report.shown.allow_partial);
     let style = Style {
         colour: colour(cli.color),
         took: Some(started.elapsed()),
-        suppressed: report.show_suppressed,
-        verbose: report.verbose,
-        quiet: report.quiet,
+        suppressed: report.shown.show_suppressed,
+        verbose: report.shown.verbose,
+        quiet: report.shown.quiet,
         ..out::style()
     };
-    let targets = Targets::new(report.format, &report.output)?;
+    let targets = Targets::new(report.shown.format, &report.shown.output)?;
     let mut out = io::BufWriter::new(io::stdout());
     let outcome = found.outcome;
     let report = Report::from(outcome.clone());
@@ -105,7 +105,7 @@ fn find(options: &cli::Verify, rules: &RuleSet, asking: Option<&Asking>) -> Resu
     let Settings { rules, policy, skipped, .. } = &settings;
     let progress = Progress::default();
     let scan = Scan { rules, policy, progress: &progress, threads: report.jobs, found: &|_| {} };
-    let show = !report.quiet && !report.no_progress && io::stderr().is_terminal();
+    let show = !report.shown.quiet && !report.no_progress && io::stderr().is_terminal();
     let work = || {
         let mut outcome = match &given {
             Some((given, origin)) => scan.given(origin, &given.text),
