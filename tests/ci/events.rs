@@ -174,6 +174,23 @@ fn an_event_that_cannot_be_read_makes_more_be_looked_at() {
     }
 }
 
+#[test]
+fn the_name_of_a_branch_is_looked_at_and_never_shown() {
+    let server = Server::new();
+    let work = server.checkout("named", TOPIC, None);
+    let name = format!("x/{}", key_of("kept"));
+    let pull = server.payload("pull_request", &[("BASE", "head"), ("HEAD", "head"), ("MERGE", "head")]);
+    let push = server.payload("push", &[("BEFORE", "head"), ("AFTER", "head")]);
+    for (event, payload) in [("pull_request", pull), ("push", push)] {
+        let payload = payload
+            .replace("refs/heads/topic", &format!("refs/heads/{name}"))
+            .replace("\"topic\"", &format!("\"{name}\""));
+        let told = server.github(&work.path, event, &payload, &[("GITHUB_SHA", server.id("head"))], &[]);
+        told.expect(event, &["kept"], true);
+        assert_eq!(told.json["findings"][0]["location"]["kind"], "ref", "{event}");
+    }
+}
+
 /// The settings of a pull request's own commits, each of which would hide what it brings.
 const WEAKER: &[(&str, &str)] = &[
     ("wandward.toml", "exclude = [\"*.env\"]\n"),
