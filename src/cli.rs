@@ -575,10 +575,10 @@ pub(crate) struct Ci {
     pub(crate) verify: bool,
 
     #[command(flatten)]
-    pub(crate) ask: Ask,
+    pub(crate) report: Report,
 
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) ask: Ask,
 }
 
 /// What every verb that scans shares: what may be said, and how.

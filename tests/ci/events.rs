@@ -307,6 +307,25 @@ fn a_baseline_that_the_configuration_of_the_base_names_is_that_of_the_base() {
 }
 
 #[test]
+fn a_rule_page_of_the_base_speaks_though_the_pull_request_removes_it() {
+    let page = "# A mention of the old server\n\nThe old server is named.\n\n```toml rule\nkind = \"habit\"\nseverity = \"error\"\n\
+                group = \"habits\"\nguidance = \"Ours\"\nwords = [\"old-server\"]\npattern = 'old-server'\n```\n\n\
+                ## Why it matters\n\nIt is gone.\n\n## What to do\n\nName the new one.\n";
+    let base = [
+        ("wandward.toml", "rules = [\"ci/rules\"]\n"),
+        ("ci/rules/old-server.md", page),
+        ("ci/rules/README.md", "no page"),
+    ];
+    let (server, work, payload, head) = proposed(&base, &[("c.py", "import wandb  # old-server\n")]);
+    assert!(!work.at("ci").exists());
+    let variables = [("GITHUB_SHA", head.as_str()), ("GITHUB_REF", PULL)];
+    let told = server.github(&work.path, "pull_request", &payload, &variables, &["--ignore", "keys"]);
+    let findings = told.json["findings"].as_array().unwrap();
+    assert!(told.code == 1 && findings.len() == 1, "{}", told.out);
+    assert_eq!((&findings[0]["rule"], &findings[0]["location"]["path"]), (&"old-server".into(), &"c.py".into()));
+}
+
+#[test]
 fn no_key_of_a_stranger_is_sent_anywhere() {
     let server = Server::new();
     let work = server.checkout("fork", PULL, None);
