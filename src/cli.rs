@@ -644,10 +644,10 @@ pub(crate) struct Ci {
     pub(crate) verify: bool,
 
     #[command(flatten)]
-    pub(crate) ask: Ask,
+    pub(crate) report: Report,
 
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) ask: Ask,
 }
 
 /// What else says how to scan, and which rules there are.

@@ -18,6 +18,7 @@ mod step;
 mod take;
 mod verdicts;
 
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -150,11 +151,14 @@ impl Report {
         (self.findings.len(), self.suppressed.len())
     }
 
-    /// Marks the findings in blobs that a file of the working tree has, by its path and the object's id.
-    pub fn checked_out(&mut self, is: impl Fn(&[u8], &str) -> bool) {
-        for location in self.findings.iter_mut().map(|finding| &mut finding.location) {
-            let object = location.object.as_deref().filter(|_| location.kind == "blob" && !location.path.is_empty());
-            location.checked_out = object.is_some_and(|object| is(&location.raw_path(), object));
+    /// Marks the findings in blobs that are checked out: `objects` says of paths which objects lie at them.
+    pub fn checked_out(&mut self, objects: impl FnOnce(&BTreeSet<&[u8]>) -> HashMap<Vec<u8>, String>) {
+        let is_blob = |at: &model::Location| at.kind == "blob" && !at.path.is_empty();
+        let paths: Vec<_> = self.findings.iter().map(|one| &one.location).filter(|at| is_blob(at)).collect();
+        let paths: Vec<_> = paths.into_iter().map(model::Location::raw_path).collect();
+        let there = objects(&paths.iter().map(|path| &**path).collect());
+        for at in self.findings.iter_mut().map(|one| &mut one.location) {
+            at.checked_out = is_blob(at) && at.object.is_some() && there.get(&*at.raw_path()) == at.object.as_ref();
         }
     }
 

@@ -1,6 +1,7 @@
 //! The Action: its steps, run as a runner runs them, with inputs in the environment and the archive of a release at hand. What
 //! is not what its checksum says is never run, no input is ever a command, and the checkers of workflows have nothing to say.
 //! zizmor and shellcheck are those of `WANDWARD_PYTHON`; without them that test says so, unless `WANDWARD_REQUIRE_TOOLS` is set.
+#![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stderr, reason = "tests may print and panic")]
 
 mod support;

@@ -118,6 +118,11 @@ impl Said<'_> {
         self.text(name).is_some_and(|said| said.eq_ignore_ascii_case(value))
     }
 
+    /// Whether two variables say the same, and something.
+    fn same(self, name: &str, other: &str) -> bool {
+        self.has(name) && self.bytes(name) == self.bytes(other)
+    }
+
     fn has(self, name: &str) -> bool {
         self.bytes(name).is_some()
     }

@@ -16,6 +16,7 @@ use super::settings;
 use crate::cli::{self, Cli};
 use crate::{USAGE, complain};
 use wandward::finding::{Outcome, visible};
+use wandward::object::ObjectId;
 use wandward::report::{self, Format, Report, Style};
 use wandward::rule::RuleSet;
 use wandward::scan::{Change, Input, What};
@@ -183,9 +184,8 @@ impl Telling {
     /// Marks what stands in files that are checked out, so that it can be shown there.
     pub(crate) fn locate(&self, report: &mut Report) {
         if let Some(head) = &self.head {
-            report.checked_out(|path, object| {
-                head.object(&tree::native(path)).is_some_and(|id| id.to_string() == object)
-            });
+            let named = |(path, id): (&[u8], ObjectId)| (path.to_vec(), id.to_string());
+            report.checked_out(|paths| head.objects(paths).into_iter().map(named).collect());
         }
     }
 

@@ -83,3 +83,25 @@ fn a_shallow_checkout_is_told_how_to_fetch_the_rest() {
         assert!(told.out.contains(hint), "{}", told.out);
     }
 }
+
+#[test]
+fn keys_are_sent_for_a_proposal_that_comes_from_within_alone() {
+    let server = Server::new();
+    let work = server.checkout("work", TOPIC, None);
+    let gitlab =
+        [("GITLAB_CI", "true"), ("CI_PIPELINE_SOURCE", "merge_request_event"), ("CI_MERGE_REQUEST_PROJECT_ID", "1")];
+    let azure = [("TF_BUILD", "True"), ("BUILD_REASON", "PullRequest")];
+    let travis = [("TRAVIS", "true"), ("TRAVIS_EVENT_TYPE", "pull_request"), ("TRAVIS_REPO_SLUG", "acme/train")];
+    let table: [(&[(&str, &str)], &str, &str, &str); 3] = [
+        (&gitlab, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "1", "2"),
+        (&azure, "SYSTEM_PULLREQUEST_ISFORK", "False", "True"),
+        (&travis, "TRAVIS_PULL_REQUEST_SLUG", "acme/train", "mallory/train"),
+    ];
+    for (variables, name, own, other) in table {
+        for (value, sent) in [(Some(own), true), (Some(other), false), (None, false)] {
+            let variables = [variables, value.map(|value| (name, value)).as_slice()].concat();
+            let told = server.elsewhere(&work.path, &variables, &["--explain"]);
+            assert_eq!(told.out.contains("`--verify` would be left out"), !sent, "{variables:?}: {}", told.out);
+        }
+    }
+}

@@ -174,6 +174,23 @@ fn an_event_that_cannot_be_read_makes_more_be_looked_at() {
     }
 }
 
+#[test]
+fn the_name_of_a_branch_is_looked_at_and_never_shown() {
+    let server = Server::new();
+    let work = server.checkout("named", TOPIC, None);
+    let name = format!("x/{}", key_of("kept"));
+    let pull = server.payload("pull_request", &[("BASE", "head"), ("HEAD", "head"), ("MERGE", "head")]);
+    let push = server.payload("push", &[("BEFORE", "head"), ("AFTER", "head")]);
+    for (event, payload) in [("pull_request", pull), ("push", push)] {
+        let payload = payload
+            .replace("refs/heads/topic", &format!("refs/heads/{name}"))
+            .replace("\"topic\"", &format!("\"{name}\""));
+        let told = server.github(&work.path, event, &payload, &[("GITHUB_SHA", server.id("head"))], &[]);
+        told.expect(event, &["kept"], true);
+        assert_eq!(told.json["findings"][0]["location"]["kind"], "ref", "{event}");
+    }
+}
+
 /// The settings of a pull request's own commits, each of which would hide what it brings.
 const WEAKER: &[(&str, &str)] = &[
     ("wandward.toml", "exclude = [\"*.env\"]\n"),
@@ -287,6 +304,25 @@ fn a_baseline_that_the_configuration_of_the_base_names_is_that_of_the_base() {
     let told = server.github(&shallow.path, "pull_request", &payload, &variables, &[]);
     assert!(told.code == 1 && told.found().contains("kept"), "{}", told.err);
     told.says(&["no configuration and no baseline of the repository holds"]);
+}
+
+#[test]
+fn a_rule_page_of_the_base_speaks_though_the_pull_request_removes_it() {
+    let page = "# A mention of the old server\n\nThe old server is named.\n\n```toml rule\nkind = \"habit\"\nseverity = \"error\"\n\
+                group = \"habits\"\nguidance = \"Ours\"\nwords = [\"old-server\"]\npattern = 'old-server'\n```\n\n\
+                ## Why it matters\n\nIt is gone.\n\n## What to do\n\nName the new one.\n";
+    let base = [
+        ("wandward.toml", "rules = [\"ci/rules\"]\n"),
+        ("ci/rules/old-server.md", page),
+        ("ci/rules/README.md", "no page"),
+    ];
+    let (server, work, payload, head) = proposed(&base, &[("c.py", "import wandb  # old-server\n")]);
+    assert!(!work.at("ci").exists());
+    let variables = [("GITHUB_SHA", head.as_str()), ("GITHUB_REF", PULL)];
+    let told = server.github(&work.path, "pull_request", &payload, &variables, &["--ignore", "keys"]);
+    let findings = told.json["findings"].as_array().unwrap();
+    assert!(told.code == 1 && findings.len() == 1, "{}", told.out);
+    assert_eq!((&findings[0]["rule"], &findings[0]["location"]["path"]), (&"old-server".into(), &"c.py".into()));
 }
 
 #[test]

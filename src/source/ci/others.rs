@@ -10,6 +10,8 @@ struct Known {
     is: fn(Said<'_>) -> bool,
     system: System,
     read: fn(Said<'_>) -> (String, Asks, Whose),
+    /// Whether it says for certain that a proposal comes from the repository itself.
+    within: fn(Said<'_>) -> bool,
 }
 
 /// Every system. Those that others run in stand behind them.
@@ -18,36 +20,43 @@ const KNOWN: [Known; 7] = [
         is: |said| said.is("GITLAB_CI", "true") || said.has("CI_PIPELINE_SOURCE"),
         system: System { name: "GitLab CI", whole: "`GIT_DEPTH: \"0\"` in the `variables:` of the job" },
         read: gitlab,
+        within: |said| said.same("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID"),
     },
     Known {
         is: |said| said.has("BITBUCKET_BUILD_NUMBER") || said.has("BITBUCKET_COMMIT"),
         system: System { name: "Bitbucket Pipelines", whole: "`clone: {depth: full}` in bitbucket-pipelines.yml" },
         read: bitbucket,
+        within: |_| false,
     },
     Known {
         is: |said| said.is("TF_BUILD", "true"),
         system: System { name: "Azure Pipelines", whole: "`fetchDepth: 0` at the `checkout:` step" },
         read: azure,
+        within: |said| said.is("SYSTEM_PULLREQUEST_ISFORK", "False"),
     },
     Known {
         is: |said| said.is("CIRCLECI", "true"),
         system: System { name: "CircleCI", whole: "`method: full` at the `checkout` step" },
         read: circle,
+        within: |_| false,
     },
     Known {
         is: |said| said.is("BUILDKITE", "true"),
         system: System { name: "Buildkite", whole: "BUILDKITE_GIT_CLONE_FLAGS without `--depth`" },
         read: buildkite,
+        within: |said| said.same("BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO"),
     },
     Known {
         is: |said| said.is("TRAVIS", "true"),
         system: System { name: "Travis CI", whole: "`git: {depth: false}` in .travis.yml" },
         read: travis,
+        within: |said| said.same("TRAVIS_PULL_REQUEST_SLUG", "TRAVIS_REPO_SLUG"),
     },
     Known {
         is: |said| said.has("JENKINS_URL"),
         system: System { name: "Jenkins", whole: "a checkout without \"shallow clone\"" },
         read: jenkins,
+        within: |_| false,
     },
 ];
 
@@ -63,8 +72,7 @@ pub(super) fn event(said: Said<'_>) -> Event {
         return Event { system: None, name: String::new(), asks: Asks::Files(why), whose: Whose::Tree, stranger: None };
     };
     let (name, asks, whose) = (known.read)(said);
-    // None of them says for certain that a proposal comes from within.
-    let stranger = (whose == Whose::Before).then_some("the proposal may come from a fork");
+    let stranger = (whose == Whose::Before && !(known.within)(said)).then_some("the proposal may come from a fork");
     Event { system: Some(known.system), name, asks, whose, stranger }
 }
 
