@@ -370,6 +370,7 @@ fn killed_at_any_moment_it_deletes_nothing_twice_or_unrecorded() {
     for round in 0..ROUNDS {
         let (place, key) = (Place::new(), key("v1", &format!("kill {round}")));
         let node = server.add(&key, 0, None);
+        let before_round = server.state().got.len();
         let mut command = Command::new(env!("CARGO_BIN_EXE_wandward"));
         command
             .args(["revoke", "-", "--base-url", &server.url, "--yes", "--count", "1"])
@@ -378,12 +379,16 @@ fn killed_at_any_moment_it_deletes_nothing_twice_or_unrecorded() {
         command.env("XDG_STATE_HOME", place.path().join("state"));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(key.as_bytes()).unwrap();
-        std::thread::sleep(Duration::from_millis(dice(round) % 90));
+        // Somewhere behind its so many-th question, however slow the machine is.
+        let (questions, behind) = (before_round + dice(round) as usize % 6, dice(round + ROUNDS) % 9);
+        while server.state().got.len() < questions && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        std::thread::sleep(Duration::from_millis(behind));
         child.kill().unwrap();
         child.wait().unwrap();
         let asked = |server: &Contract| server.state().deletions.iter().filter(|id| **id == node).count();
-        // What is on its way arrives.
-        std::thread::sleep(Duration::from_millis(10));
+        server.settle();
         let before = asked(&server);
         let begun = place.records().iter().any(|record| record["result"] == "begun");
         assert!(before <= 1 && (before == 0 || begun), "round {round}");

@@ -82,6 +82,8 @@ pub struct State {
     /// Keys on one page.
     pub page: usize,
     pub faults: Faults,
+    /// Connections that were taken and are not at their end.
+    pub open: usize,
     /// Requests that are no questions.
     pub strays: usize,
     /// Questions that are being answered, and the most of them at once.
@@ -126,6 +128,7 @@ impl Contract {
             absent: BTreeSet::new(),
             page: 100,
             faults: Box::new(|_| None),
+            open: 0,
             strays: 0,
             under_way: 0,
             most_under_way: 0,
@@ -136,8 +139,12 @@ impl Contract {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (server, tls) = (serving.clone(), tls.clone());
-                // What a client does to its connection is no matter of the server's.
-                thread::spawn(move || server.connection(stream, tls));
+                server.state().open += 1;
+                thread::spawn(move || {
+                    // What a client does to its connection is no matter of the server's.
+                    let _ = server.connection(stream, tls);
+                    server.state().open -= 1;
+                });
             }
         });
         server
@@ -167,6 +174,18 @@ impl Contract {
     /// Whether a key is taken.
     pub fn takes(&self, secret: &str) -> bool {
         self.state().keys.iter().any(|row| row.secret == secret && !row.dead)
+    }
+
+    /// Waits until all is answered that clients which are gone have asked. It speaks plain HTTP.
+    pub fn settle(&self) {
+        // Connections are taken in their order, so with this one all earlier ones are.
+        let mut own = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        own.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").unwrap();
+        own.read_exact(&mut [0; 4]).unwrap();
+        drop(own);
+        while self.state().open > 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     pub fn fault(&self, faults: impl Fn(&Got) -> Option<Fault> + Send + 'static) {
