@@ -1,5 +1,6 @@
 //! `scan --history` beside `git cat-file --batch-all-objects --unordered --buffer --batch`, which only writes every object
-//! out, on a packed history that this bench makes from a seed. The median of pairwise ratios is what counts: at most 1.
+//! out, on a packed history that this bench makes from a seed. The median of pairwise ratios is what counts: at most 1 of wall
+//! time. CPU time is told where GNU time is installed, and what a second thread is worth.
 //! `WANDWARD_BENCH_SMALL=1` makes a tenth of the commits, `-- --commits N` as many as asked for, `-- --repo PATH` takes a
 //! repository that is there, bare or not.
 #![allow(
@@ -106,25 +107,59 @@ fn ours(path: &Path) -> Command {
     command
 }
 
-/// Our time, git's, and the median of the ratios.
-fn compare(path: &Path) -> String {
-    let mut runs: Vec<(f64, f64)> = Vec::new();
-    for _ in 0..PAIRS {
-        let start = Instant::now();
-        let status = ours(path).status().unwrap();
-        assert!(status.code().is_some_and(|code| code != 2), "{status}");
-        let own = start.elapsed().as_secs_f64();
-        let start = Instant::now();
-        let mut peer = git(path);
-        peer.args(["cat-file", "--batch-all-objects", "--unordered", "--buffer", "--batch"]);
-        assert!(peer.stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap().success());
-        runs.push((own, start.elapsed().as_secs_f64()));
+/// Tells CPU time.
+const GNU_TIME: &str = "/usr/bin/time";
+
+/// Wall and CPU seconds of a command.
+fn run(command: &Command, note: &Path) -> (f64, Option<f64>) {
+    let measured = Path::new(GNU_TIME).exists();
+    let mut timed = Command::new(if measured { Path::new(GNU_TIME) } else { Path::new(command.get_program()) });
+    if measured {
+        timed.args(["-f", "%U %S", "-o"]).arg(note).arg(command.get_program());
     }
-    let median = |of: fn(&(f64, f64)) -> f64| {
-        let mut all: Vec<f64> = runs.iter().map(of).collect();
-        all.sort_by(f64::total_cmp);
-        all[all.len() / 2]
+    timed.args(command.get_args()).env_clear();
+    timed.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let start = Instant::now();
+    let status = timed.stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
+    let wall = start.elapsed().as_secs_f64();
+    assert!(status.code().is_some_and(|code| code != 2), "{status}");
+    // A line above the last one tells of an exit code that is not 0.
+    let cpu = || {
+        let note = std::fs::read_to_string(note).unwrap();
+        note.lines().last().unwrap().split(' ').map(|number| number.parse::<f64>().unwrap()).sum()
     };
-    let (own, peer, ratio) = (median(|run| run.0), median(|run| run.1), median(|run| run.0 / run.1));
-    format!("ours {own:.3} s, git cat-file --batch {peer:.3} s, ratio {ratio:.2}; the median of {PAIRS}")
+    (wall, measured.then(cpu))
+}
+
+/// Our time, git's, and the medians of the ratios; ours on one thread and on as many as there are.
+fn compare(path: &Path) -> String {
+    let place = tempfile::tempdir().unwrap();
+    let note = place.path().join("note");
+    let (all, mut single, mut peer) = (ours(path), ours(path), git(path));
+    single.args(["--jobs", "1"]);
+    peer.args(["cat-file", "--batch-all-objects", "--unordered", "--buffer", "--batch"]);
+    let round = |_| [&all, &peer, &single].map(|command| run(command, &note));
+    let runs: Vec<[(f64, Option<f64>); 3]> = (0..PAIRS).map(round).collect();
+    let median = |of: &dyn Fn(&[(f64, Option<f64>); 3]) -> Option<f64>| {
+        let mut all: Vec<f64> = runs.iter().filter_map(of).collect();
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied()
+    };
+    let told = |number: Option<f64>| number.map_or("not measured".to_owned(), |number| format!("{number:.2}"));
+    let wall = |nth: usize| told(median(&|run| Some(run[nth].0)));
+    let cpu = |nth: usize| told(median(&|run| run[nth].1));
+    format!(
+        "the median of {PAIRS}\n\
+         wall: ours {} s, git cat-file --batch {} s, ratio {}\n\
+         CPU: ours {} s, git cat-file --batch {} s, ratio {}\n\
+         one thread: {} s, {} times as long as all",
+        wall(0),
+        wall(1),
+        told(median(&|run| Some(run[0].0 / run[1].0))),
+        cpu(0),
+        cpu(1),
+        told(median(&|run| Some(run[0].1? / run[1].1?.max(0.01)))),
+        wall(2),
+        told(median(&|run| Some(run[2].0 / run[0].0)))
+    )
 }

@@ -1,5 +1,7 @@
 //! The flags, and nothing but the flags.
 
+mod hook;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use hook::{Chosen, Hook, Hooks};
 use wandward::report::Format;
 
 /// Finds exposed Weights & Biases API keys, and says what to do about them.
@@ -130,6 +133,20 @@ Exit codes:
   2  wrong usage
   3  the server did not tell";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  wandward completions bash > ~/.local/share/bash-completion/completions/wandward
+  wandward completions zsh > ~/.zfunc/_wandward        with ~/.zfunc in $fpath
+  wandward completions fish > ~/.config/fish/completions/wandward.fish
+  wandward completions powershell >> $PROFILE
+  wandward completions elvish >> ~/.config/elvish/rc.elv";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  wandward man | man -l -
+  wandward man hook install | man -l -
+  wandward man --folder ~/.local/share/man/man1";
+
 const CI_EXAMPLES: &str = "\
 Examples:
   wandward ci                        what this event brings
@@ -169,7 +186,7 @@ pub(crate) enum Command {
     ///
     /// The User-Agent begins with that of W&B's own client, since W&B answers questions about keys to no other, and goes on to
     /// name wandward and its version. No e-mail address is asked for. W&B sees that the key was used, and from where.
-    #[command(after_help = VERIFY_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
+    #[command(after_help = VERIFY_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)), mut_arg("diff", |arg| arg.hide(true)), mut_arg("fix", |arg| arg.hide(true)), mut_arg("allow_dirty", |arg| arg.hide(true)))]
     Verify(Box<Verify>),
     /// Delete the keys that a scan finds, and prove that they are dead
     ///
@@ -177,7 +194,7 @@ pub(crate) enum Command {
     /// key, writes down what is about to be done, deletes, and asks again with the deleted key itself. It asks with the leaked
     /// key, whose owner may delete it. A deletion is never sent twice: after a crash or without an answer, `--resume` finds out
     /// by asking. The keys that you use yourself (WANDB_API_KEY, netrc) are left alone.
-    #[command(after_help = REVOKE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
+    #[command(after_help = REVOKE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)), mut_arg("diff", |arg| arg.hide(true)), mut_arg("fix", |arg| arg.hide(true)), mut_arg("allow_dirty", |arg| arg.hide(true)))]
     Revoke(Box<Revoke>),
     /// Make a new key, hand it over, prove that it works, then delete the old one
     ///
@@ -185,7 +202,7 @@ pub(crate) enum Command {
     /// into a file for you alone (0600), or to the standard input of a command, which is started without a shell. The old key is
     /// deleted once the server takes the new one and nothing that was scanned still reads the old one; where something does, you
     /// are asked.
-    #[command(after_help = ROTATE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)))]
+    #[command(after_help = ROTATE_EXAMPLES, mut_arg("verify", |arg| arg.hide(true)), mut_arg("diff", |arg| arg.hide(true)), mut_arg("fix", |arg| arg.hide(true)), mut_arg("allow_dirty", |arg| arg.hide(true)))]
     Rotate(Box<Rotate>),
     /// List the keys of your W&B account, and what is wrong with how they are kept
     ///
@@ -215,6 +232,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Baseline,
     },
+    /// Let git look for keys before each commit and each push
+    ///
+    /// Writes scripts where git looks for hooks, and nothing else. A hook that is there already is kept, runs first, and may still
+    /// refuse. What pre-commit, prek, husky and their like manage is left to them. The scripts stop everything if wandward is
+    /// gone, rather than let keys pass.
+    #[command(after_help = hook::EXAMPLES)]
+    Hook {
+        #[command(subcommand)]
+        command: Hooks,
+    },
     /// What a configuration file may say
     Config {
         #[command(subcommand)]
@@ -222,15 +249,52 @@ pub(crate) enum Command {
     },
     /// List, show and test the rules
     Rules {
+        #[command(flatten)]
+        configured: Configured,
+
         #[command(subcommand)]
         command: Option<Rules>,
     },
     /// Why a rule exists, or why a line was or was not reported
-    Explain {
-        /// A rule, or a line of a file
-        #[arg(value_name = "RULE | PATH:LINE")]
-        what: PathBuf,
+    ///
+    /// A line is looked at as a scan looks at it: with the configurations, the rule pages and the baseline that a scan of it would
+    /// heed.
+    Explain(Explain),
+    /// Print what a shell needs to complete commands and flags
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
     },
+    /// Print a manual page
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(Man),
+}
+
+#[derive(Args)]
+pub(crate) struct Man {
+    /// The command to print the page of, such as `scan` or `hook install` [default: wandward itself]
+    #[arg(value_name = "COMMAND", conflicts_with = "folder")]
+    pub(crate) command: Vec<String>,
+
+    /// Write the pages of all commands into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// A rule, or a line of a file
+    #[arg(value_name = "RULE | PATH:LINE")]
+    pub(crate) what: PathBuf,
+
+    /// Keep back what this file accepts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) configured: Configured,
 }
 
 #[derive(Subcommand)]
@@ -270,9 +334,12 @@ pub(crate) struct Baselined {
     #[arg(long)]
     pub(crate) history: bool,
 
-    /// The file of the baseline
-    #[arg(long, value_name = "FILE", default_value = crate::verb::baseline::FILE)]
-    pub(crate) baseline: PathBuf,
+    /// The file of the baseline [default: the one that a configuration names, else .wandward-baseline.jsonl]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) configured: Configured,
 }
 
 /// What new entries say.
@@ -581,6 +648,26 @@ pub(crate) struct Ci {
     pub(crate) ask: Ask,
 }
 
+/// What else says how to scan, and which rules there are.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Configured {
+    /// Read this configuration instead of your own
+    ///
+    /// Without it, `wandward/wandward.toml` in your configuration folder. What a repository brings (`wandward.toml`,
+    /// `.wandward.toml` or `[tool.wandward]` in `pyproject.toml`, at its root) is read too, and may leave paths out, permit
+    /// findings with a reason, add rule pages and raise severities; whatever else it says is an error.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Read no configuration but the one that `--config` names
+    #[arg(long, global = true)]
+    pub(crate) isolated: bool,
+
+    /// A folder of more rule pages; may be given several times
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) rules: Vec<PathBuf>,
+}
+
 /// What every verb that scans shares: what may be said, and how.
 #[derive(Args, Clone, Default)]
 pub(crate) struct Report {
@@ -610,25 +697,12 @@ pub(crate) struct Report {
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
 
-    /// Read this configuration instead of your own
-    ///
-    /// Without it, `wandward/wandward.toml` in your configuration folder. What a repository brings (`wandward.toml`,
-    /// `.wandward.toml` or `[tool.wandward]` in `pyproject.toml`, at its root) is read too, and may leave paths out, permit
-    /// findings with a reason, add rule pages and raise severities; whatever else it says is an error.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-
-    /// Read no configuration but the one that `--config` names
-    #[arg(long)]
-    pub(crate) isolated: bool,
+    #[command(flatten)]
+    pub(crate) configured: Configured,
 
     /// Keep back what this file accepts (see `wandward baseline`)
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
-
-    /// A folder of more rule pages; may be given several times
-    #[arg(long, value_name = "DIR")]
-    pub(crate) rules: Vec<PathBuf>,
 
     /// List what a permission keeps back
     #[arg(long)]
@@ -646,12 +720,12 @@ pub(crate) struct Report {
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) jobs: usize,
 
-    /// Findings only: no summary, no progress
+    /// Findings, and what could not be read: no summary, no progress
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
     /// List what was passed over
-    #[arg(short, long, conflicts_with = "quiet")]
+    #[arg(short, long, conflicts_with = "quiet", overrides_with = "verbose")]
     pub(crate) verbose: bool,
 
     /// Show no progress
@@ -685,12 +759,12 @@ pub(crate) struct Saved {
     #[arg(long)]
     pub(crate) allow_partial: bool,
 
-    /// Findings only: no summary
+    /// Findings, and what could not be read: no summary
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
     /// List what was passed over
-    #[arg(short, long, conflicts_with = "quiet")]
+    #[arg(short, long, conflicts_with = "quiet", overrides_with = "verbose")]
     pub(crate) verbose: bool,
 }
 

@@ -115,6 +115,8 @@ pub struct Finding {
     pub snippet: Snippet,
     /// A digest of the whole line, masked and with white space collapsed.
     pub line_digest: String,
+    /// How many equal ones stand before it in its source.
+    pub ordinal: u32,
     /// What mends it, if that concerns all of a file.
     pub remedy: Option<Remedy>,
 }
@@ -156,12 +158,17 @@ impl Finding {
         for finding in findings {
             let line = format!("{}\0{}", finding.rule.id, finding.line_digest);
             let nth: &mut u32 = seen.entry(line).or_default();
-            let ordinal = nth.to_string();
-            let path = finding.origin.full_path();
-            let parts = [finding.rule.id.as_bytes(), &path, finding.line_digest.as_bytes(), ordinal.as_bytes()];
-            finding.id = format!("wwf1-{}", secret::short_digest(&parts));
+            finding.ordinal = *nth;
+            finding.id = finding.id_at(&finding.origin.full_path());
             *nth += 1;
         }
+    }
+
+    /// The id that it would have at another path.
+    pub fn id_at(&self, path: &[u8]) -> String {
+        let ordinal = self.ordinal.to_string();
+        let parts = [self.rule.id.as_bytes(), path, self.line_digest.as_bytes(), ordinal.as_bytes()];
+        format!("wwf1-{}", secret::short_digest(&parts))
     }
 }
 
@@ -208,6 +215,9 @@ pub struct Skip {
     /// Whether the user asked for it, so that the answer is incomplete.
     pub gap: bool,
 }
+
+/// How the reason begins for which a configuration is among what was not looked at.
+pub const LEAVES_OUT: &str = "leaves out what matches";
 
 /// What was looked at, and what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -299,11 +299,15 @@ impl<'a> Judge<'a> {
             broken.unnamed = habits.any_somewhere(piece.bytes, names);
             return broken;
         }
+        if habits.none(origin, piece.bytes, names) {
+            return broken;
+        }
         let file = File::new(origin, piece.bytes);
         let site = file.habit_site(piece.bytes);
         let mut tell = |text: &Text<'_>, site: Site, names: &[usize]| {
+            let other = habits.says_other(text.bytes);
             let passage =
-                Passage { origin, file: &file, site, text: text.bytes, names, whole, read: Readings::default() };
+                Passage { origin, file: &file, site, text: text.bytes, names, other, whole, read: Readings::default() };
             let mut cursor = Cursor::default();
             for (rule, point) in habits.points(&passage) {
                 if !is_said(&text.offsets(point.about.clone())) {
@@ -392,6 +396,7 @@ impl<'a> Judge<'a> {
             key: None,
             snippet,
             line_digest,
+            ordinal: 0,
             remedy: None,
         }
     }

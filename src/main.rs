@@ -56,9 +56,12 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Ci(options) => verb::ci::run(cli, options, &rules),
         Command::Report(options) => verb::report::run(cli, options, &rules),
         Command::Baseline { command } => verb::baseline::run(command, &rules),
+        Command::Hook { command } => verb::hook::run(command),
         Command::Config { command } => verb::config::run(command),
-        Command::Rules { command } => verb::rules::run(command.as_ref(), &rules),
-        Command::Explain { what } => verb::explain::run(&rules, what),
+        Command::Rules { configured, command } => verb::rules::run(command.as_ref(), configured, &rules),
+        Command::Completions { shell } => verb::completions::run(*shell),
+        Command::Man(options) => verb::man::run(options),
+        Command::Explain(options) => verb::explain::run(options, &rules),
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Policy {
 }
 
 /// What a finding is about, as far as a policy asks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct About<'f> {
     /// The rule that speaks.
     pub rule: &'f str,
@@ -47,15 +47,17 @@ pub struct About<'f> {
     pub fingerprint: Option<&'f str>,
     /// The identity of the finding.
     pub finding_id: &'f str,
+    /// The identity that it would have at another path.
+    pub id_at: &'f dyn Fn(&[u8]) -> String,
 }
 
 /// Who permits a finding, and for which reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept<'p> {
-    /// A configuration.
-    Config(&'p str),
-    /// The baseline.
-    Baseline(&'p str),
+    /// A configuration: its name, and the reason.
+    Config(&'p str, &'p str),
+    /// The baseline: its name, the line of the entry, and the reason.
+    Baseline(&'p str, usize, &'p str),
 }
 
 /// What is known of the user who scans; nothing unless the door says it.
@@ -104,17 +106,25 @@ impl Policy {
             return None;
         }
         // An entry is used even if there is another permission.
-        let accepted = self.baseline.as_ref().and_then(|baseline| baseline.accepts(about));
-        let configured = self.configured(about).map(Kept::Config);
-        configured.or(accepted.map(|entry| Kept::Baseline(&entry.reason)))
+        let accepted = self.baseline.as_ref().and_then(|baseline| {
+            let (line, entry) = baseline.accepts(about)?;
+            Some(Kept::Baseline(&baseline.name, line, &entry.reason))
+        });
+        self.configured(about).or(accepted)
     }
 
-    fn configured(&self, about: &About<'_>) -> Option<&str> {
-        let allowed = self.configs.iter().filter_map(|(config, ground)| {
+    fn configured(&self, about: &About<'_>) -> Option<Kept<'_>> {
+        let mut allowed = self.configs.iter().filter_map(|(config, ground)| {
             let paths = places(ground.as_ref(), about.origin)?;
-            config.allow.iter().find(|allow| allow.holds(about.rule, &paths, about.fingerprint))
+            let allow = config.allow.iter().find(|allow| allow.holds(about.rule, &paths, about.fingerprint))?;
+            Some(Kept::Config(&config.name, &allow.reason))
         });
-        allowed.map(|allow| allow.reason.as_str()).next()
+        allowed.next()
+    }
+
+    /// The same with every rule, whatever is selected.
+    pub fn with_every_rule(&self) -> Policy {
+        Policy { select: Vec::new(), ignore: Vec::new(), ..self.clone() }
     }
 
     /// Whether the rule may speak.

@@ -24,7 +24,7 @@ pub use filter_repo::callbacks;
 pub use handover::Destination;
 pub use netrc::{netrc_keys, netrc_password};
 pub use plan::{Credential, Deletion, Fate, Operator, Planned, breaks, plan};
-pub use revoke::{Done, Resumed, delete, resume};
+pub use revoke::{Done, Resumed, delete, resume, unplaced};
 pub use rotate::{Made, make};
 pub use server::{Choice, Named, PUBLIC_CLOUD, Rules, Server, WrongServer};
 pub use transport::{Client, ProxyWords, WrongProxy};

@@ -12,7 +12,9 @@ mod merge;
 mod model;
 mod pretty;
 mod read;
+mod said;
 mod sarif;
+mod step;
 mod take;
 mod verdicts;
 
@@ -26,6 +28,7 @@ use crate::finding::{Finding, Outcome, acts};
 use crate::rule::{RuleSet, Severity};
 pub use model::Report;
 pub use read::ReadError;
+pub use step::Step;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,7 +111,7 @@ pub struct Style {
     pub suppressed: bool,
     /// List what was passed over without being asked for.
     pub verbose: bool,
-    /// Findings only.
+    /// Findings, and what could not be read.
     pub quiet: bool,
     /// Leave out the findings, which were shown one by one.
     pub shown: bool,
@@ -165,6 +168,11 @@ impl Report {
         self
     }
 
+    /// The same with what was done to keys.
+    pub fn with_steps(self, steps: Vec<Step>) -> Report {
+        Report { steps: Some(steps), ..self }
+    }
+
     /// Whether everything asked for was looked at.
     pub fn is_complete(&self) -> bool {
         self.coverage.complete
@@ -182,7 +190,8 @@ impl Report {
 
     /// Writes the last line of a JSON-lines report.
     pub fn write_coverage(&self, out: &mut dyn Write) -> io::Result<()> {
-        json_line(&Last { places: &self.places, coverage: &self.coverage }, out)
+        let Report { places, steps, coverage, more, .. } = self;
+        json_line(&Last { places, steps: steps.as_deref(), coverage, more }, out)
     }
 
     /// Writes it. The rules say what a format wants to know of a rule beyond its findings.
@@ -215,7 +224,11 @@ pub fn jsonl_finding(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
 struct Last<'r> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     places: &'r [model::Place],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<&'r [Step]>,
     coverage: &'r model::Looked,
+    #[serde(flatten)]
+    more: &'r model::More,
 }
 
 fn json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {

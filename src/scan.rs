@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::blob::{Kind, Origin, Standing};
 use crate::finding::{Finding, Outcome};
 use crate::judge::{Judge, Keeper, Lies, Opinion};
-use crate::policy::Policy;
+use crate::policy::{Kept, Policy};
 use crate::process::Process;
 use crate::rule::RuleSet;
 use crate::rule::example::As;
@@ -71,7 +71,7 @@ impl Input<'_> {
         match self {
             Input::Tree(_) => &["tree"],
             Input::History(_) => &["tree", "history"],
-            Input::Change(Change { what: What::Staged(_), .. }) => &["staged"],
+            Input::Change(Change { what: What::Staged(..) | What::Index, .. }) => &["staged"],
             Input::Change(Change { what: What::Range(_) | What::Since(_), .. }) => &["range"],
             Input::Change(Change { what: What::Push(_), .. }) => &["push"],
             Input::Message(_) => &["message"],
@@ -177,12 +177,36 @@ impl Scan<'_> {
         each: impl Fn(&mut S, &T) + Sync,
     ) -> Vec<S> {
         const CHUNK: usize = 256;
+        self.share_by(CHUNK, items, start, each)
+    }
+
+    /// Shares out items each of which is much work, one at a time.
+    fn share_singly<T: Sync, S: Send>(
+        &self,
+        items: &[T],
+        start: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &T) + Sync,
+    ) -> Vec<S> {
+        self.share_by(1, items, start, |state, item| {
+            if !self.stopped() {
+                each(state, item);
+            }
+        })
+    }
+
+    /// Shares out at most so many items at a time.
+    fn share_by<T: Sync, S: Send>(
+        &self,
+        most: usize,
+        items: &[T],
+        start: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &T) + Sync,
+    ) -> Vec<S> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut state = start();
+            let size = (items.len() / rayon::current_num_threads() / 8).clamp(1, most);
             loop {
-                let threads = rayon::current_num_threads();
-                let size = (items.len() / threads / 8).clamp(1, CHUNK);
                 let from = next.fetch_add(size, Ordering::Relaxed);
                 let Some(chunk) = items.get(from..items.len().min(from + size)).filter(|chunk| !chunk.is_empty())
                 else {
@@ -249,6 +273,16 @@ impl Scan<'_> {
         outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Who keeps a finding back.
+    pub fn kept(&self, finding: &Finding) -> Option<Kept<'_>> {
+        worker::about(finding, |about| self.policy.permitted(about))
+    }
+
+    /// The line of the entry that accepted a finding until its day had passed, and that day.
+    pub fn expired(&self, finding: &Finding) -> Option<(usize, &str)> {
+        worker::about(finding, |about| self.policy.baseline.as_ref()?.expired(about))
+    }
+
     /// What is thought of every candidate on one line (from 1) of a file, the silent ones included.
     pub fn explain(&self, path: &Path, line: u64) -> io::Result<Vec<Opinion>> {
         let objects = Objects::default();
@@ -266,6 +300,13 @@ impl Scan<'_> {
             look.at(piece);
             opinions = look.opinions();
         })?;
+        let found = |opinion| match opinion {
+            &mut Opinion::Finding(ref mut finding) => Some(&mut **finding),
+            _ => None,
+        };
+        let mut found: Vec<&mut Finding> = opinions.iter_mut().filter_map(found).collect();
+        found.sort_by_key(|finding| finding.span.start);
+        Finding::number(found.into_iter());
         if line == 0 || line > lines {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it has {lines} lines")));
         }

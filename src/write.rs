@@ -9,31 +9,68 @@ use std::path::{Path, PathBuf};
 /// Creates or replaces a file: one that is there keeps its mode, a new one gets what the user's mask leaves of 0666.
 /// Nobody sees half of it.
 pub fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    replace_as(path, false, fill)
+    replace_as(path, None, fill)
 }
 
 /// Likewise, for the user alone: whether it is new or was there, its mode is 0600 from the first byte on.
 pub fn replace_private(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    replace_as(path, true, fill)
+    replace_as(path, Some(0o600), fill)
 }
 
-fn replace_as(path: &Path, private: bool, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+/// Puts a program (mode 0755) at a path. What lies there already, file or link, gets the name `aside`, which nothing may
+/// have. Whatever fails, what was there is there again; at no moment is there nothing, if the file system knows hard links.
+pub fn program(
+    path: &Path,
+    aside: Option<&Path>,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let Some(aside) = aside else { return replace_as(path, Some(0o755), fill) };
+    match fs::hard_link(path, aside) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+        // Where a file has one name at most, or belongs to another user.
+        Err(_) if fs::symlink_metadata(aside).is_err() => fs::rename(path, aside)?,
+        Err(error) => return Err(error),
+    }
+    let written = replace_as(path, Some(0o755), fill);
+    if written.is_err() {
+        // Two names of one file are not renamed into each other.
+        let _ = if fs::symlink_metadata(path).is_ok() { fs::remove_file(aside) } else { fs::rename(aside, path) };
+    }
+    written
+}
+
+/// Takes away what [`program`] wrote: what it put aside is there again, as it was, or nothing is.
+pub fn take_back(path: &Path, aside: Option<&Path>) -> io::Result<()> {
+    match aside {
+        Some(aside) => fs::rename(aside, path),
+        None => fs::remove_file(path),
+    }
+}
+
+/// Makes a folder, and those above that are missing.
+pub fn folder(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// Creates or replaces a file, which gets a mode, or keeps the one that is there.
+fn replace_as(path: &Path, mode: Option<u32>, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let there = fs::metadata(path).ok();
     if there.as_ref().is_some_and(fs::Metadata::is_dir) {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
     }
     if there.as_ref().is_some_and(|there| !there.is_file()) {
-        if private {
+        if mode.is_some() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
         }
         #[expect(clippy::disallowed_methods, reason = "this is the writing room")]
         let mut out = BufWriter::new(OpenOptions::new().write(true).open(path)?);
         return fill(&mut out).and_then(|()| out.flush());
     }
-    let (draft, file) = draft(path, private)?;
-    let own = fs::symlink_metadata(path).ok().filter(|own| own.is_file() && !private);
+    let (draft, file) = draft(path, mode)?;
+    let own = fs::symlink_metadata(path).ok().filter(|own| own.is_file() && mode.is_none());
     // Before anything is in it: what others may not read they may not read meanwhile.
-    let kept = own.map_or(Ok(()), |own| keep(&file, &own));
+    let kept = own.map_or_else(|| set(&file, mode), |own| keep(&file, &own));
     let written = kept.and_then(|()| write(file, fill)).and_then(|()| fs::rename(&draft, path));
     if written.is_err() {
         // It may be gone already, and there is nothing more to be done.
@@ -78,6 +115,17 @@ fn keep(file: &File, own: &fs::Metadata) -> io::Result<()> {
     file.set_permissions(own.permissions())
 }
 
+/// Gives a new file its mode, of which the user's mask takes nothing.
+fn set(file: &File, mode: Option<u32>) -> io::Result<()> {
+    #[cfg(unix)]
+    if let Some(mode) = mode {
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    }
+    #[cfg(not(unix))]
+    let _ = (file, mode);
+    Ok(())
+}
+
 /// Takes all rights of a file from everybody but its owner, who may read and write it. A link is refused.
 #[cfg(unix)]
 pub fn close(path: &Path) -> io::Result<()> {
@@ -103,12 +151,12 @@ fn write(file: File, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io:
 }
 
 /// A new file beside the one to be.
-fn draft(path: &Path, private: bool) -> io::Result<(PathBuf, File)> {
+fn draft(path: &Path, mode: Option<u32>) -> io::Result<(PathBuf, File)> {
     const TRIES: u32 = 100;
     let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))?;
     let mut last = None;
     #[cfg(not(unix))]
-    let _ = private;
+    let _ = mode;
     for nth in 0..TRIES {
         let mut hidden = OsString::from(".");
         hidden.push(name);
@@ -117,8 +165,8 @@ fn draft(path: &Path, private: bool) -> io::Result<(PathBuf, File)> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
-        if private {
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        if let Some(mode) = mode {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
         }
         #[expect(clippy::disallowed_methods, reason = "this is the writing room")]
         match options.open(&draft) {

@@ -82,6 +82,16 @@ fn what_is_accepted_stays_so_when_it_moves_and_nothing_else_does() {
         ("nothing", |_, _| {}, &[], 2),
         ("lines above", |w, _| w.repo.write("src/train.py", format!("# a\n\n# b\n{}", source(&w.key))), &[], 2),
         ("a rename", |w, _| drop(w.repo.git(&["mv", "src/train.py", "lib.py"])), &[], 2),
+        ("a rename of what has no key", |w, _| drop(w.repo.git(&["mv", "run.sh", "start.sh"])), &[], 2),
+        (
+            "another habit in the place of what was renamed",
+            |w, _| {
+                w.repo.delete("run.sh");
+                w.repo.write("start.sh", "WANDB_API_KEY=\"$KEY\" python other.py\n");
+            },
+            &["start.sh inline-environment"],
+            1,
+        ),
         (
             "a move into another file, of another place",
             |w, _| {
@@ -318,4 +328,55 @@ fn what_others_were_told_to_accept_is_carried_over() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(2) && said.contains(complaint), "{text}: {said}");
     }
+}
+
+#[test]
+fn what_has_no_key_is_known_from_wherever_it_is_scanned() {
+    let world = World::new();
+    world.repo.save("sub/start.sh", "WANDB_API_KEY=\"$KEY\" python other.py\n");
+    // Accepted from below, and scanned from the root, by its absolute path and from beside it.
+    let below = |arguments: &[&str]| support::run(support::wandward(&world.repo.path.join("sub")).args(arguments));
+    let file = format!("../{FILE}");
+    let output = below(&["baseline", "create", "--reason", "known", "--baseline", &file, ".."]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let top = world.repo.path.to_str().unwrap().to_owned();
+    for path in [".", "sub", "sub/start.sh", &top] {
+        assert_eq!(world.left(&[path]).0, Vec::<String>::new(), "{path}");
+    }
+    let output = below(&["scan", ".", "--baseline", &file, "--fail-on", "note"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    // Renamed, the entry is in use; with the old file beside the new one, only the old one is accepted.
+    world.repo.git(&["mv", "sub/start.sh", "sub/begin.sh"]);
+    world.ok(&["baseline", "audit"]);
+    world.repo.write("sub/start.sh", "true\n");
+    assert_eq!(world.left(&[]).0, ["sub/begin.sh inline-environment"]);
+}
+
+#[test]
+fn the_verbs_heed_the_file_that_a_configuration_names() {
+    let world = World::new();
+    world.repo.write("wandward.toml", "baseline = \"known.jsonl\"\nexclude = [\"run.sh\"]\n");
+    assert!(world.ok(&["baseline", "create", "--reason", "known"]).contains("known.jsonl: 1 accepted"));
+    assert!(!world.repo.path.join(FILE).exists());
+    assert_eq!(world.run(&["scan"]).status.code(), Some(0));
+    world.repo.write("more.sh", "WANDB_API_KEY=\"$KEY\" python more.py\n");
+    assert!(world.ok(&["baseline", "update", "--reason", "more"]).contains("known.jsonl: 1 added, 0 removed, 1 kept"));
+    assert!(world.ok(&["baseline", "audit"]).contains("2 entries, 0 of them"));
+    // The flag has the last word, and without configurations the usual file is meant.
+    world.ok(&["baseline", "create", "--reason", "x", "--baseline", "other.jsonl"]);
+    assert_eq!(world.run(&["baseline", "audit", "--isolated"]).status.code(), Some(2));
+    assert!(world.ok(&["baseline", "create", "--reason", "x", "--isolated"]).contains(&format!("{FILE}: 3 accepted")));
+    // What comes with a repository has nothing written elsewhere.
+    let outside = world.repo.place().join("outside");
+    fs::create_dir(&outside).unwrap();
+    std::os::unix::fs::symlink(&outside, world.repo.path.join("link")).unwrap();
+    for hostile in ["link/b.jsonl", ".git/b.jsonl", ".git/hooks/b", "none/such/b"] {
+        world.repo.write("wandward.toml", format!("baseline = \"{hostile}\"\n"));
+        for verb in [&["create", "--reason", "x"][..], &["update", "--reason", "x"], &["audit"]] {
+            let output = world.run(&[&["baseline"], verb].concat());
+            assert_eq!(output.status.code(), Some(2), "{hostile}: {}", String::from_utf8_lossy(&output.stdout));
+        }
+        assert!(!world.repo.path.join(hostile).exists());
+    }
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }

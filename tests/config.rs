@@ -124,6 +124,16 @@ fn what_a_repository_may_say_is_shown() {
     let skipped = report["coverage"]["skipped"].as_array().unwrap();
     let shown = skipped.iter().find(|skip| skip["path"] == "wandward.toml").unwrap();
     assert_eq!((&shown["reason"], &shown["gap"]), (&"leaves out what matches `tests/`".into(), &false.into()));
+    for verb in ["scan", "verify"] {
+        let output =
+            support::run(support::wandward(top).arg(verb).args(["--base-url", "http://127.0.0.1:9", "--timeout", "1"]));
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("left out: wandward.toml leaves out what matches `tests/`"), "{verb}: {said}");
+    }
+    for format in ["markdown", "html"] {
+        let said = String::from_utf8(world.run(top, &["--format", format]).stdout).unwrap();
+        assert!(said.contains("Left out: ") && said.contains("wandward.toml"), "{format}: {said}");
+    }
     // Everything left out is nothing looked at.
     world.repo.write("wandward.toml", "exclude = [\"*\"]\n");
     assert_eq!(world.run(top, &[]).status.code(), Some(3));
@@ -281,4 +291,66 @@ fn the_schema_is_that_of_the_parser() {
         let output = world.run(&world.repo.path, &[]);
         assert_eq!(output.status.code(), Some(2), "{name}");
     }
+}
+
+#[test]
+fn explain_and_rules_see_what_a_scan_sees() {
+    let world = World::new();
+    let top = &world.repo.path;
+    let said = |arguments: &[&str]| {
+        let user = world.repo.place().join("user");
+        let output = support::run(support::wandward(top).env("XDG_CONFIG_HOME", user).args(arguments));
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(said(&["explain", "tests/a.py:2"]).contains("tests/a.py:2:18: error[hardcoded-key]"));
+    world.repo.write("wandward.toml", "exclude = [\"tests/\"]\n");
+    let explained = said(&["explain", "tests/a.py:2"]);
+    assert!(explained.contains("does not look at it: `tests/` in wandward.toml leaves it out"), "{explained}");
+    assert!(!said(&["explain", "tests/a.py:2", "--isolated"]).contains("leaves it out"));
+    assert!(!said(&["explain", "src/b.py:2"]).contains("leaves it out"));
+    world.repo.write("wandward.toml", "[[allow]]\npath = \"tests/**\"\nreason = \"made up for tests\"\n");
+    let explained = said(&["explain", "tests/a.py:2"]);
+    assert!(explained.contains("allowed[hardcoded-key]: made up for tests (by wandward.toml)"), "{explained}");
+    assert!(!explained.contains("error["), "{explained}");
+    assert!(said(&["explain", "src/b.py:2"]).contains("error[hardcoded-key]"));
+    // The baseline, by the flag and by the configuration; and an entry whose day has passed.
+    world.repo.write("run.sh", "WANDB_API_KEY=\"$KEY\" python train.py\n");
+    said(&["baseline", "create", "--reason", "revoked in March", "--baseline", "known.jsonl"]);
+    for line in ["src/b.py:2", "run.sh:1"] {
+        let explained = said(&["explain", line, "--baseline", "known.jsonl"]);
+        assert!(explained.contains("revoked in March (by the baseline, known.jsonl:"), "{explained}");
+    }
+    world.repo.write("wandward.toml", "baseline = \"known.jsonl\"\n");
+    assert!(said(&["explain", "src/b.py:2"]).contains("by the baseline, known.jsonl:"));
+    fs::remove_file(top.join("known.jsonl")).unwrap();
+    said(&["baseline", "create", "--reason", "x", "--expires", "2020-01-31"]);
+    let explained = said(&["explain", "src/b.py:2"]);
+    assert!(
+        explained.contains("error[hardcoded-key]") && explained.contains("accepted it until 2020-01-31"),
+        "{explained}"
+    );
+    fs::remove_file(top.join("wandward.toml")).unwrap();
+    world.user("ignore = [\"keys\"]\n");
+    let explained = said(&["explain", "src/b.py:2"]);
+    assert!(explained.contains("not reported: your configuration selects neither"), "{explained}");
+    // Pages of a folder and of a configuration, and the severities that it says.
+    let page = "# A mention of the old server\n\nThe old server is named.\n\n```toml rule\nkind = \"habit\"\nseverity = \"note\"\n\
+                group = \"habits\"\nguidance = \"Ours\"\nwords = [\"old-server\"]\npattern = 'old-server'\n```\n\n\
+                ## Why it matters\n\nIt is gone.\n\n## What to do\n\nName the new one.\n";
+    world.repo.write("pages/old-server.md", page);
+    world.repo.write("src/c.py", "import wandb  # old-server\n");
+    assert!(!said(&["rules", "list"]).contains("old-server"));
+    for arguments in [&["rules", "--rules", "pages"][..], &["rules", "list", "--rules", "pages"]] {
+        assert!(said(arguments).contains("old-server"), "{arguments:?}");
+    }
+    assert!(said(&["rules", "show", "old-server", "--rules", "pages"]).contains("It is gone."));
+    assert!(said(&["explain", "old-server", "--rules", "pages"]).contains("It is gone."));
+    assert!(said(&["explain", "src/c.py:1", "--rules", "pages"]).contains("note[old-server]"));
+    world.repo.write("wandward.toml", "rules = [\"pages\"]\n[severity]\nold-server = \"error\"\n");
+    let list = said(&["rules"]);
+    let line = list.lines().find(|line| line.starts_with("old-server")).unwrap();
+    assert!(line.contains("error") && line.contains("A mention of the old server"), "{line}");
+    assert!(said(&["explain", "src/c.py:1"]).contains("error[old-server]"));
+    assert!(!said(&["rules", "--isolated"]).contains("old-server"));
 }

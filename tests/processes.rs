@@ -281,6 +281,10 @@ fn other_users_are_seen_and_what_is_hidden_from_this_one_is_counted() {
         // The system hides it, so nobody could have looked.
         assert_eq!(coverage["complete"], true, "{coverage:#}");
         assert!(world.text(how).contains("hidepid="), "{}", world.text(how));
+        let hides = |skip: &Value| skip["reason"].as_str().unwrap().contains("what was asked for");
+        let skipped = coverage["skipped"].as_array().unwrap();
+        // With the stricter setting not even their number shows.
+        assert_eq!(skipped.iter().any(hides), how == "1", "{coverage:#}");
     }
     // With the milder setting the ids of the others can still be counted.
     let coverage = &world.json("1.json")["coverage"];

@@ -207,6 +207,7 @@ fn nothing_is_deleted_without_a_word() {
         (&["--yes", "--count", "1"], 3),
         (&["--yes", "--count", "3"], 3),
         (&["--yes", "--count", "2", "--audit-log", "/proc/none/audit.jsonl"], 3),
+        (&["--yes", "--count", "2", "--evidence", "none/such/e.md"], 2),
         (&["--dry-run"], 1),
     ] {
         let (_, got, error) = place.run(&[&arguments[..], more].concat(), &input);
@@ -287,7 +288,9 @@ fn an_administrator_deletes_anothers_key() {
     let (server, place) = (Contract::start(), Place::new());
     let (root, leaked) = (key("v1", "root"), key("v1", "leaked"));
     server.add(&root, 2, None);
-    let node = server.add(&leaked, 0, None);
+    // The list of all users does not say who is an administrator; the leaked key itself does.
+    server.state().users.push(contract::User { name: "admin-too", account: "USER", admin: true });
+    let node = server.add(&leaked, 3, None);
     let arguments = ["revoke", "-", "--base-url", &server.url, "--yes", "--count", "1", "--as-operator"];
     let mut command = place.command(&arguments);
     command.env("WANDB_API_KEY", &root);
@@ -297,6 +300,8 @@ fn an_administrator_deletes_anothers_key() {
     assert_eq!(state.deletions, [node]);
     let asker = state.got.iter().find(|got| is_deletion(got)).unwrap();
     assert_eq!(asker.key.as_deref(), Some(root.as_str()));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("owner: user admin-too (user account), an administrator"), "{said}");
 }
 
 #[test]
@@ -428,4 +433,117 @@ fn an_account_that_cannot_be_listed_is_not_guessed_at() {
         assert_eq!((code, server.state().deletions.len()), (3, 0), "{report}");
         assert!(report["steps"][0]["reason"].as_str().unwrap().contains("/settings"), "{report}");
     }
+}
+
+#[test]
+fn a_list_that_nobody_ends_is_no_proof_that_a_key_is_the_one() {
+    let (server, place, key) = (Contract::start(), Place::new(), key("v1", "endless"));
+    let node = server.add(&key, 0, None);
+    let body = serde_json::json!({"data": {"viewer": {"username": "ada", "apiKeys": {
+        "edges": [{"node": {"id": node, "name": &key[..20], "description": null}}],
+        "pageInfo": {"hasNextPage": true, "endCursor": null},
+    }}}});
+    let body = body.to_string();
+    server.fault(move |got| is_about_keys(got).then(|| Fault::Status(200, "application/json", body.clone())));
+    let (report, code, _) = place.run(&["revoke", "-", "--base-url", &server.url, "--yes", "--count", "1"], &key);
+    assert_eq!((code, server.state().deletions.len()), (3, 0), "{report}");
+    assert!(report["steps"][0]["reason"].as_str().unwrap().contains("more keys than were read"), "{report}");
+}
+
+#[test]
+fn every_format_tells_the_steps() {
+    let (server, place) = (Contract::start(), Place::new());
+    let keys = ["a", "b"].map(|seed| key("v1", seed));
+    server.add(&keys[0], 0, Some("laptop"));
+    let input = keys.join("\n");
+    let run = |format: &str, more: &[&str]| {
+        let arguments = [&["revoke", "-", "--base-url", &server.url, "--format", format], more].concat();
+        let output = fed(&mut place.command(&arguments), input.as_bytes());
+        (String::from_utf8(output.stdout).unwrap(), output.status.code())
+    };
+    let (lines, code) = run("jsonl", &["--yes", "--count", "1", "--output", "json=saved.json"]);
+    assert_eq!(code, Some(0), "{lines}");
+    let last: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert!(last["coverage"].is_object());
+    let wanted = [("plan", "delete"), ("plan", "dead"), ("delete", "accepted"), ("proof", "dead")];
+    let wanted = wanted.map(|(a, b)| (a.to_owned(), b.to_owned()));
+    assert_eq!(steps(&last), wanted);
+    std::fs::write(place.path().join("saved.jsonl"), &lines).unwrap();
+    // And a saved report tells them again, of several reports each once.
+    let again = |arguments: &[&str]| {
+        let output = fed(&mut place.command(&[&["report"], arguments].concat()), b"");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for files in [&["saved.jsonl"][..], &["saved.json"], &["saved.json", "saved.jsonl"]] {
+        let report: Value = serde_json::from_str(&again(&[files, &["--format", "json"]].concat())).unwrap();
+        assert_eq!(steps(&report), wanted, "{files:?}");
+    }
+    for format in ["markdown", "html", "pretty"] {
+        let said = again(&["saved.json", "--format", format]);
+        assert!(said.contains("accepted") && said.contains("proof"), "{format}: {said}");
+    }
+    let (page, _) = run("markdown", &["--dry-run"]);
+    assert!(page.contains("## Steps") && page.contains(&server.url["http://".len()..]), "{page}");
+}
+
+/// The binary under a limit on how large a file may grow, in blocks of 512 bytes; that it is reached is an error and no end.
+fn with_room(place: &Place, blocks: u64, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""),
+        env!("CARGO_BIN_EXE_wandward"),
+    ]);
+    command.args(arguments).current_dir(place.path()).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command
+}
+
+#[test]
+fn a_record_that_is_full_ends_it_and_what_was_done_is_told() {
+    let (server, place) = (Contract::start(), Place::new());
+    let keys = ["a", "b", "c"].map(|seed| key("v1", seed));
+    keys.iter().for_each(|key| drop(server.add(key, 0, None)));
+    let log = place.path().join("audit.jsonl");
+    let arguments = ["revoke", "-", "--base-url", &server.url, "--format", "json", "--audit-log", "audit.jsonl"];
+    let confirmed = [&arguments[..], &["--yes", "--count", "3"]].concat();
+    // How long the lines of one key are shows a run elsewhere.
+    let elsewhere = Place::new();
+    let other = key("v1", "other");
+    server.add(&other, 0, None);
+    assert_eq!(elsewhere.run(&["revoke", "-", "--base-url", &server.url, "--yes", "--count", "1"], &other).1, 0);
+    let lines = std::fs::metadata(elsewhere.log()).unwrap().len();
+    // There is room for one key, and for the beginning of the next.
+    let blocks = 8;
+    let filler = usize::try_from(blocks * 512 - lines - 40).unwrap();
+    std::fs::write(&log, format!("{}\n", " ".repeat(filler - 1))).unwrap();
+    let output = fed(&mut with_room(&place, blocks, &confirmed), keys.join("\n").as_bytes());
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), error.contains("nothing more is deleted")), (Some(3), true), "{error}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = steps(&report);
+    assert_eq!(
+        told[told.len() - 2..],
+        [("delete", "accepted"), ("proof", "dead")].map(|(a, b)| (a.to_owned(), b.to_owned()))
+    );
+    assert_eq!(keys.clone().map(|key| server.takes(&key)), [false, true, true]);
+    assert_eq!(server.state().deletions.len(), 2);
+}
+
+#[test]
+fn what_can_be_mended_is_named_afterwards() {
+    let (server, place, key) = (Contract::start(), Place::new(), key("v1", "mend"));
+    server.add(&key, 0, None);
+    std::fs::write(place.path().join("train.py"), format!("import wandb\nwandb.login(key=\"{key}\")\n")).unwrap();
+    std::fs::write(place.path().join("notes.txt"), format!("our wandb key: {key}\n")).unwrap();
+    let arguments = ["revoke", "train.py", "notes.txt", "--base-url", &server.url, "--yes", "--count", "1"];
+    let output = fed(&mut place.command(&arguments), b"");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("`wandward scan --fix` does it in train.py;"), "{said}");
+    // Where nothing can be mended it is not named.
+    let other = support::key("v1", "no mend");
+    server.add(&other, 0, None);
+    std::fs::write(place.path().join("notes.txt"), format!("our wandb key: {other}\n")).unwrap();
+    let output = fed(&mut place.command(&[&["revoke", "notes.txt"], &arguments[3..]].concat()), b"");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("Remove the dead keys") && !said.contains("--fix"), "{said}");
 }

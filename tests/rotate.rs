@@ -193,3 +193,55 @@ fn what_is_wrong_is_said_before_a_key_is_made() {
     assert_eq!(run(folder.path(), &arguments, &both).status.code(), Some(0));
     assert!(!folder.path().join(".env").exists());
 }
+
+#[test]
+fn a_rotation_that_was_cut_off_is_told_by_the_record_once() {
+    for (what, word) in [("before the answer", "there may be a key named"), ("before the place", "the new key")] {
+        let (server, folder, key) = (Contract::start(), tempfile::tempdir().unwrap(), key("v1", what));
+        server.add(&key, 0, None);
+        if what == "before the answer" {
+            server.fault(|got| {
+                got.query.contains("generateApiKey").then_some(Fault::Slow(std::time::Duration::from_secs(30)))
+            });
+        }
+        // The command never reads, so the key is not handed over when the program is killed.
+        let arguments = [
+            "rotate",
+            "-",
+            "--name",
+            "ci-model-training",
+            "--base-url",
+            &server.url,
+            "--timeout",
+            "30",
+            "--to-command",
+            "--",
+            "sh",
+            "-c",
+            "echo > started; sleep 30",
+        ];
+        let mut child = support::piped(without_terminal(folder.path()).args(arguments));
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), key.as_bytes()).unwrap();
+        let there = || match what {
+            "before the answer" => server.state().got.iter().any(|got| got.query.contains("generateApiKey")),
+            _ => folder.path().join("started").exists(),
+        };
+        while !there() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        server.fault(|_| None);
+        let resume = ["revoke", "-", "--base-url", &server.url, "--resume"];
+        let output = run(folder.path(), &resume, &key);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), said.contains(word)), (Some(3), true), "{what}: {said}");
+        assert!(
+            said.contains("/settings") && said.contains("ci-model-training") == (what == "before the answer"),
+            "{said}"
+        );
+        let output = run(folder.path(), &resume, &key);
+        assert_eq!(output.status.code(), Some(0), "told once: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(server.takes(&key));
+    }
+}

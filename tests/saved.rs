@@ -142,6 +142,93 @@ fn of_several_reports_each_finding_counts_once_and_all_gaps_count() {
     assert_eq!((&all["findings"], &all["coverage"]["complete"]), (&both["findings"], &json!(false)));
 }
 
+/// A finding of a saved report, in which only what matters here is said.
+fn finding(path: &str, key: &str, more: Value) -> Value {
+    let mut finding = json!({
+        "finding_id": "wwf1-00000000000000000000000000000000", "rule": "key-in-config", "severity": "error",
+        "confidence": "high", "message": "m", "location": {"kind": "file", "path": path, "line": 1, "column": 15},
+        "key": {"format": "legacy", "prefix": null, "id": "1f3a…", "fingerprint": support::fingerprint(key)},
+        "snippet": "x", "help": "h",
+    });
+    finding.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    finding
+}
+
+fn report_of(finding: &Value, more: Value) -> String {
+    let mut report = json!({
+        "schema_version": 1, "tool": {"name": "wandward", "version": "0.1.0"}, "findings": [finding],
+        "coverage": {"complete": true, "files": 1, "bytes": 1, "objects": 0},
+    });
+    report.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    report.to_string()
+}
+
+#[test]
+fn nothing_that_one_report_knows_is_lost_beside_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, other) = (key("legacy", "together"), key("legacy", "another"));
+    let answer = |liveness: &str, server: &str, user: Value| {
+        json!({"liveness": liveness, "answer": liveness, "server": server, "server_named_by": "n", "owner": user,
+               "liveness_reason": "r"})
+    };
+    let owner = json!({"user": "ada", "entity": null, "teams": [], "account_type": "user", "admin": false});
+    let place = |commit: &str| json!({"also": [{"kind": "blob", "commit": commit, "path": "p", "line": 1}]});
+    let step =
+        |step: &str| json!({"steps": [{"id": "i", "fingerprint": "f", "server": null, "step": step, "result": "r"}]});
+    let save = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
+    save(
+        "scan",
+        report_of(&finding(".env", &key, place("aaaa")), json!({"keys": [1], "steps": [step("plan")["steps"][0]]})),
+    );
+    save("live", report_of(&finding(".env", &key, answer("live", "https://a.example.com", owner)), step("delete")));
+    save(
+        "dead",
+        report_of(
+            &finding(".env", &key, answer("dead", "https://b.example.com", Value::Null)),
+            json!({"keys": [1, 2]}),
+        ),
+    );
+    save("also", report_of(&finding(".env", &key, place("bbbb")), step("plan")));
+    save("other", report_of(&finding(".env", &other, json!({})), json!({})));
+    let merged = |files: &[&str]| -> Value {
+        let output = wandward(folder.path(), &[&["report", "--format", "json"], files].concat());
+        serde_json::from_str(&text(&output)).unwrap()
+    };
+    for files in [["scan", "live", "dead", "also", "other"], ["other", "also", "dead", "live", "scan"]] {
+        let report = merged(&files);
+        let findings = report["findings"].as_array().unwrap();
+        assert_eq!(findings.len(), 2, "two keys in the same line of two trees are two: {report:#}");
+        let own = findings.iter().find(|one| one["key"]["fingerprint"] == support::fingerprint(&key).as_str()).unwrap();
+        assert_eq!((&own["liveness"], &own["owner"]["user"]), (&json!("live"), &json!("ada")), "{files:?}: {own:#}");
+        assert_eq!(own["server"], "https://a.example.com");
+        assert_eq!(
+            (own["answers"].as_array().unwrap().len(), own["also"].as_array().unwrap().len()),
+            (2, 2),
+            "{own:#}"
+        );
+        assert_eq!(report["steps"].as_array().unwrap().len(), 2, "{report:#}");
+        let mut keys: Vec<u64> = report["keys"].as_array().unwrap().iter().map(|key| key.as_u64().unwrap()).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, [1, 2]);
+    }
+}
+
+#[test]
+fn what_servers_say_of_keys_is_told_in_every_format_that_tells_of_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = key("legacy", "told");
+    let answer = json!({"liveness": "live", "answer": "live", "server": "https://a.example.com", "server_named_by": "n",
+        "liveness_reason": "r",
+        "owner": {"user": "ada", "entity": "acme", "teams": ["vision"], "account_type": "service", "admin": true}});
+    fs::write(folder.path().join("saved"), report_of(&finding(".env", &key, answer), json!({}))).unwrap();
+    for format in ["pretty", "sarif", "github", "gitlab", "junit", "markdown", "html"] {
+        let shown = text(&wandward(folder.path(), &["report", "saved", "--format", format]));
+        for word in ["live", "user ada (service account)", "an administrator", "acme", "vision"] {
+            assert!(shown.replace("&#40;", "(").replace("&#41;", ")").contains(word), "{format}: {word}: {shown}");
+        }
+    }
+}
+
 #[test]
 fn standard_input_is_read_and_only_once() {
     let repo = world();
@@ -208,6 +295,14 @@ fn a_hostile_report_is_content_too() {
         format!(" key={legacy} <script>x</script>\n::error::x\n##[group]\u{1b}[2J\u{202e} eve@example.org {v1}");
     let mut report: Value =
         serde_json::from_slice(&wandward(&repo.path, &["scan", "--history", "--format", "json"]).stdout).unwrap();
+    let answer = json!({"server": "https://w.example.com", "server_named_by": "x", "liveness_reason": "ask mallory@example.org", "answer": "live",
+        "owner": {"user": "mallory@example.org", "entity": "e", "teams": ["t"], "account_type": "user", "admin": false}});
+    for finding in report["findings"].as_array_mut().unwrap() {
+        finding.as_object_mut().unwrap().extend(answer.as_object().unwrap().clone());
+        finding["answers"] = json!([answer, answer]);
+    }
+    report["steps"] =
+        json!([{"id": "i", "fingerprint": "f", "server": "s", "step": "plan", "result": "r", "reason": "x"}]);
     plant(&mut report, &noise);
     for finding in report["findings"].as_array_mut().unwrap() {
         finding["mark"] = json!([u64::MAX, 0]);
@@ -222,6 +317,7 @@ fn a_hostile_report_is_content_too() {
         let shown = text(&output);
         assert_eq!(output.status.code(), Some(1), "{format}: {}", complaint(&output));
         assert!(!leaks(&shown, &v1) && !leaks(&shown, &legacy), "{format} shows a key: {shown}");
+        assert!(!shown.contains("mallory@"), "{format} shows an address: {shown}");
         assert!(!shown.contains(['\x1b', '\u{7}']), "{format} acts on a terminal");
         let commands = shown.lines().filter(|line| line.trim_start().starts_with("::"));
         let meant = |line: &&str| {

@@ -50,6 +50,50 @@ fn every_answer_has_its_verdict() {
         ("401 of a proxy", status(401, "text/html", HTML), "unknown", 3),
         ("401 with JSON of somebody else", status(401, json, "{\"login\": \"please\"}"), "unknown", 3),
         ("401 without a body", status(401, json, ""), "unknown", 3),
+        ("401 with null data", status(401, json, "{\"errors\": [{\"message\": \"x\"}], \"data\": null}"), "dead", 0),
+        ("401 of a gateway", status(401, json, "{\"message\": \"Unauthorized\"}"), "unknown", 3),
+        (
+            "401 of an OAuth gateway",
+            status(401, json, "{\"error\": \"invalid_token\", \"error_description\": \"x\"}"),
+            "unknown",
+            3,
+        ),
+        (
+            "401 of a framework",
+            status(401, json, "{\"status\": 401, \"error\": \"Unauthorized\", \"path\": \"/graphql\"}"),
+            "unknown",
+            3,
+        ),
+        ("401 with errors of other kinds", status(401, json, "{\"errors\": [\"x\", {\"message\": 1}]}"), "unknown", 3),
+        ("401 with a problem", status(401, "application/problem+json", &json_error("invalid API key")), "unknown", 3),
+        (
+            "401 with the challenge of a proxy that breaks TLS",
+            Some(Fault::Header(401, json, "WWW-Authenticate: Negotiate".to_owned(), json_error("invalid API key"))),
+            "unknown",
+            3,
+        ),
+        (
+            "401 with a proxy's own challenge",
+            Some(Fault::Header(401, json, "Proxy-Authenticate: Basic".to_owned(), json_error("invalid API key"))),
+            "unknown",
+            3,
+        ),
+        (
+            "401 with the challenge of the endpoint",
+            Some(Fault::Header(401, json, "WWW-Authenticate: Basic".to_owned(), json_error("invalid API key"))),
+            "dead",
+            0,
+        ),
+        (
+            "a viewer, and errors beside it",
+            status(
+                200,
+                json,
+                "{\"data\": {\"viewer\": {\"username\": \"ada\"}}, \"errors\": [{\"message\": \"teams: too slow\"}]}",
+            ),
+            "live",
+            1,
+        ),
         ("403", status(403, json, &json_error("permission denied")), "unknown", 3),
         ("407", status(407, "text/html", HTML), "unknown", 3),
         ("429", Some(Fault::Header(429, json, "Retry-After: 0".to_owned(), json_error("slow down"))), "unknown", 3),
@@ -501,4 +545,97 @@ fn a_redirect_takes_no_key_to_another_host() {
         assert_eq!(verify(&server.url, &key).1, 3);
     }
     assert!(server.state().got.len() == 5 && other.state().got.is_empty());
+}
+
+#[test]
+fn several_keys_are_asked_about_at_once_and_told_in_their_order() {
+    let server = Contract::start();
+    let keys: Vec<String> = (0..20).map(|nth| key("v1", &format!("many {nth}"))).collect();
+    keys.iter().step_by(2).for_each(|key| drop(server.add(key, 0, None)));
+    server.fault(|_| Some(Fault::Slow(Duration::from_millis(40))));
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["verify", "-", "--format", "json", "--base-url", &server.url];
+    let output = run(folder.path(), &arguments, &keys.join("\n"), &[]);
+    let report = report(&output);
+    let told: Vec<(&str, &str)> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| (finding["key"]["id"].as_str().unwrap(), finding["liveness"].as_str().unwrap()))
+        .collect();
+    let wanted: Vec<(&str, &str)> =
+        keys.iter().enumerate().map(|(nth, key)| (&key[..20], ["live", "dead"][nth % 2])).collect();
+    assert_eq!(told, wanted);
+    let state = server.state();
+    assert!((2..=8).contains(&state.most_under_way), "{} at once", state.most_under_way);
+    let mut asked: Vec<&str> = state.got.iter().map(|got| got.key.as_deref().unwrap()).collect();
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!((asked.len(), state.got.len()), (20, 20), "each key is asked about once");
+}
+
+#[test]
+fn bare_keys_stand_alone_and_nothing_is_mended_here() {
+    let server = Contract::start();
+    let folder = tempfile::tempdir().unwrap();
+    let key = key("v1", "alone");
+    for more in [
+        &["-", "--history"][..],
+        &["-", "--staged"],
+        &["-", "--range", "a..b"],
+        &["-", "--ps"],
+        &["-", "--host"],
+        &["-", "--stdin-name", "x.py"],
+        &["-", "x"],
+        &[".", "--fix"],
+        &[".", "--diff"],
+    ] {
+        for verb in ["verify", "revoke"] {
+            let output = run(folder.path(), &[&[verb, "--base-url", &server.url], more].concat(), &key, &[]);
+            assert_eq!(output.status.code(), Some(2), "{verb} {more:?}: {}", String::from_utf8_lossy(&output.stdout));
+        }
+    }
+    assert!(server.state().got.is_empty());
+}
+
+#[test]
+fn the_name_of_a_server_shows_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, from) in [("legacy", 0), ("v1", 0), ("legacy", 4), ("v1", 30)] {
+        let key = key(kind, "in a url");
+        let part = &key[from..usize::min(from + 40, key.len())];
+        let text = format!("WANDB_BASE_URL=https://w.example.com/{part}\nWANDB_API_KEY={key}\n");
+        std::fs::write(folder.path().join(".env"), text).unwrap();
+        let netrc = format!("machine {part}.example.com login user password {key}\n");
+        std::fs::write(folder.path().join(".netrc"), netrc).unwrap();
+        for format in ["pretty", "json", "jsonl", "markdown"] {
+            for verb in ["verify", "revoke"] {
+                let output = run(folder.path(), &[verb, "--format", format], "", &[]);
+                let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+                assert_eq!(output.status.code(), Some(3), "{said}");
+                let shown = if kind == "v1" { 20 } else { 4 };
+                let leak =
+                    key.as_bytes()[shown..].windows(8).find(|window| said.contains(str::from_utf8(window).unwrap()));
+                assert!(leak.is_none(), "{format}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_prompt_shows_nothing_of_the_key() {
+    let server = Contract::start();
+    let key = key("v1", "prompt");
+    server.add(&key, 0, None);
+    let folder = tempfile::tempdir().unwrap();
+    let script = "import os,pty,sys\npid,fd=pty.fork()\nif pid==0: os.execv(sys.argv[2],sys.argv[2:])\nout=b''\nsent=False\n\
+                  while True:\n  try: d=os.read(fd,4096)\n  except OSError: break\n  if not d: break\n  out+=d\n  \
+                  if b'not shown' in out and not sent: os.write(fd,sys.argv[1].encode()+b'\\n'); sent=True\n\
+                  sys.stdout.buffer.write(out)\nsys.exit(os.waitstatus_to_exitcode(os.waitpid(pid,0)[1]))";
+    let mut command = std::process::Command::new("python3");
+    command.args(["-c", script, &key, env!("CARGO_BIN_EXE_wandward"), "verify", "-", "--base-url", &server.url]);
+    let output = command.current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((output.status.code(), said.contains("live: user ada")), (Some(1), true), "{said}");
+    assert!(key.as_bytes()[20..].windows(8).all(|window| !said.contains(str::from_utf8(window).unwrap())), "{said}");
 }

@@ -13,6 +13,9 @@ pub enum Liveness {
 }
 
 impl Liveness {
+    /// Every one, the lesser first.
+    pub const ALL: [Liveness; 3] = [Liveness::Dead, Liveness::Unknown, Liveness::Live];
+
     /// The word in reports.
     pub fn name(self) -> &'static str {
         match self {

@@ -25,14 +25,16 @@ mod value;
 pub(super) mod webhook;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
 
 #[cfg(test)]
 use super::project;
+use crate::blob::Origin;
 use crate::finding::Confidence;
 use crate::policy::Policy;
 use crate::rule::{Kind, Rule, RuleSet, Severity, Site};
@@ -128,13 +130,25 @@ struct Habit {
 pub(super) struct Habits {
     habits: Vec<Habit>,
     words: Words,
-    /// For each kind of place where words are few, all those that do not name W&B.
-    other_words: Vec<(Site, Option<Regex>)>,
+    /// Finds one of the words of any rule that do not name W&B.
+    other: Option<Regex>,
+    /// Whether every rule has words.
+    wordful: bool,
 }
 
 /// Whether a kind of place is one of programs or prose: most of what there is, and what speaks of W&B in it names it.
 fn is_talk(site: Site) -> bool {
     matches!(site, Site::Source | Site::Docs | Site::Notebook | Site::Other | Site::Log | Site::RunFolder | Site::Chat)
+}
+
+/// Whether the end of a name is that of programs or prose. Few files with one of these are anything else, and the kind of place
+/// is asked for only where there is something to read.
+fn is_talk_name(name: &[u8]) -> bool {
+    const ENDS: [&[u8]; 22] = [
+        b"c", b"cc", b"cpp", b"css", b"go", b"h", b"hpp", b"html", b"ipynb", b"java", b"js", b"jsx", b"log", b"md",
+        b"php", b"py", b"rb", b"rs", b"rst", b"svg", b"ts", b"tsx",
+    ];
+    memchr::memrchr(b'.', name).is_some_and(|dot| ENDS.binary_search(&&name[dot + 1..]).is_ok())
 }
 
 /// Such a text of at most so many bytes is read for every word all the same: a `setup.py` is one, a `requirements.txt` another.
@@ -150,24 +164,28 @@ impl Habits {
         let rules: Vec<&Arc<Rule>> = rules.filter(|rule| rule.kind == Kind::Habit).collect();
         let words = Words::new(rules.iter().flat_map(|rule| &rule.scope.words));
         let habits: Vec<Habit> = rules.iter().filter_map(|rule| Habit::new(rule, &words)).collect();
-        let other_words = Site::ALL.into_iter().map(|site| {
-            let speaks = habits.iter().filter(|habit| habit.rule.scope.holds(site));
-            let words = speaks.flat_map(|habit| &habit.rule.scope.words);
-            (site, spelled(words.filter(|word| !word.contains(NAME))))
-        });
-        let other_words = other_words.filter(|(site, _)| !is_talk(*site)).collect();
-        Habits { habits, words, other_words }
+        let other = spelled(rules.iter().flat_map(|rule| &rule.scope.words).filter(|word| !word.contains(NAME)));
+        let wordful = habits.iter().all(|habit| !habit.rule.scope.words.is_empty());
+        Habits { habits, words, other, wordful }
+    }
+
+    /// Whether there is nothing to read in the text of a file, as its name and the words show: most of them say nothing of W&B. A
+    /// settings file of the SDK lies in a folder that is called for it.
+    pub(super) fn none(&self, origin: &Origin, text: &[u8], names: &[usize]) -> bool {
+        let named = || ["wandb", "weave"].iter().any(|name| memmem::find(origin.name(), name.as_bytes()).is_some());
+        let listens = || text.len() <= SHORT || !is_talk_name(origin.file_name());
+        names.is_empty() && self.wordful && !named() && !(listens() && self.says_other(text))
+    }
+
+    /// Whether a text holds a word of any rule that does not name W&B.
+    pub(super) fn says_other(&self, text: &[u8]) -> bool {
+        self.other.as_ref().is_some_and(|words| words.is_match(text))
     }
 
     /// The rules that have something to read in a text from that kind of place which names W&B at `names`. A settings file of
     /// the SDK need not name W&B.
-    fn reading<'h>(&'h self, site: Site, text: &[u8], names: &[usize]) -> Vec<&'h Habit> {
-        let other = self.other_words.iter().find(|(other, _)| *other == site).and_then(|(_, words)| words.as_ref());
-        let other = if is_talk(site) {
-            !names.is_empty() || text.len() <= SHORT
-        } else {
-            other.is_some_and(|words| words.is_match(text))
-        };
+    fn reading<'h>(&'h self, site: Site, text: &[u8], names: &[usize], other: bool) -> Vec<&'h Habit> {
+        let other = other && (!is_talk(site) || !names.is_empty() || text.len() <= SHORT);
         let heard = self.words.hear(text, names);
         let reads = |habit: &&Habit| {
             let wordless = habit.rule.scope.words.is_empty() || (site == Site::Settings && !habit.near.is_empty());
@@ -179,18 +197,19 @@ impl Habits {
 
     /// Whether any rule has something to read in the text, whatever kind of place it comes from.
     pub(super) fn any_somewhere(&self, text: &[u8], names: &[usize]) -> bool {
-        Site::ALL.into_iter().any(|site| self.any(site, text, names))
+        let other = self.says_other(text);
+        Site::ALL.into_iter().any(|site| !self.reading(site, text, names, other).is_empty())
     }
 
     /// Whether any rule has something to read in the text.
     pub(super) fn any(&self, site: Site, text: &[u8], names: &[usize]) -> bool {
-        !self.reading(site, text, names).is_empty()
+        !self.reading(site, text, names, self.says_other(text)).is_empty()
     }
 
     /// What the rules say of a passage, the worst first; of points that lie in one another the first alone.
     pub(super) fn points(&self, passage: &Passage<'_>) -> Vec<(&Arc<Rule>, Point)> {
         let mut points: Vec<(&Arc<Rule>, Point)> = Vec::new();
-        for habit in self.reading(passage.site, passage.text, passage.names) {
+        for habit in self.reading(passage.site, passage.text, passage.names, passage.other) {
             points.extend(habit.points(passage).into_iter().map(|point| (&habit.rule, point)));
         }
         points.sort_by_key(|(rule, point)| {
@@ -243,16 +262,16 @@ fn lines_of(text: &[u8], range: Range<usize>) -> Range<usize> {
 }
 
 /// Finds any of some words in the spellings that people use: all small, all capitals, a capital at the beginning. So few are
-/// searched for all at once, several times as fast as in any case.
+/// searched for all at once, several times as fast as in any case; and what holds another of them need not be searched for.
 fn spelled<'w>(words: impl Iterator<Item = &'w String>) -> Option<Regex> {
     let spellings = |word: &String| {
         let mut first = word.clone();
         first.get_mut(..1).into_iter().for_each(str::make_ascii_uppercase);
         [word.clone(), word.to_ascii_uppercase(), first]
     };
-    let mut words: Vec<String> = words.flat_map(spellings).map(|word| regex::escape(&word)).collect();
-    words.sort();
-    words.dedup();
+    let words: BTreeSet<String> = words.flat_map(spellings).collect();
+    let held = |word: &String| words.iter().any(|other| other != word && word.contains(other.as_str()));
+    let words: Vec<String> = words.iter().filter(|word| !held(word)).map(|word| regex::escape(word)).collect();
     if words.is_empty() {
         return None;
     }

@@ -71,7 +71,7 @@ pub fn is_sound(origin: &Origin, bytes: &[u8]) -> bool {
 
 /// All of a text, which names W&B at `names`.
 fn passage<'p>(origin: &'p Origin, file: &'p File, site: Site, text: &'p [u8], names: &'p [usize]) -> Passage<'p> {
-    Passage { origin, file, site, text, names, whole: true, read: Readings::default() }
+    Passage { origin, file, site, text, names, other: true, whole: true, read: Readings::default() }
 }
 
 fn of_passage(passage: &Passage<'_>) -> Vec<Mend> {

@@ -204,6 +204,7 @@ pub(super) fn whole_file(rule: &Arc<Rule>, origin: &Origin, evidence: String, se
         key: None,
         snippet: Snippet::default(),
         line_digest: String::new(),
+        ordinal: 0,
         remedy: None,
     }
 }

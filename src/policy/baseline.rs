@@ -2,6 +2,7 @@
 //! file. Out: which entry accepts a finding, and which accept nothing. It holds no date but those that somebody wrote.
 
 use std::collections::HashMap;
+use std::path::{Component, Path};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +10,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{About, places};
-use crate::blob::Ground;
+use crate::blob::{Ground, Origin};
 
 /// The version that is read and written.
 const VERSION: u64 = 1;
@@ -30,6 +31,10 @@ pub struct Entry {
     /// The rule, for readers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// Where a finding without a key was when it was accepted, from the root of the repository: if nothing is there any more, the
+    /// finding has gone elsewhere and is known by what it would be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
     /// The one place at which it is accepted, from the root of the repository that holds the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
@@ -89,6 +94,8 @@ pub struct Baseline {
     pub name: String,
     entries: Vec<(usize, Entry)>,
     by_id: HashMap<String, Vec<usize>>,
+    /// The entries whose files are gone.
+    gone: Vec<usize>,
     used: Arc<[AtomicBool]>,
     today: Date,
     ground: Ground,
@@ -140,25 +147,66 @@ impl Baseline {
             by_id.entry(entry.id().to_owned()).or_default().push(nth);
         }
         let used = entries.iter().map(|_| AtomicBool::new(false)).collect();
-        Ok(Baseline { name: name.to_owned(), entries, by_id, used, today, ground })
+        Ok(Baseline { name: name.to_owned(), entries, by_id, gone: Vec::new(), used, today, ground })
     }
 
-    /// The entry that accepts a finding.
-    pub(super) fn accepts(&self, about: &About<'_>) -> Option<&Entry> {
-        let id = about.fingerprint.unwrap_or(about.finding_id);
-        let mut accepting = None;
-        for &nth in self.by_id.get(id)? {
-            let (_, entry) = &self.entries[nth];
-            let here = entry.path.as_deref().is_none_or(|path| {
-                let paths = places(Some(&self.ground), about.origin).unwrap_or_default();
-                !paths.is_empty() && paths.iter().all(|own| shown(own) == path)
+    /// Finds out which files of its entries are gone. `is_there` is told whole paths.
+    pub fn look_for(&mut self, is_there: impl Fn(&Path) -> bool) {
+        let below = |at: &str| {
+            let path = Path::new(at);
+            path.components().all(|part| matches!(part, Component::Normal(_))).then(|| self.ground.folder().join(path))
+        };
+        let gone = |entry: &Entry| {
+            let at = entry.at.as_deref().filter(|_| entry.finding_id.is_some() && entry.path.is_none());
+            // What lies in a container is gone with it.
+            let mut files = at.into_iter().flat_map(|at| {
+                at.match_indices('!').map(|(end, _)| &at[..end]).chain([at]).map(below).collect::<Vec<_>>()
             });
-            if here {
-                self.used[nth].store(true, Ordering::Relaxed);
-                accepting = accepting.or(Some(entry).filter(|entry| !entry.is_expired(self.today)));
-            }
+            at.is_some() && files.all(|file| file.is_some_and(|file| !is_there(&file)))
+        };
+        self.gone = (0..self.entries.len()).filter(|&nth| gone(&self.entries[nth].1)).collect();
+    }
+
+    /// The entry that accepts a finding, and its line.
+    pub(super) fn accepts(&self, about: &About<'_>) -> Option<(usize, &Entry)> {
+        let mut accepting = None;
+        for nth in self.about(about) {
+            let (line, entry) = &self.entries[nth];
+            self.used[nth].store(true, Ordering::Relaxed);
+            accepting = accepting.or(Some((*line, entry)).filter(|_| !entry.is_expired(self.today)));
         }
         accepting
+    }
+
+    /// The line of an entry that accepted a finding until its day had passed, and that day.
+    pub fn expired(&self, about: &About<'_>) -> Option<(usize, &str)> {
+        let mut entries = self.about(about).into_iter().map(|nth| &self.entries[nth]);
+        entries
+            .find_map(|(line, entry)| Some((*line, entry.expires.as_deref().filter(|_| entry.is_expired(self.today))?)))
+    }
+
+    /// The entries that are about a finding where it lies.
+    fn about(&self, about: &About<'_>) -> Vec<usize> {
+        let known = |id: &str| self.by_id.get(id).into_iter().flatten().copied();
+        let mut found: Vec<usize> = known(about.fingerprint.unwrap_or(about.finding_id)).collect();
+        if about.fingerprint.is_none() && found.is_empty() {
+            // It is the same finding, whatever path the scan was told to begin at.
+            found.extend(self.at(about.origin).into_iter().flat_map(|path| known(&(about.id_at)(path.as_bytes()))));
+        }
+        if about.fingerprint.is_none() && found.is_empty() {
+            found.extend(self.gone.iter().copied().filter(|&nth| {
+                let entry = &self.entries[nth].1;
+                let at = entry.at.as_deref().filter(|_| entry.rule.as_deref().is_none_or(|rule| rule == about.rule));
+                at.is_some_and(|at| entry.finding_id.as_deref() == Some(&(about.id_at)(at.as_bytes())))
+            }));
+        }
+        found.retain(|&nth| {
+            self.entries[nth].1.path.as_deref().is_none_or(|path| {
+                let paths = places(Some(&self.ground), about.origin).unwrap_or_default();
+                !paths.is_empty() && paths.iter().all(|own| shown(own) == path)
+            })
+        });
+        found
     }
 
     /// Every entry, with its line and what became of it.
@@ -174,8 +222,14 @@ impl Baseline {
     }
 
     /// Where a source lies for an entry's path.
-    pub fn path(&self, origin: &crate::blob::Origin) -> Option<String> {
+    pub fn path(&self, origin: &Origin) -> Option<String> {
         places(Some(&self.ground), origin)?.first().map(|path| shown(path))
+    }
+
+    /// Likewise, with the way into a container behind it.
+    pub fn at(&self, origin: &Origin) -> Option<String> {
+        let inner: String = origin.display_inner().map(|name| format!("!{name}")).collect();
+        Some(self.path(origin)? + &inner)
     }
 }
 
@@ -223,6 +277,6 @@ pub fn render<'e>(entries: impl Iterator<Item = &'e Entry>) -> Result<String, se
     Ok(std::iter::once(head).chain(lines).map(|line| line + "\n").collect())
 }
 
-fn shown(path: &std::path::Path) -> String {
+fn shown(path: &Path) -> String {
     path.to_string_lossy().replace('\\', "/")
 }

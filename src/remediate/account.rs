@@ -100,8 +100,9 @@ pub fn list(client: &Client, server: &Server, secret: &Secret<'_>) -> Result<Acc
         let keys = viewer.get("apiKeys").ok_or_else(|| Trouble::Other("the server tells no keys".to_owned()))?;
         account.keys.extend(nodes(keys).filter_map(|node| key(node, secret)));
         match next_page(keys, &after) {
-            Some(next) => after = next,
-            None => {
+            Next::At(next) => after = next,
+            end => {
+                account.cut_off = end == Next::Lost;
                 add_dates(client, server, secret, &mut account.keys);
                 return Ok(account);
             }
@@ -127,8 +128,9 @@ pub fn all_users(client: &Client, server: &Server, secret: &Secret<'_>) -> Resul
             keys.extend(own.map(|key| AccountKey { owner: Some(of.clone()), ..key }));
         }
         match next_page(users, &after) {
-            Some(next) => after = next,
-            None => return Ok(keys),
+            Next::At(next) => after = next,
+            Next::None => return Ok(keys),
+            Next::Lost => break,
         }
     }
     Err(Trouble::Other("the server has more users than are read".to_owned()))
@@ -150,7 +152,7 @@ fn asked(
             Said::Data(data) => return Ok(data),
             Said::Unauthorized => return Err(Trouble::Refused),
             Said::UnknownField(reason) => last = reason,
-            Said::Other(reason) => return Err(Trouble::Other(reason)),
+            Said::Partly(_, reason) | Said::Other(reason) => return Err(Trouble::Other(reason)),
         }
     }
     Err(Trouble::Other(format!("the server does not understand the question: {last}")))
@@ -161,11 +163,24 @@ fn nodes(connection: &Value) -> impl Iterator<Item = &Value> {
     edges.into_iter().flatten().filter_map(|edge| edge.get("node"))
 }
 
-/// Where the next page begins, if there is one and it is not this one again.
-fn next_page(connection: &Value, this: &Value) -> Option<Value> {
-    let page = connection.get("pageInfo")?;
-    page.get("hasNextPage")?.as_bool().filter(|more| *more)?;
-    page.get("endCursor").filter(|next| next.is_string() && *next != this).cloned()
+/// What follows a page.
+#[derive(PartialEq)]
+enum Next {
+    /// Nothing.
+    None,
+    /// Another that begins there.
+    At(Value),
+    /// Another, and nobody says where it begins.
+    Lost,
+}
+
+fn next_page(connection: &Value, this: &Value) -> Next {
+    let page = connection.get("pageInfo");
+    if page.and_then(|page| page.get("hasNextPage")).and_then(Value::as_bool) != Some(true) {
+        return Next::None;
+    }
+    let next = page.and_then(|page| page.get("endCursor")).filter(|next| next.is_string() && *next != this);
+    next.cloned().map_or(Next::Lost, Next::At)
 }
 
 fn key(node: &Value, secret: &Secret<'_>) -> Option<AccountKey> {
@@ -270,6 +285,7 @@ pub fn findings(keys: &[AccountKey], server: &Server, rules: &RuleSet, older: &d
                 remedy: None,
                 snippet: Snippet { text: format!("[{id}] {name}").trim_end().to_owned(), mark: 0..id.len() + 2 },
                 line_digest: key.about(),
+                ordinal: 0,
             });
         }
     }

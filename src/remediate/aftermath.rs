@@ -4,8 +4,12 @@
 use crate::blob::Kind;
 use crate::finding::{Finding, Liveness, Outcome};
 
-/// What is left to do about the keys of an outcome, if any is dead or alive.
-pub fn aftermath(outcome: &Outcome) -> Vec<String> {
+/// How many files are named.
+const NAMED: usize = 3;
+
+/// What is left to do about the keys of an outcome, if any is dead or alive. `mendable` are the files that `scan --fix` takes keys
+/// out of.
+pub fn aftermath(outcome: &Outcome, mendable: &[String]) -> Vec<String> {
     let mut lines = Vec::new();
     let places: Vec<&Finding> = outcome.keys().into_iter().flat_map(|(_, places)| places).collect();
     let any = |test: &dyn Fn(&Finding) -> bool| places.iter().any(|place| test(place));
@@ -15,6 +19,12 @@ pub fn aftermath(outcome: &Outcome) -> Vec<String> {
     }
     if any(&|place| matches!(place.origin.kind, Kind::File | Kind::Staged)) {
         lines.push("Remove the dead keys from the files above; `wandward scan` is to find nothing more.".to_owned());
+    }
+    if !mendable.is_empty() {
+        let more = mendable.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let named = mendable.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        lines.push(format!("  `wandward scan --fix` does it in {named}{more}; `wandward scan --diff` shows it first."));
     }
     if any(&|place| place.origin.held.as_ref().is_some_and(|held| held.object.is_some())) {
         lines.push(

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::transport::Answer;
 use crate::blob;
-use crate::finding::visible;
+use crate::finding::{visible, without_addresses, without_key_shapes};
 use crate::secret::Secret;
 
 /// How much of a server's words is shown.
@@ -15,6 +15,8 @@ const SHOWN: usize = 160;
 pub(super) enum Said {
     /// Data, without errors.
     Data(Value),
+    /// Data, and beside it errors, as a clause.
+    Partly(Value, String),
     /// 401, in the words of the endpoint itself.
     Unauthorized,
     /// The operation names a field or an argument that this server does not know, so nothing was done.
@@ -25,7 +27,7 @@ pub(super) enum Said {
 
 /// Reads an answer. `secret` is the credential that it answers: words that repeat it are not shown.
 pub(super) fn read(answer: Answer, secret: &Secret<'_>) -> Said {
-    let Answer { status, json, location, .. } = answer;
+    let Answer { status, json, location, is_endpoints, .. } = answer;
     let words = json.as_ref().and_then(message).map(|words| shown(words, secret));
     let because = words.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
     let unknown = words.as_ref().filter(|words| names_unknown(words));
@@ -35,6 +37,9 @@ pub(super) fn read(answer: Answer, secret: &Secret<'_>) -> Said {
             let errors = body.get("errors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty());
             match body.remove("data") {
                 Some(data) if !errors && data.is_object() => Said::Data(data),
+                Some(data) if data.is_object() && !because.contains("relogin") => {
+                    Said::Partly(data, format!("the server answered with errors{because}"))
+                }
                 _ if because.contains("relogin") => Said::Other(format!(
                     "the server asks for a new login{because}; it answers such questions in a browser only: use the settings page"
                 )),
@@ -42,7 +47,7 @@ pub(super) fn read(answer: Answer, secret: &Secret<'_>) -> Said {
             }
         }
         (200, _) => Said::Other("what answered is no W&B server: it sent no JSON object".to_owned()),
-        (401, Some(_)) if words.is_some() => Said::Unauthorized,
+        (401, Some(body)) if is_endpoints && is_refusal(&body) => Said::Unauthorized,
         (401, _) => Said::Other("something answered 401 that is not the W&B endpoint, a proxy perhaps".to_owned()),
         (403, _) => Said::Other(format!("the server forbids it (403){because}")),
         (407, _) => Said::Other("a proxy asks for a login (407)".to_owned()),
@@ -58,6 +63,20 @@ pub(super) fn read(answer: Answer, secret: &Secret<'_>) -> Said {
     }
 }
 
+/// Whether a body is a refusal as the back end writes it: one of its three forms of an error, no data, and no member that it does
+/// not write. Gateways and proxies that answer in JSON have others (`message`, `status`, `error_description`, `title`).
+fn is_refusal(body: &Value) -> bool {
+    let Value::Object(fields) = body else { return false };
+    let known = |name: &String| matches!(name.as_str(), "errors" | "error" | "data" | "extensions");
+    let list = fields.get("errors").is_none_or(|errors| {
+        errors
+            .as_array()
+            .is_some_and(|errors| errors.iter().all(|error| error.get("message").is_some_and(Value::is_string)))
+    });
+    let empty = |data: &Value| data.as_object().is_none_or(|data| data.values().all(Value::is_null));
+    fields.keys().all(known) && list && fields.get("data").is_none_or(empty) && message(body).is_some()
+}
+
 /// The message of an error in any of the three forms of the back end.
 fn message(body: &Value) -> Option<&str> {
     let first = body.get("errors").and_then(Value::as_array).and_then(|errors| errors.first());
@@ -70,13 +89,22 @@ fn names_unknown(words: &str) -> bool {
     words.contains("Cannot query field") || words.contains("Unknown argument")
 }
 
-/// Words of a server as they may be shown: short, on one line, without keys of any shape and without pieces of this one.
+/// Words of a server as they may be shown: short, on one line, without e-mail addresses, without keys of any shape and without
+/// pieces of this one.
 pub(super) fn shown(words: &str, secret: &Secret<'_>) -> String {
     if repeats(words, secret) {
         return "(its words repeat the key, so they are not shown)".to_owned();
     }
-    let words: String = blob::display(words.as_bytes()).chars().take(SHOWN).collect();
-    visible(&words).into_owned()
+    let words: String = without_key_shapes(&blob::display(words.as_bytes())).chars().take(SHOWN).collect();
+    visible(&without_addresses(&words)).into_owned()
+}
+
+/// A server's name as it may be shown beside a key: whole, unless there is a key in it, or a piece of this one.
+pub(super) fn shown_server(name: &str, secret: &Secret<'_>) -> String {
+    if repeats(name, secret) || without_key_shapes(name) != name {
+        return "(a name with a key in it)".to_owned();
+    }
+    visible(name).into_owned()
 }
 
 /// Whether a text holds eight characters of a key in a row, beyond what its id shows.

@@ -101,19 +101,36 @@ impl Audit {
             result: result.to_owned(),
             reason: reason.to_owned(),
         };
+        self.write(record)
+    }
+
+    /// Writes down one more word on what a record is about.
+    pub(super) fn note_again(&mut self, record: &Record, step: Step, result: &str, reason: &str) -> io::Result<()> {
+        let (time, run, who) = (jiff::Timestamp::now().to_string(), self.run.clone(), self.who.clone());
+        let (step, result, reason) = (step.name().to_owned(), result.to_owned(), reason.to_owned());
+        self.write(Record { time, run, who, step, result, reason, ..record.clone() })
+    }
+
+    fn write(&mut self, record: Record) -> io::Result<()> {
         self.journal.add(&serde_json::to_string(&record)?)?;
         self.written.push(record);
         Ok(())
     }
 
+    /// All records so far.
+    fn records(&mut self) -> io::Result<Vec<Record>> {
+        // What was torn by a crash is followed by nothing that was done.
+        Ok(self.journal.read()?.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
     /// The last word on each key of which nobody knows whether it was deleted.
     pub fn unfinished(&mut self) -> io::Result<Vec<Record>> {
         let mut last: BTreeMap<(String, String), Record> = BTreeMap::new();
-        for line in self.journal.read()?.lines() {
-            // What was torn by a crash is followed by nothing that was done.
-            let Ok(record) = serde_json::from_str::<Record>(line) else { continue };
-            if record.step == Step::Delete.name() || record.step == Step::Proof.name() {
-                last.insert((record.server.clone(), record.fingerprint.clone()), record);
+        for record in self.records()? {
+            let of = (record.server.clone(), record.fingerprint.clone());
+            // A key of which there is only a proof was not to be deleted: it is a new one.
+            if record.step == Step::Delete.name() || record.step == Step::Proof.name() && last.contains_key(&of) {
+                last.insert(of, record);
             }
         }
         let known = |record: &Record| {
@@ -121,6 +138,26 @@ impl Audit {
             record.step == Step::Proof.name() && ends
         };
         Ok(last.into_values().filter(|record| !known(record)).collect())
+    }
+
+    /// What was written last of each new key of which nobody knows whether it was made, or whether it got to its place. A record
+    /// that says that it was `begun` is about the key that it was to replace.
+    pub(super) fn unplaced(&mut self) -> io::Result<Vec<Record>> {
+        let mut open: Vec<Record> = Vec::new();
+        for record in self.records()? {
+            let is = |step: Step| record.step == step.name();
+            if !is(Step::Create) && !is(Step::HandOver) {
+                continue;
+            }
+            let same = |other: &Record| {
+                other.run == record.run || other.server == record.server && other.fingerprint == record.fingerprint
+            };
+            open.retain(|other| !same(other));
+            if is(Step::Create) && [BEGUN, "accepted"].contains(&record.result.as_str()) {
+                open.push(record);
+            }
+        }
+        Ok(open)
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::account::{self, AccountKey, Trouble};
 use super::server::{Choice, Rules, Server};
 use super::transport::Client;
+use super::verify::each;
 use crate::finding::{Asked, Finding, Key, Liveness, Outcome, Owner};
 use crate::secret::{Fingerprint, Kept, Keyring, Secret};
 
@@ -60,7 +61,7 @@ pub(super) enum With {
 }
 
 /// Gives the operator's credential for a server, or says why there is none.
-pub type Credential<'f> = dyn Fn(&Server) -> Result<Kept, String> + 'f;
+pub type Credential<'f> = dyn Fn(&Server) -> Result<Kept, String> + Sync + 'f;
 
 /// What the operator has and wants.
 pub struct Operator<'f> {
@@ -72,7 +73,8 @@ pub struct Operator<'f> {
     pub credential: Option<&'f Credential<'f>>,
 }
 
-/// Makes a plan for all keys of an outcome that was asked about.
+/// Makes a plan for all keys of an outcome that was asked about. Accounts are listed several at a time; the order is that of the
+/// keys.
 pub fn plan<'o>(
     client: &Client,
     rules: &Rules,
@@ -80,29 +82,45 @@ pub fn plan<'o>(
     outcome: &'o Outcome,
     operator: &Operator<'_>,
 ) -> Vec<Planned<'o>> {
-    let mut planned = Vec::new();
-    for (key, places) in outcome.keys() {
-        let hung = keyring.get(&key.fingerprint);
-        for asked in outcome.asked.get(&key.fingerprint).into_iter().flatten() {
-            let server = hung.as_ref().and_then(|hung| {
-                let choices = rules.choose(key.prefix.as_deref(), &hung.servers).into_iter();
-                let mut servers = choices.filter_map(|choice| match choice {
-                    Choice::Ask(server) => Some(server),
-                    Choice::Refuse { .. } => None,
-                });
-                servers.find(|server| Some(&server.base) == asked.server.as_ref())
-            });
-            let fate = match (asked.liveness, server, &hung) {
-                (Liveness::Dead, ..) => Fate::Dead,
-                (Liveness::Live, Some(server), Some(hung)) => live(client, server, &hung.key.secret(), asked, operator),
-                _ => Fate::Unknown,
-            };
-            planned.push(Planned { key, asked: asked.clone(), places: places.clone(), fate });
-        }
-    }
+    let keys = outcome.keys();
+    let asked = |key: &Key| outcome.asked.get(&key.fingerprint).into_iter().flatten();
+    let answers: Vec<(&Key, &Vec<&Finding>, &Asked)> =
+        keys.iter().flat_map(|(key, places)| asked(key).map(move |asked| (*key, places, asked))).collect();
+    let fates = each(&answers, |(key, _, asked)| fate(client, rules, keyring, (key, asked), operator));
+    let planned = |((key, places, asked), fate): ((&'o Key, &Vec<&'o Finding>, &Asked), Fate)| Planned {
+        key,
+        asked: asked.clone(),
+        places: places.clone(),
+        fate,
+    };
+    let mut planned: Vec<Planned<'o>> = answers.into_iter().zip(fates).map(planned).collect();
     // The operator's own key is the last, for it may be the one that asks.
     planned.sort_by_key(|one| matches!(&one.fate, Fate::Delete(deletion) if deletion.own));
     planned
+}
+
+/// What is to be done about a key at the server that was asked about it.
+fn fate(
+    client: &Client,
+    rules: &Rules,
+    keyring: &Keyring,
+    (key, asked): (&Key, &Asked),
+    operator: &Operator<'_>,
+) -> Fate {
+    let hung = keyring.get(&key.fingerprint);
+    let server = hung.as_ref().and_then(|hung| {
+        let choices = rules.choose(key.prefix.as_deref(), &hung.servers).into_iter();
+        let mut servers = choices.filter_map(|choice| match choice {
+            Choice::Ask(server) => Some(server),
+            Choice::Refuse { .. } => None,
+        });
+        servers.find(|server| Some(&server.base) == asked.server.as_ref())
+    });
+    match (asked.liveness, server, &hung) {
+        (Liveness::Dead, ..) => Fate::Dead,
+        (Liveness::Live, Some(server), Some(hung)) => live(client, server, &hung.key.secret(), asked, operator),
+        _ => Fate::Unknown,
+    }
 }
 
 fn live(client: &Client, server: Server, secret: &Secret<'_>, asked: &Asked, operator: &Operator<'_>) -> Fate {
@@ -115,11 +133,15 @@ fn live(client: &Client, server: Server, secret: &Secret<'_>, asked: &Asked, ope
         Some(Ok(key)) => With::Operator(key),
         Some(Err(reason)) => return Fate::Refused(reason),
     };
+    let keys = |asker: &Secret<'_>| match account::list(client, &server, asker)? {
+        account if account.cut_off => Err(Trouble::Other("the server has more keys than were read".to_owned())),
+        account => Ok(account.keys),
+    };
     let found = match &with {
-        With::Itself => among(account::list(client, &server, secret).map(|account| account.keys), secret),
+        With::Itself => among(keys(secret), secret),
         With::Operator(key) => {
             let key = key.secret();
-            let own = among(account::list(client, &server, &key).map(|account| account.keys), secret);
+            let own = among(keys(&key), secret);
             own.or_else(|reason| {
                 among(account::all_users(client, &server, &key), secret).map_err(|other| format!("{reason}; {other}"))
             })
@@ -129,7 +151,7 @@ fn live(client: &Client, server: Server, secret: &Secret<'_>, asked: &Asked, ope
         Ok(found) => Fate::Delete(Box::new(Deletion {
             node: found.node,
             with,
-            owner: found.owner.or_else(|| asked.owner.clone()).unwrap_or_default(),
+            owner: asked.owner.clone().or(found.owner).unwrap_or_default(),
             description: found.description,
             last_used: found.last_used,
             own: own.is_some(),

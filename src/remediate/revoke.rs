@@ -27,9 +27,11 @@ pub struct Done {
     pub answer: Result<(), String>,
     /// What it says of the key since.
     pub proof: Asked,
+    /// Whether that is written down.
+    pub noted: io::Result<()>,
 }
 
-/// Deletes a key. An error says that the audit record cannot be written; if it comes before the deletion, nothing was done.
+/// Deletes a key. An error says that the audit record cannot be written, and that nothing was done.
 pub fn delete(
     client: &Client,
     key: &Key,
@@ -52,8 +54,8 @@ pub fn delete(
     // The proof counts, so whatever becomes of this line the key is asked about.
     let noted = audit.note(&about, Step::Delete, said, &reason);
     let proof = proof(client, &deletion.server, secret, answer.is_ok());
-    noted.and_then(|()| audit.note(&about, Step::Proof, proof.liveness.name(), &proof.reason))?;
-    Ok(Done { answer: answer.map_err(|_| reason), proof })
+    let noted = noted.and_then(|()| audit.note(&about, Step::Proof, proof.liveness.name(), &proof.reason));
+    Ok(Done { answer: answer.map_err(|_| reason), proof, noted })
 }
 
 /// Asks once for a deletion.
@@ -76,7 +78,7 @@ pub(super) fn mutate(
             }
         }
         Said::Unauthorized => Err(Trouble::Refused),
-        Said::UnknownField(reason) | Said::Other(reason) => Err(Trouble::Other(reason)),
+        Said::UnknownField(reason) | Said::Partly(_, reason) | Said::Other(reason) => Err(Trouble::Other(reason)),
     }
 }
 
@@ -95,6 +97,13 @@ pub(super) fn proof(client: &Client, server: &Server, secret: &Secret<'_>, accep
         asked = ask(client, &known, secret);
     }
     Asked { named_by: server.named.phrase(), ..asked }
+}
+
+/// The new keys of rotations that were cut off before the key was in its place. Each is told once: that it was is written down.
+pub fn unplaced(audit: &mut Audit) -> io::Result<Vec<Record>> {
+    let open = audit.unplaced()?;
+    open.iter().try_for_each(|record| audit.note_again(record, Step::Create, "told", "the operator was told of it"))?;
+    Ok(open)
 }
 
 /// What became of a deletion that has no end in the audit record.

@@ -7,7 +7,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use super::account;
-use super::answer::{Said, read};
+use super::answer::{Said, read, shown};
 use super::audit::{About, Audit, BEGUN, Step};
 use super::handover::Destination;
 use super::operations::{GENERATE, body};
@@ -48,7 +48,8 @@ pub fn make(
     let new = match generate(client, deletion, old_secret, name) {
         Ok(new) => new,
         Err(reason) => {
-            audit.note(&about, Step::Create, "failed", &reason)?;
+            // What went wrong is told in any case.
+            let _ = audit.note(&about, Step::Create, "failed", &reason);
             made.steps.push((Step::Create, "failed".to_owned(), reason.clone()));
             let exists = left_over(client, deletion, old_secret, name);
             made.trouble = Some(match exists {
@@ -109,7 +110,8 @@ fn generate(client: &Client, deletion: &Deletion, asker: &Secret<'_>, name: &str
         let question = body(text, json!({"description": name}));
         let answer = client.post(&deletion.server, asker, &question, Kind::Mutation, false)?;
         match read(answer, asker) {
-            Said::Data(data) => {
+            // A key that was made is worth more than what went wrong beside it.
+            Said::Data(data) | Said::Partly(data, _) => {
                 let result = data.get("result").or_else(|| data.get("generateApiKey")).cloned().unwrap_or_default();
                 let name = result.get("apiKey").and_then(|key| key.get("name"));
                 let texts = [result.get("secretApiKey"), name].into_iter().flatten().filter_map(Value::as_str);
@@ -128,6 +130,7 @@ fn generate(client: &Client, deletion: &Deletion, asker: &Secret<'_>, name: &str
 /// The id of a key of that name, where one may have been made without an answer.
 fn left_over(client: &Client, deletion: &Deletion, asker: &Secret<'_>, name: &str) -> Option<String> {
     let account = account::list(client, &deletion.server, asker).ok()?;
-    let key = account.keys.into_iter().find(|key| key.description.as_deref() == Some(name) && !key.is(asker))?;
+    let name = shown(name, asker);
+    let key = account.keys.into_iter().find(|key| key.description.as_deref() == Some(&name) && !key.is(asker))?;
     Some(key.id())
 }

@@ -247,6 +247,9 @@ fn parse(text: &str) -> Result<Parts, &'static str> {
     let url = url.map_err(|_| "it is no URL")?;
     let authority = url.authority().ok_or("it names no host")?.as_str().to_ascii_lowercase();
     let host = url.host().unwrap_or_default().to_ascii_lowercase();
+    if host.ends_with('.') {
+        return Err("a host ends in no dot here");
+    }
     if host.is_empty() || authority.contains('@') {
         return Err("a URL of a server has a host, and neither a user nor a password");
     }
@@ -360,7 +363,15 @@ mod tests {
         assert!(asked(&allow, None, &["http://w.example.com"]).is_empty());
         let base = Rules::new(Some(("https://own.example.com/", Named::Operator)), &[]).expect("it is a URL");
         assert_eq!(asked(&base, Some("local"), &["evil.example.com"]), ["https://own.example.com"]);
-        for wrong in ["http://own.example.com", "ftp://x", "https://u:p@x.example.com", "https://", "https://x/?a=b"] {
+        for wrong in [
+            "http://own.example.com",
+            "ftp://x",
+            "https://u:p@x.example.com",
+            "https://",
+            "https://x/?a=b",
+            "https://api.wandb.ai.",
+            "https://api.wandb.ai.:443",
+        ] {
             assert!(Rules::new(Some((wrong, Named::Operator)), &[]).is_err(), "{wrong}");
         }
         assert!(Rules::new(None, &["https://x.example.com".to_owned()]).is_err());

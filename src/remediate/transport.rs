@@ -9,7 +9,7 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use serde_json::Value;
 use ureq::config::Config;
-use ureq::http::{HeaderValue, Uri};
+use ureq::http::{HeaderMap, HeaderValue, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
@@ -65,6 +65,8 @@ pub(super) struct Answer {
     pub(super) json: Option<Value>,
     /// Where a redirect points to.
     pub(super) location: Option<String>,
+    /// Whether nothing in its head says that somebody on the way wrote it.
+    pub(super) is_endpoints: bool,
     wait: Option<Duration>,
 }
 
@@ -152,13 +154,14 @@ impl Client {
         let is_json = text("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
         let wait = text("retry-after").and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
         let (status, location) = (response.status().as_u16(), text("location"));
+        let is_endpoints = !asks_for_proxy(response.headers()) && is_plain_json(text("content-type").as_deref());
         let bytes = response.body_mut().with_config().limit(LARGEST).read_to_vec().map(Zeroizing::new);
         let bytes = bytes.map_err(|error| match error {
             ureq::Error::BodyExceedsLimit(_) => ("the answer is larger than an answer can be".to_owned(), false),
             error => failure(&error),
         })?;
         let json = is_json.then(|| serde_json::from_slice(&bytes).ok()).flatten();
-        Ok(Answer { status, json, location, wait })
+        Ok(Answer { status, json, location, is_endpoints, wait })
     }
 
     fn agent(&self, server: &Server) -> Agent {
@@ -182,6 +185,23 @@ impl Client {
             .build();
         Agent::with_parts(config, DefaultConnector::default(), resolver)
     }
+}
+
+/// Whether a head asks for a login as proxies and gateways of companies do, and no W&B server: by a challenge of theirs.
+fn asks_for_proxy(head: &HeaderMap) -> bool {
+    const SCHEMES: [&str; 4] = ["negotiate", "ntlm", "kerberos", "digest"];
+    let challenges = head.get_all("www-authenticate").iter().filter_map(|value| value.to_str().ok());
+    let theirs = |challenge: &str| {
+        let scheme = challenge.split([' ', ',']).next().unwrap_or_default();
+        SCHEMES.iter().any(|own| scheme.eq_ignore_ascii_case(own))
+    };
+    head.contains_key("proxy-authenticate") || challenges.into_iter().any(theirs)
+}
+
+/// Whether a type is that of an endpoint's JSON, and of no problem report of a gateway.
+fn is_plain_json(kind: Option<&str>) -> bool {
+    let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    ["application/json", "application/graphql-response+json"].iter().any(|own| kind.eq_ignore_ascii_case(own))
 }
 
 /// `Basic` of the name `api` and the key.

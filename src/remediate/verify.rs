@@ -1,40 +1,69 @@
 //! Whether keys are live, and whose. In: keys, where they may be asked about. Out: a verdict for each key and server. Whatever is
 //! not the server's own clear word is "unknown", never "dead".
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::panic;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use serde_json::{Value, json};
 
-use super::answer::{Said, read, shown};
+use super::answer::{Said, read, shown, shown_server};
 use super::operations::{VIEWER, body};
 use super::server::{Choice, Named, Rules, Server};
 use super::transport::{Client, Kind};
-use crate::finding::{Asked, Liveness, Outcome, Owner};
+use crate::finding::{Asked, Key, Liveness, Outcome, Owner};
 use crate::secret::{Fingerprint, Keyring, Secret};
 
-/// Asks about every key of an outcome, once at each server, and writes down the answers there. What a permission keeps back is
-/// asked about, too.
+/// How many questions are under way at once.
+const AT_ONCE: usize = 8;
+
+/// Asks about every key of an outcome, once at each server, several keys at a time, and writes down the answers there. What a
+/// permission keeps back is asked about, too.
 pub fn ask_all(client: &Client, rules: &Rules, keyring: &Keyring, outcome: &mut Outcome, stop: &AtomicBool) {
-    let mut asked: BTreeMap<Fingerprint, Vec<Asked>> = BTreeMap::new();
-    for (key, _) in outcome.keys() {
-        let answers = match keyring.get(&key.fingerprint) {
-            Some(hung) => {
-                let choices = rules.choose(key.prefix.as_deref(), &hung.servers);
-                choices.into_iter().map(|choice| one(client, choice, &hung.key.secret(), stop)).collect()
-            }
-            None => vec![unknown(None, Named::Assumed, "its text is not at hand".to_owned())],
+    let keys: Vec<&Key> = outcome.keys().into_iter().map(|(key, _)| key).collect();
+    let answers = each(&keys, |key| match keyring.get(&key.fingerprint) {
+        Some(hung) => {
+            let choices = rules.choose(key.prefix.as_deref(), &hung.servers);
+            choices.into_iter().map(|choice| one(client, choice, &hung.key.secret(), stop)).collect()
+        }
+        None => vec![unknown(None, Named::Assumed, "its text is not at hand".to_owned())],
+    });
+    let fingerprints: Vec<Fingerprint> = keys.iter().map(|key| key.fingerprint.clone()).collect();
+    outcome.asked = fingerprints.into_iter().zip(answers).collect();
+}
+
+/// Does the same with each, several at a time, and gives what came of it in their order. Only for what changes nothing.
+pub(super) fn each<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut own = Vec::new();
+        while let Some((nth, one)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|nth| Some((nth, all.get(nth)?)))
+        {
+            own.push((nth, work(one)));
+        }
+        own
+    };
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..AT_ONCE.min(all.len())).map(|_| scope.spawn(take)).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, Vec<(usize, R)>>| match thread.join() {
+            Ok(own) => own,
+            Err(bug) => panic::resume_unwind(bug),
         };
-        asked.insert(key.fingerprint.clone(), answers);
-    }
-    outcome.asked = asked;
+        threads.into_iter().flat_map(join).collect()
+    });
+    done.sort_by_key(|(nth, _)| *nth);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 fn one(client: &Client, choice: Choice, secret: &Secret<'_>, stop: &AtomicBool) -> Asked {
     match choice {
-        Choice::Refuse { server, named, reason } => unknown(server, named, reason),
+        Choice::Refuse { server, named, reason } => {
+            unknown(server.map(|server| shown_server(&server, secret)), named, reason)
+        }
         Choice::Ask(server) if stop.load(Ordering::Relaxed) => {
-            unknown(Some(server.base), server.named, "interrupted before it was asked".to_owned())
+            let shown = shown_server(&server.base, secret);
+            unknown(Some(shown), server.named, "interrupted before it was asked".to_owned())
         }
         Choice::Ask(server) => ask(client, &server, secret),
     }
@@ -48,7 +77,7 @@ fn unknown(server: Option<String>, named: Named, reason: String) -> Asked {
 pub fn ask(client: &Client, server: &Server, secret: &Secret<'_>) -> Asked {
     let said = |liveness, owner, reason| Asked {
         liveness,
-        server: Some(server.base.clone()),
+        server: Some(shown_server(&server.base, secret)),
         named_by: server.named.phrase(),
         owner,
         reason,
@@ -60,11 +89,13 @@ pub fn ask(client: &Client, server: &Server, secret: &Secret<'_>) -> Asked {
             Err(reason) => return said(Liveness::Unknown, None, reason),
         };
         match read(answer, secret) {
+            // A server that resolves a viewer takes the key, whatever else it cannot tell.
+            Said::Data(data) | Said::Partly(data, _) if data.get("viewer").is_some_and(Value::is_object) => {
+                let owner = owner(&data["viewer"], secret);
+                return said(Liveness::Live, Some(owner), "the server takes it".to_owned());
+            }
             Said::Data(data) => {
                 return match data.get("viewer") {
-                    Some(viewer @ Value::Object(_)) => {
-                        said(Liveness::Live, Some(owner(viewer, secret)), "the server takes it".to_owned())
-                    }
                     Some(Value::Null) if server.named == Named::Assumed => {
                         let host = server.base.trim_start_matches("https://");
                         let reason = format!("it is not a key of {host}; name its server with `--base-url`");
@@ -76,7 +107,7 @@ pub fn ask(client: &Client, server: &Server, secret: &Secret<'_>) -> Asked {
             }
             Said::Unauthorized => return said(Liveness::Dead, None, "the server refuses it (401)".to_owned()),
             Said::UnknownField(reason) => last = reason,
-            Said::Other(reason) => return said(Liveness::Unknown, None, reason),
+            Said::Partly(_, reason) | Said::Other(reason) => return said(Liveness::Unknown, None, reason),
         }
     }
     said(Liveness::Unknown, None, format!("the server does not understand the question: {last}"))

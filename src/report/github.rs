@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use super::model::{Report, tally};
+use super::{model::Report, said::tally};
 use crate::finding::visible;
 use crate::rule::Severity;
 
@@ -33,14 +33,7 @@ pub(super) fn write(report: &Report, most: usize, out: &mut dyn Write) -> io::Re
             let numbers = numbers.into_iter().chain(columns.into_iter().filter(|_| within));
             properties.extend(numbers.filter_map(|(name, number)| Some((name, number?.to_string()))));
         }
-        let mut message = finding.sentence() + ".";
-        if !plain {
-            message.push_str(&format!(" It stands at {}.", finding.at()));
-        }
-        if let Some(key) = &finding.key {
-            message.push_str(&format!(" The key is {}.", key.named()));
-        }
-        message.push_str(&format!(" {}", visible(&finding.help)));
+        let message = format!("{} {}", finding.sentences(!plain), visible(&finding.help));
         annotation(command, &properties, &message, out)?;
     }
     for skip in &gaps[..told] {

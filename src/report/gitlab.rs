@@ -96,11 +96,7 @@ fn vulnerability(finding: &Entry, rules: &RuleSet, id: &str) -> Value {
         (Severity::Warning, _) => "Medium",
         (Severity::Note, _) => "Info",
     };
-    let mut description = finding.sentence() + ".";
-    if let Some(key) = &finding.key {
-        description.push_str(&format!(" The key is {}.", key.named()));
-    }
-    description.push_str(&format!(" It stands at {}.", finding.at()));
+    let description = finding.sentences(true);
     let mut commit = json!({ "sha": at.commit().unwrap_or(NO_COMMIT) });
     if let (Some(author), Some(date)) = (at.author.iter().flatten().next(), at.date.iter().flatten().next()) {
         commit["author"] = visible(author).into();

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
 
-use super::model::{Entry, Report, count, grouped, tally};
+use super::model::{Entry, Report};
+use super::said::{count, grouped, tally};
 use crate::finding::visible;
 
 const STYLE: &str = "
@@ -61,11 +62,15 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for skip in report.hidden() {
         writeln!(out, "<p class=\"soft\">Not seen: {}</p>", escaped(&skip.reason))?;
     }
+    for skip in report.coverage.skipped.iter().filter(|skip| skip.leaves_out()) {
+        writeln!(out, "<p class=\"soft\">Left out: {} {}</p>", escaped(&skip.what()), prose(&skip.reason))?;
+    }
     writeln!(out, "</header>")?;
     not_read(report, out)?;
     for places in grouped(&report.findings) {
         group(&places, out)?;
     }
+    steps(report, out)?;
     places(report, out)?;
     suppressed(report, out)?;
     writeln!(out, "</main>\n</body>\n</html>")
@@ -93,6 +98,9 @@ fn group(places: &[&Entry], out: &mut dyn Write) -> io::Result<()> {
         let prefix = key.prefix.as_ref().map(|prefix| format!(" of {}", escaped(prefix))).unwrap_or_default();
         let (format, id, print) = (escaped(&key.format), escaped(&key.id), escaped(&key.fingerprint));
         writeln!(out, "<p class=\"soft\">{format} key <code>{id}</code>{prefix}, <code>{print}</code></p>")?;
+    }
+    for verdict in first.verdicts() {
+        writeln!(out, "<p>{}</p>", prose(&verdict))?;
     }
     writeln!(out, "<ol>")?;
     let shown = if places.len() > SHOWN + 1 { SHOWN } else { places.len() };
@@ -125,6 +133,15 @@ fn place(finding: &Entry, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "<span class=\"soft\">{}</span>", prose(&finding.evidence))?;
     }
     writeln!(out, "</li>")
+}
+
+fn steps(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let Some(steps) = report.steps.as_deref().filter(|steps| !steps.is_empty()) else { return Ok(()) };
+    writeln!(out, "<section class=\"card\">\n<h2>Steps</h2>\n<ol>")?;
+    for step in steps {
+        writeln!(out, "<li>{}</li>", prose(&step.said()))?;
+    }
+    writeln!(out, "</ol>\n</section>")
 }
 
 fn places(report: &Report, out: &mut dyn Write) -> io::Result<()> {

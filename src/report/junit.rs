@@ -39,6 +39,7 @@ fn case(finding: &Entry, out: &mut dyn Write) -> io::Result<()> {
     } else {
         let mut said = vec![finding.at(), finding.snippet.clone()];
         said.extend(finding.key.as_ref().map(|key| key.named()));
+        said.extend(finding.verdicts());
         said.push(finding.help.to_string());
         let said: Vec<String> = said.iter().map(|line| escaped(line)).collect();
         writeln!(out, "      <failure type=\"{rule}\" message=\"{message}\">{}</failure>", said.join("\n"))?;

@@ -3,7 +3,8 @@
 
 use std::io::{self, Write};
 
-use super::model::{Entry, Report, grouped, tally};
+use super::model::{Entry, Report};
+use super::said::{grouped, tally};
 use crate::finding::visible;
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -15,6 +16,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for places in grouped(&report.findings) {
         group(&places, out)?;
     }
+    steps(report, out)?;
     if !gaps.is_empty() {
         writeln!(out, "## Not read\n")?;
         for skip in gaps {
@@ -25,6 +27,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     places(report, out)?;
     for skip in report.hidden() {
         writeln!(out, "Not seen: {}\n", escaped(&skip.reason))?;
+    }
+    for skip in report.coverage.skipped.iter().filter(|skip| skip.leaves_out()) {
+        writeln!(out, "Left out: {} {}\n", code(&skip.what()), prose(&skip.reason))?;
     }
     let suppressed = match report.suppressed.len() {
         0 => String::new(),
@@ -54,6 +59,18 @@ pub(super) fn summary(report: &Report, done: &[String], most: usize, out: &mut d
     Ok(())
 }
 
+/// What was done to keys.
+fn steps(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let Some(steps) = report.steps.as_deref().filter(|steps| !steps.is_empty()) else { return Ok(()) };
+    writeln!(out, "## Steps\n\n| key | server | step | result |\n|---|---|---|---|")?;
+    for step in steps {
+        let (key, server, what) = (code(&step.id), code(step.at()), escaped(&step.step));
+        let why = if step.reason.is_empty() { String::new() } else { format!(": {}", prose(&step.reason)) };
+        writeln!(out, "| {key} | {server} | {what} | {}{why} |", escaped(&step.result))?;
+    }
+    writeln!(out)
+}
+
 /// The places of machines at which something was found, or that could not be read; the others in number.
 fn places(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if report.places.is_empty() {
@@ -80,9 +97,8 @@ fn group(places: &[&Entry], out: &mut dyn Write) -> io::Result<()> {
         let prefix = key.prefix.as_ref().map(|prefix| format!(" of {}", code(prefix))).unwrap_or_default();
         writeln!(out, "{} key {id}{prefix}, fingerprint {fingerprint}\n", escaped(&key.format))?;
     }
-    let one = first.answer.iter().filter(|_| first.answers.is_empty());
-    for answer in first.answers.iter().chain(one) {
-        writeln!(out, "{}\n", escaped(&answer.said()))?;
+    for verdict in first.verdicts() {
+        writeln!(out, "{}\n", prose(&verdict))?;
     }
     writeln!(out, "| rule | place | line | why |\n|---|---|---|---|")?;
     for finding in places {

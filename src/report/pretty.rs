@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 
 use super::Style;
-use super::model::{Entry, Report, count, grouped, tally};
+use super::model::{Entry, Report};
+use super::said::{count, grouped, tally};
 use crate::finding::visible;
 use crate::rule::Severity;
 
@@ -29,7 +30,11 @@ pub(super) fn write(report: &Report, style: &Style, out: &mut dyn Write) -> io::
         }
     }
     if style.quiet {
-        return Ok(());
+        // What an exit code speaks of is told all the same.
+        return gaps(report, out);
+    }
+    for step in report.steps.iter().flatten() {
+        writeln!(out, "{}", step.said())?;
     }
     places(report, style, out)?;
     not_read(report, style, out)?;
@@ -79,9 +84,8 @@ fn group<'f>(places: &[&'f Entry]) -> Group<'f> {
             many => format!(", in {many} places"),
         };
         group = group.element(Level::NOTE.message(key.named() + &found));
-        let one = first.answer.iter().filter(|_| first.answers.is_empty());
-        for answer in first.answers.iter().chain(one) {
-            group = group.element(Level::NOTE.message(answer.said()));
+        for verdict in first.verdicts() {
+            group = group.element(Level::NOTE.message(verdict));
         }
     }
     group.element(Level::HELP.message(visible(&first.help)))
@@ -138,16 +142,22 @@ fn places(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()>
 }
 
 pub(super) fn not_read(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
-    let (gaps, passed): (Vec<_>, Vec<_>) = report.coverage.skipped.iter().partition(|skip| skip.gap);
-    for skip in &gaps {
-        writeln!(out, "not read: {}: {}", skip.what(), visible(&skip.reason))?;
-    }
-    for skip in passed {
+    gaps(report, out)?;
+    for skip in report.coverage.skipped.iter().filter(|skip| !skip.gap) {
         if skip.is_hidden() {
             writeln!(out, "not seen: {}", visible(&skip.reason))?;
+        } else if skip.leaves_out() {
+            writeln!(out, "left out: {} {}", skip.what(), visible(&skip.reason))?;
         } else if style.verbose {
             writeln!(out, "passed over: {}: {}", skip.what(), visible(&skip.reason))?;
         }
+    }
+    Ok(())
+}
+
+fn gaps(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for skip in report.coverage.skipped.iter().filter(|skip| skip.gap) {
+        writeln!(out, "not read: {}: {}", skip.what(), visible(&skip.reason))?;
     }
     Ok(())
 }
@@ -164,7 +174,7 @@ fn summary(report: &Report, style: &Style) -> String {
         }
     }
     let gaps = coverage.skipped.iter().filter(|skip| skip.gap).count();
-    let passed = coverage.skipped.iter().filter(|skip| !skip.gap && !skip.is_hidden()).count();
+    let passed = coverage.skipped.iter().filter(|skip| !skip.gap && !skip.is_hidden() && !skip.leaves_out()).count();
     let number = |number: u64, what| count(usize::try_from(number).unwrap_or(usize::MAX), what);
     let mut parts = Vec::new();
     if coverage.files > 0 || coverage.processes_known == 0 {

@@ -11,7 +11,9 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use super::merge;
-use super::model::{self, Entry, Location, Looked, More, Place, Report, SCHEMA, Skipped, Tool};
+use super::model::{Answer, Entry, Location, Looked, More, Place, Report, SCHEMA, Skipped, Tool};
+use super::said;
+use super::step::Step;
 use crate::blob;
 use crate::finding::{visible, without_addresses, without_key_shapes};
 
@@ -63,7 +65,11 @@ struct Peek {
 struct Last {
     #[serde(default)]
     places: Vec<Place>,
+    #[serde(default)]
+    steps: Option<Vec<Step>>,
     coverage: Looked,
+    #[serde(flatten)]
+    more: More,
 }
 
 impl Report {
@@ -118,7 +124,7 @@ fn first_is_an_object(bytes: &[u8]) -> bool {
 fn lines(name: &str, bytes: &[u8]) -> Result<Report, ReadError> {
     let mut findings: Vec<Entry> = Vec::new();
     let mut coverage: Option<Looked> = None;
-    let mut places = Vec::new();
+    let (mut places, mut steps, mut more): (_, Option<Vec<Step>>, _) = (Vec::new(), None, More::new());
     for (nth, line) in bytes.split(|&b| b == b'\n').enumerate() {
         if line.trim_ascii().is_empty() {
             continue;
@@ -126,8 +132,11 @@ fn lines(name: &str, bytes: &[u8]) -> Result<Report, ReadError> {
         let wrong = |error: serde_json::Error| ReadError::of(&error, nth + 1);
         let peek: Peek = serde_json::from_slice(line).map_err(wrong)?;
         if peek.coverage.is_some() {
-            let Last { places: more, coverage: last } = serde_json::from_slice(line).map_err(wrong)?;
-            places.extend(more);
+            let last: Last = serde_json::from_slice(line).map_err(wrong)?;
+            places.extend(last.places);
+            merge::steps(&mut steps, last.steps);
+            merge::more(&mut more, last.more);
+            let last = last.coverage;
             match &mut coverage {
                 Some(coverage) => merge::looked(coverage, last),
                 None => coverage = Some(last),
@@ -145,9 +154,9 @@ fn lines(name: &str, bytes: &[u8]) -> Result<Report, ReadError> {
         }],
         ..Looked::default()
     });
-    let more = More::new();
-    let mut report =
-        Report { schema_version: SCHEMA, tool: Tool::this(), findings, suppressed: Vec::new(), places, coverage, more };
+    let tool = Tool::this();
+    let suppressed = Vec::new();
+    let mut report = Report { schema_version: SCHEMA, tool, findings, suppressed, places, steps, coverage, more };
     merge::sort(&mut report);
     Ok(report)
 }
@@ -181,6 +190,11 @@ impl Tidy {
             text(&mut place.state);
             more(&mut place.more);
         }
+        for step in report.steps.iter_mut().flatten() {
+            let Step { id, fingerprint, server, step, result, reason, more: new } = step;
+            [id, fingerprint, step, result, reason].into_iter().chain(server).for_each(text);
+            more(new);
+        }
         let coverage = &mut report.coverage;
         coverage.scans.iter_mut().for_each(text);
         more(&mut coverage.more);
@@ -208,6 +222,7 @@ impl Tidy {
                 text(said);
             }
         }
+        finding.answer.iter_mut().chain(&mut finding.answers).for_each(answer);
         for place in &mut finding.also {
             text(&mut place.kind);
             id(&mut place.commit);
@@ -232,6 +247,15 @@ impl Tidy {
                 word
             }
         };
+    }
+}
+
+fn answer(said: &mut Answer) {
+    let Answer { server, server_named_by, owner, liveness_reason, answer } = said;
+    [server_named_by, liveness_reason, answer].into_iter().chain(server).for_each(text);
+    if let Some(owner) = owner {
+        let words = owner.user.iter_mut().chain(&mut owner.entity).chain(&mut owner.account_type);
+        words.chain(&mut owner.teams).for_each(text);
     }
 }
 
@@ -269,7 +293,7 @@ fn line(said: &mut String) {
 }
 
 fn path(name: &mut String) {
-    *name = model::path(name);
+    *name = said::path(name);
 }
 
 /// An object id stays one: no scan could tell it from a key.

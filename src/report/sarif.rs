@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::Style;
-use super::model::{Entry, Location, Permitted, Report, count};
+use super::model::{Entry, Location, Permitted, Report};
+use super::said::count;
 use crate::blob::line_hashes;
 use crate::finding::visible;
 use crate::rule::{Group, Kind, Rule, RuleSet, Severity};
@@ -215,13 +216,7 @@ impl<'r> Results<'r> {
 
     fn finding(&self, finding: &Entry) -> Value {
         let at = &finding.location;
-        let mut text = finding.sentence() + ".";
-        if let Some(key) = &finding.key {
-            text.push_str(&format!(" The key is {}.", key.named()));
-        }
-        if !at.inner.is_empty() || at.is_history() || at.pid.is_some() {
-            text.push_str(&format!(" It stands at {}.", finding.at()));
-        }
+        let mut text = finding.sentences(!at.inner.is_empty() || at.is_history() || at.pid.is_some());
         text.push_str(&format!(" {}", visible(&finding.help)));
         let mut properties = json!({
             "confidence": finding.confidence,
@@ -303,11 +298,15 @@ fn region(at: &Location, snippet: Option<&str>) -> Value {
     region
 }
 
-/// The file that holds it. What has no path in a repository lies in an object of it.
+/// The file that holds it. Code scanning takes no result without one, and none whose URI is neither relative nor a file's: what has
+/// no path in a repository, a message of a commit or a tag, lies in an object, and stands where git keeps a loose one.
 fn artifact(at: &Location) -> Option<Value> {
     let path = match (&at.object, &*at.raw_path()) {
         (_, path) if at.is_file() || at.is_history() && !path.is_empty() => path.to_vec(),
-        (Some(object), _) if at.is_history() => format!(".git/objects/{object}").into_bytes(),
+        (Some(object), _) if at.is_history() => {
+            let (folder, name) = object.split_at_checked(2).unwrap_or((object.as_str(), ""));
+            format!(".git/objects/{folder}/{name}").into_bytes()
+        }
         _ => return None,
     };
     let repository = at.repository.as_deref().filter(|_| at.object.is_some()).unwrap_or(".");

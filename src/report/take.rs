@@ -40,6 +40,7 @@ impl From<Outcome> for Report {
                 .collect(),
             suppressed: outcome.suppressed.into_iter().map(|one| permitted(one, &mut words)).collect(),
             places: outcome.places.iter().map(place).collect(),
+            steps: None,
             coverage: looked(&outcome.coverage),
             more: More::new(),
         }

@@ -4,8 +4,9 @@
 use std::io::{self, Write};
 
 use super::Style;
-use super::model::{Answer, Entry, Report, count};
+use super::model::{Answer, Entry, Report};
 use super::pretty::not_read;
+use super::said::count;
 use crate::finding::{Liveness, Outcome};
 
 /// The most places of one key that are named.

@@ -4,6 +4,7 @@
 
 mod change;
 mod history;
+mod known;
 mod places;
 mod sweep;
 mod tell;

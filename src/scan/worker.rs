@@ -475,12 +475,9 @@ impl<'w, 'a> Worker<'w, 'a> {
     fn permitted(&self, findings: Vec<Finding>, suppressed: &mut Vec<Suppressed>) -> Vec<Finding> {
         let mut told = Vec::with_capacity(findings.len());
         for finding in findings {
-            let fingerprint = finding.key.as_ref().map(|key| key.fingerprint.as_str());
-            let (rule, finding_id) = (&finding.rule.id, &finding.id);
-            let kept = self.scan.policy.permitted(&About { rule, origin: &finding.origin, fingerprint, finding_id });
-            let kept = kept.map(|kept| match kept {
-                Kept::Config(reason) => (By::Config, judge::shown_text(reason)),
-                Kept::Baseline(reason) => (By::Baseline, judge::shown_text(reason)),
+            let kept = about(&finding, |about| self.scan.policy.permitted(about)).map(|kept| match kept {
+                Kept::Config(_, reason) => (By::Config, judge::shown_text(reason)),
+                Kept::Baseline(.., reason) => (By::Baseline, judge::shown_text(reason)),
             });
             match kept {
                 Some((by, reason)) => suppressed.push(Suppressed { finding, by, reason }),
@@ -502,6 +499,17 @@ impl<'w, 'a> Worker<'w, 'a> {
         shown.fetch_add(1, Ordering::Relaxed);
         own.bytes += bytes;
     }
+}
+
+/// Asks a policy about a finding.
+pub(super) fn about<T>(finding: &Finding, ask: impl FnOnce(&About<'_>) -> T) -> T {
+    ask(&About {
+        rule: &finding.rule.id,
+        origin: &finding.origin,
+        fingerprint: finding.key.as_ref().map(|key| key.fingerprint.as_str()),
+        finding_id: &finding.id,
+        id_at: &|path| finding.id_at(path),
+    })
 }
 
 /// Counts what is read.

@@ -7,6 +7,7 @@ mod file;
 mod files;
 pub mod folder;
 pub mod history;
+pub mod hooks;
 pub mod index;
 pub mod object;
 mod plumbing;

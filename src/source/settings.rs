@@ -117,6 +117,15 @@ pub fn named(path: &Path) -> io::Result<String> {
     open_named(path).and_then(text)
 }
 
+/// Whether a file that a configuration names below `folder` may be written: no link leads out of it, and it is none of git's own.
+pub fn may_be_written(folder: &Path, path: &Path) -> io::Result<()> {
+    if path.components().any(|part| part.as_os_str().eq_ignore_ascii_case(".git")) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it lies in a git directory"));
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    inside(folder, parent)
+}
+
 fn inside(folder: &Path, path: &Path) -> io::Result<()> {
     match fs::canonicalize(path)?.starts_with(fs::canonicalize(folder)?) {
         true => Ok(()),

@@ -203,6 +203,19 @@ impl Exclude {
     }
 }
 
+/// Whether a glob of a configuration leaves a file out, itself or a folder that it lies in; without a ground it is the user's, and
+/// counts from the working directory.
+pub fn leaves_out(glob: &str, ground: Option<&Ground>, path: &Path) -> Result<bool, BadGlob> {
+    let globs = vec![glob.to_owned()];
+    let (exclude, left_out) = match ground {
+        Some(ground) => (Vec::new(), vec![(ground.clone(), globs)]),
+        None => (globs, Vec::new()),
+    };
+    let exclude = Exclude::new(&Tree { roots: Vec::new(), exclude, left_out, max_file_size: None })?;
+    let named = |part: &&Path| !part.as_os_str().is_empty();
+    Ok(path.ancestors().take_while(named).enumerate().any(|(above, part)| exclude.matches(part, above > 0)))
+}
+
 /// What is said of a git directory that nobody asked for.
 pub fn passed_git_folder(path: &Path) -> Skip {
     skip(path, "a git directory, whose objects are not plain files (`--history` reads them)", false)

@@ -32,13 +32,61 @@ pub(crate) fn run(command: &Command, rules: &RuleSet) -> Result<u8> {
     }
 }
 
+/// How to scan, and the file of the baseline.
+struct Asked {
+    settings: Settings,
+    roots: Vec<PathBuf>,
+    file: PathBuf,
+    /// The folder out of which no link may lead, if what is scanned names the file.
+    within: Option<PathBuf>,
+}
+
+impl Asked {
+    fn new(options: &cli::Baselined, rules: &RuleSet) -> Result<Asked> {
+        let roots = if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() };
+        let report = cli::Report { configured: options.configured.clone(), ..cli::Report::default() };
+        let settings = Settings::new(&report, rules, &roots)?;
+        let named = options.baseline.clone().map(|file| (file, None)).or_else(|| settings.baseline_file().cloned());
+        let (file, within) = named.unwrap_or_else(|| (PathBuf::from(FILE), None));
+        let asked = Asked { settings, roots, file, within };
+        if let Some(within) = &asked.within {
+            settings::may_be_written(within, &asked.file)
+                .map_err(|error| anyhow!("{} cannot be a baseline: {}", shown(&asked.file), tree::plain(&error)))?;
+        }
+        Ok(asked)
+    }
+
+    fn known(&self) -> Result<Baseline> {
+        baseline(&self.file, self.within.as_deref())
+    }
+
+    /// Looks at everything, with what is accepted kept back.
+    fn scan(
+        self,
+        options: &cli::Baselined,
+        known: Option<Baseline>,
+        foreign: Option<Arc<Foreign>>,
+    ) -> Result<(Outcome, Baseline)> {
+        let Asked { mut settings, roots, file, .. } = self;
+        let empty = match &known {
+            Some(known) => known.clone(),
+            None => super::settings::empty_baseline(&file)?,
+        };
+        settings.policy.baseline = known;
+        settings.policy.foreign = foreign;
+        let outcome = Scanned::all(&settings, roots, options.history)?;
+        Ok((outcome, settings.policy.baseline.unwrap_or(empty)))
+    }
+}
+
 fn create(accept: &Accept, rules: &RuleSet) -> Result<u8> {
-    let file = &accept.scan.baseline;
+    let asked = Asked::new(&accept.scan, rules)?;
+    let file = &asked.file.clone();
     if file.exists() {
         bail!("{} is there already; `wandward baseline update` adds to it", shown(file));
     }
     let reason = accept.reason.clone().ok_or_else(|| anyhow!("`--reason` says why what is found is accepted"))?;
-    let (outcome, empty) = scan(&accept.scan, rules, None, None)?;
+    let (outcome, empty) = asked.scan(&accept.scan, None, None)?;
     let mut entries = Vec::new();
     for finding in &outcome.findings {
         entries.push(entry(finding, accept, &reason, &empty)?);
@@ -49,9 +97,9 @@ fn create(accept: &Accept, rules: &RuleSet) -> Result<u8> {
 }
 
 fn update(accept: &Accept, prune: bool, rules: &RuleSet) -> Result<u8> {
-    let file = &accept.scan.baseline;
-    let known = baseline(file, None)?;
-    let (outcome, known) = scan(&accept.scan, rules, Some(known), None)?;
+    let asked = Asked::new(&accept.scan, rules)?;
+    let (file, known) = (&asked.file.clone(), asked.known()?);
+    let (outcome, known) = asked.scan(&accept.scan, Some(known), None)?;
     let mut entries: Vec<Entry> = Vec::new();
     let mut removed = 0;
     let whole = outcome.coverage.complete();
@@ -85,9 +133,9 @@ fn update(accept: &Accept, prune: bool, rules: &RuleSet) -> Result<u8> {
 }
 
 fn audit(options: &cli::Baselined, rules: &RuleSet) -> Result<u8> {
-    let file = &options.baseline;
-    let known = baseline(file, None)?;
-    let (outcome, known) = scan(options, rules, Some(known), None)?;
+    let asked = Asked::new(options, rules)?;
+    let known = asked.known()?;
+    let (outcome, known) = asked.scan(options, Some(known), None)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut stale = 0;
     for (line, entry, state) in known.entries() {
@@ -108,8 +156,9 @@ fn import(report: &Path, accept: &Accept, rules: &RuleSet) -> Result<u8> {
     let name = shown(report);
     let text = settings::named(report).map_err(|error| anyhow!("cannot read {name}: {}", tree::plain(&error)))?;
     let (whose, known) = import::read(&text).map_err(|error| anyhow!("{name} {error}"))?;
-    let file = &accept.scan.baseline;
-    let old = if file.exists() { Some(baseline(file, None)?) } else { None };
+    let asked = Asked::new(&accept.scan, rules)?;
+    let file = &asked.file.clone();
+    let old = if file.exists() { Some(asked.known()?) } else { None };
     let mut entries: Vec<Entry> = old.iter().flat_map(Baseline::entries).map(|(_, entry, _)| entry.clone()).collect();
     let before = entries.len();
     let digests = known.iter().filter_map(|one| match one.named {
@@ -118,7 +167,7 @@ fn import(report: &Path, accept: &Accept, rules: &RuleSet) -> Result<u8> {
     });
     let foreign = Arc::new(Foreign::new(digests));
     // What is accepted already must be found again, so the old entries keep nothing back.
-    let (outcome, empty) = scan(&accept.scan, rules, None, Some(Arc::clone(&foreign)))?;
+    let (outcome, empty) = asked.scan(&accept.scan, None, Some(Arc::clone(&foreign)))?;
     let mut lost = Vec::new();
     for one in &known {
         match carried(one, &outcome, &foreign, &empty) {
@@ -186,32 +235,16 @@ fn stands(finding: &Finding, one: &Known, ground: &Baseline) -> bool {
         && ground.path(&finding.origin).as_deref() == Some(path)
 }
 
-/// Looks at everything, with what is accepted kept back.
-fn scan(
-    options: &cli::Baselined,
-    rules: &RuleSet,
-    known: Option<Baseline>,
-    foreign: Option<Arc<Foreign>>,
-) -> Result<(Outcome, Baseline)> {
-    let roots = if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() };
-    let mut settings = Settings::new(&cli::Report::default(), rules, &roots)?;
-    let empty = match &known {
-        Some(known) => known.clone(),
-        None => super::settings::empty_baseline(&options.baseline)?,
-    };
-    settings.policy.baseline = known;
-    settings.policy.foreign = foreign;
-    let outcome = Scanned::all(&settings, roots, options.history)?;
-    Ok((outcome, settings.policy.baseline.unwrap_or(empty)))
-}
-
 fn entry(finding: &Finding, accept: &Accept, reason: &str, ground: &Baseline) -> Result<Entry> {
     let key = finding.key.as_ref();
+    // Where it is from the root, from wherever it was scanned.
+    let at = ground.at(&finding.origin).filter(|_| key.is_none());
     let entry = Entry {
         fingerprint: key.map(|key| key.fingerprint.as_str().to_owned()),
-        finding_id: key.is_none().then(|| finding.id.clone()),
+        finding_id: key.is_none().then(|| at.as_deref().map_or(finding.id.clone(), |at| finding.id_at(at.as_bytes()))),
         key: key.map(|key| key.id.as_str().to_owned()),
         rule: key.is_none().then(|| finding.rule.id.clone()),
+        at: at.filter(|_| !accept.with_path),
         path: accept.with_path.then(|| ground.path(&finding.origin)).flatten(),
         reason: reason.to_owned(),
         expires: accept.expires.clone(),

@@ -115,7 +115,8 @@ fn changed(plan: &Plan, report: &cli::Report) -> Vec<String> {
     let (Ok(before), Ok(after)) = (Snapshot::open(folder, before), Snapshot::open(folder, tip)) else {
         return Vec::new();
     };
-    let flags = report.config.iter().chain(&report.baseline).filter(|file| file.is_relative()).map(PathBuf::as_path);
+    let flags =
+        report.configured.config.iter().chain(&report.baseline).filter(|file| file.is_relative()).map(PathBuf::as_path);
     let names = NAMES.iter().chain([&super::baseline::FILE]).map(Path::new);
     let speaks = |snapshot: &Snapshot, file: &Path| {
         let text = snapshot.file(file).ok().flatten().unwrap_or_default();

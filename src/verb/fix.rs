@@ -86,6 +86,12 @@ impl Plan {
         plan
     }
 
+    /// The files that it takes a key out of, as they are shown.
+    pub(crate) fn takes_keys_out_of(&self) -> Vec<String> {
+        let takes = |edited: &&Edited| edited.ends.iter().any(|finding| finding.key.is_some());
+        self.edited.iter().filter(takes).map(|edited| edited.name.clone()).collect()
+    }
+
     /// Plans the edits of one file's text.
     fn file(
         &mut self,

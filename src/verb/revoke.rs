@@ -5,19 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
 
 use super::ask::{self, Asking};
 use super::out::{self, Targets};
 use super::terminal::Terminal;
-use super::verify::{Found, find_and_ask};
+use super::verify::{Found, find_and_ask, mendable};
 use super::{environment, own};
 use crate::cli;
 use crate::watch;
 use crate::{FINDINGS, INCOMPLETE, complain};
-use wandward::finding::{Asked, Key, Liveness, Outcome, visible};
+use wandward::finding::{Asked, Liveness, Outcome, visible};
 use wandward::remediate::{self, Audit, Deletion, Done, Fate, Operator, Planned, Record, Resumed};
-use wandward::report::Report;
+use wandward::report::{Report, Step};
 use wandward::rule::RuleSet;
 use wandward::scan::Progress;
 use wandward::secret::{Fingerprint, Keyring};
@@ -29,6 +28,9 @@ const PLACES: usize = 20;
 pub(crate) fn run(options: &cli::Revoke, rules: &RuleSet) -> Result<u8> {
     let report = &options.verify.scan.report;
     let targets = Targets::new(report.format, &report.output)?;
+    if let Some(file) = &options.evidence {
+        write::check(file).with_context(|| format!("cannot write {}", visible(&file.to_string_lossy())))?;
+    }
     let asking = Asking::new(&options.verify.scan.ask)?;
     let (found, signal) = find_and_ask(&options.verify, rules, &asking)?;
     if let Some(signal) = signal {
@@ -39,14 +41,16 @@ pub(crate) fn run(options: &cli::Revoke, rules: &RuleSet) -> Result<u8> {
         write_callbacks(folder, &found.outcome)?;
     }
     let people = targets.are_for_people() && !report.quiet;
-    let mut run = Run { options, asking: &asking, people, steps: Vec::new() };
-    let (code, outcome, records) = if options.resume { run.resume(found)? } else { run.revoke(found)? };
+    let mut run = Run { options, rules, asking: &asking, people, steps: Vec::new() };
+    let (mut code, outcome, records) = if options.resume { run.resume(found)? } else { run.revoke(found)? };
     if let Some(file) = &options.evidence {
-        let written = write::replace(file, |out| remediate::evidence(&records, out));
-        written.with_context(|| format!("cannot write {}", visible(&file.to_string_lossy())))?;
+        // What was done is told in any case.
+        if let Err(error) = write::replace(file, |out| remediate::evidence(&records, out)) {
+            complain(&format!("cannot write {}: {error}", visible(&file.to_string_lossy())));
+            code = if code == 0 { INCOMPLETE } else { code };
+        }
     }
-    let steps = run.steps.iter().map(Step::json).collect();
-    let report = Report::from(outcome).with("steps", steps);
+    let report = Report::from(outcome).with_steps(run.steps);
     let mut out = io::BufWriter::new(io::stdout());
     targets.write_with(&report, rules, &out::style(), &mut out, |_| Ok(()))?;
     Ok(code)
@@ -67,40 +71,6 @@ fn write_callbacks(folder: &Path, outcome: &Outcome) -> Result<()> {
     Ok(())
 }
 
-/// What was done to a key, as reports say it.
-pub(crate) struct Step {
-    id: String,
-    fingerprint: Fingerprint,
-    server: Option<String>,
-    step: &'static str,
-    result: String,
-    reason: String,
-}
-
-impl Step {
-    pub(crate) fn new(key: &Key, server: Option<String>, step: &'static str, result: &str, reason: &str) -> Step {
-        Step {
-            id: key.id.to_string(),
-            fingerprint: key.fingerprint.clone(),
-            server,
-            step,
-            result: result.to_owned(),
-            reason: reason.to_owned(),
-        }
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        json!({
-            "id": self.id,
-            "fingerprint": self.fingerprint.as_str(),
-            "server": self.server,
-            "step": self.step,
-            "result": self.result,
-            "reason": self.reason,
-        })
-    }
-}
-
 /// What a plan came to.
 struct Ended {
     code: u8,
@@ -117,6 +87,7 @@ impl Ended {
 
 struct Run<'r> {
     options: &'r cli::Revoke,
+    rules: &'r RuleSet,
     asking: &'r Asking,
     people: bool,
     steps: Vec<Step>,
@@ -134,8 +105,9 @@ impl Run<'_> {
             slot.retain(|asked| asked.server != proof.server);
             slot.push(proof);
         }
-        for line in remediate::aftermath(&outcome) {
-            self.say(&line)?;
+        if self.people {
+            let mendable = mendable(&self.options.verify, self.rules, &outcome)?;
+            remediate::aftermath(&outcome, &mendable).iter().try_for_each(|line| self.say(line))?;
         }
         Ok((code, outcome, records))
     }
@@ -150,7 +122,9 @@ impl Run<'_> {
             credential: if self.options.as_operator { Some(&credential) } else { None },
         };
         let allow_partial = self.options.verify.scan.report.allow_partial;
-        let plan = remediate::plan(client, rules, keyring, outcome, &operator);
+        // Until something is done an interruption ends everything at once.
+        let (work, idle) = (|| remediate::plan(client, rules, keyring, outcome, &operator), Progress::default());
+        let (plan, _) = watch::watch(&idle, false, true, work)?;
         self.say_plan(&plan)?;
         let deletions: Vec<(&Planned<'_>, &Deletion)> = plan.iter().filter_map(deletion).collect();
         if self.options.dry_run {
@@ -161,26 +135,46 @@ impl Run<'_> {
         }
         // A record that cannot be written is known before anybody is asked.
         let audit = open_audit(self.options.audit_log.as_deref()).map_err(|error| complain(&format!("{error:#}")));
-        let confirmed = audit.is_ok().then(|| self.confirm(&deletions)).transpose()?.flatten();
+        let confirm = || audit.is_ok().then(|| self.confirm(&deletions)).transpose();
+        let confirmed = watch::watch(&idle, false, true, confirm)?.0?.flatten();
         let (Ok(mut audit), Some(confirmed)) = (audit, confirmed) else { return Ok(Ended::with(INCOMPLETE)) };
         let progress = Progress::default();
         let work = || {
             let mut proofs: Vec<Option<Asked>> = vec![None; deletions.len()];
+            let mut recorded = true;
             for (nth, (planned, deletion)) in deletions.iter().enumerate() {
                 if !confirmed[nth] || progress.stop.load(Ordering::Relaxed) {
                     continue;
                 }
                 let Some(hung) = keyring.get(&planned.key.fingerprint) else { continue };
                 let done = remediate::delete(client, planned.key, &hung.key.secret(), deletion, &mut audit);
-                let done = done.context("the audit record cannot be written, so nothing more is deleted")?;
-                self.done(planned, &done)?;
-                proofs[nth] = Some(done.proof);
+                let noted = match done {
+                    Ok(done) => {
+                        self.done(planned, &done)?;
+                        proofs[nth] = Some(done.proof);
+                        done.noted
+                    }
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = noted {
+                    complain(&format!(
+                        "the audit record cannot be written any more, so nothing more is deleted: {error}"
+                    ));
+                    recorded = false;
+                    break;
+                }
             }
-            Ok::<_, anyhow::Error>(proofs)
+            Ok::<_, anyhow::Error>((proofs, recorded))
         };
-        let (proofs, signal) = watch::watch(&progress, false, false, work)?;
-        let proofs = proofs?;
-        let code = signal.map_or_else(|| code(&plan, &proofs, outcome, allow_partial), |signal| 128 + signal);
+        let (done, signal) = watch::watch(&progress, false, false, work)?;
+        let (proofs, recorded) = done?;
+        let code = match signal {
+            Some(signal) => 128 + signal,
+            None => match code(&plan, &proofs, outcome, allow_partial) {
+                0 if !recorded => INCOMPLETE,
+                code => code,
+            },
+        };
         let of = |(nth, proof): (usize, Option<Asked>)| Some((deletions[nth].0.key.fingerprint.clone(), proof?));
         Ok(Ended { code, proofs: proofs.into_iter().enumerate().filter_map(of).collect(), records: audit.written })
     }
@@ -188,9 +182,14 @@ impl Run<'_> {
     fn resume(&mut self, found: Found) -> Result<(u8, Outcome, Vec<Record>)> {
         let Asking { client, rules } = self.asking;
         let Found { outcome, keyring } = found;
-        let mut audit = open_audit(self.options.audit_log.as_deref())?;
+        let audit = open_audit(self.options.audit_log.as_deref()).map_err(|error| complain(&format!("{error:#}")));
+        let Ok(mut audit) = audit else { return Ok((INCOMPLETE, outcome, Vec::new())) };
         let resumed = remediate::resume(client, rules, &keyring, &outcome, &mut audit)?;
-        let mut code = 0;
+        let unplaced = remediate::unplaced(&mut audit)?;
+        let mut code = if unplaced.is_empty() { 0 } else { INCOMPLETE };
+        for record in &unplaced {
+            self.unplaced(record)?;
+        }
         for Resumed { record, proof } in &resumed {
             let (result, reason) = match proof {
                 Some(asked) => (asked.liveness.name(), asked.reason.as_str()),
@@ -206,10 +205,7 @@ impl Run<'_> {
             if result == "live" {
                 self.say("  it was not deleted; run `wandward revoke` again")?;
             }
-            let key = outcome.keys().into_iter().find(|(key, _)| key.fingerprint.as_str() == record.fingerprint);
-            if let Some((key, _)) = key {
-                self.steps.push(Step::new(key, Some(record.server.clone()), "proof", result, reason));
-            }
+            self.steps.push(Step::of(&record.id, &record.fingerprint, Some(&record.server), "proof", result, reason));
         }
         if resumed.is_empty() {
             self.say("No deletion lacks its end.")?;
@@ -217,12 +213,30 @@ impl Run<'_> {
         Ok((code, outcome, audit.written))
     }
 
+    /// Tells of a rotation that was cut off before the new key was in its place.
+    fn unplaced(&mut self, record: &Record) -> io::Result<()> {
+        let Record { time, id, server, .. } = record;
+        let reason = if record.result == "accepted" {
+            format!(
+                "a rotation was cut off at {time}: the new key {id} exists, and may not have got to its place; if it is not there, delete it at {server}/settings"
+            )
+        } else {
+            format!(
+                "a rotation of {id} was cut off at {time}: there may be {}; look at {server}/settings",
+                record.reason
+            )
+        };
+        complain(&visible(&reason));
+        self.steps.push(Step::of(id, &record.fingerprint, Some(server), "create", "unknown", &reason));
+        Ok(())
+    }
+
     fn say(&self, text: &str) -> io::Result<()> {
         if self.people { writeln!(io::stdout(), "{}", visible(text)) } else { Ok(()) }
     }
 
     fn step(&mut self, planned: &Planned<'_>, step: &'static str, result: &str, reason: &str) {
-        self.steps.push(Step::new(planned.key, planned.asked.server.clone(), step, result, reason));
+        self.steps.push(Step::new(planned.key, planned.asked.server.as_deref(), step, result, reason));
     }
 
     fn say_plan(&mut self, plan: &[Planned<'_>]) -> io::Result<()> {

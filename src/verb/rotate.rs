@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::ask::Asking;
 use super::out::{self, Targets};
-use super::revoke::{Step, open_audit};
+use super::revoke::open_audit;
 use super::terminal::Terminal;
 use super::verify::{Found, find_again, find_and_ask};
 use crate::cli::{self, Form};
@@ -19,7 +19,7 @@ use crate::watch;
 use crate::{FINDINGS, INCOMPLETE, complain};
 use wandward::finding::{Asked, Liveness, Outcome, visible};
 use wandward::remediate::{self, Audit, Deletion, Destination, Done, Fate, Operator, Planned};
-use wandward::report::{self, Report};
+use wandward::report::{self, Report, Step};
 use wandward::rule::RuleSet;
 use wandward::scan::Progress;
 use wandward::secret::{Fingerprint, Keyring};
@@ -47,7 +47,7 @@ pub(crate) fn run(options: &cli::Rotate, rules: &RuleSet) -> Result<u8> {
     let people = targets.are_for_people() && !report.quiet;
     let mut run = Run { options, rules, asking: &asking, people, steps: Vec::new() };
     let (code, outcome) = run.rotate(found, &to)?;
-    let report = Report::from(outcome).with("steps", run.steps.iter().map(Step::json).collect());
+    let report = Report::from(outcome).with_steps(run.steps);
     let mut out = io::BufWriter::new(io::stdout());
     targets.write_with(&report, rules, &out::style(), &mut out, |_| Ok(()))?;
     Ok(code)
@@ -130,11 +130,17 @@ impl Run<'_> {
         let (progress, secret) = (Progress::default(), hung.key.secret());
         let work = || remediate::make(client, (planned.key, &secret), deletion, &self.options.name, to, &mut audit);
         let (made, signal) = watch::watch(&progress, false, false, work)?;
-        let made = made.context("the audit record cannot be written, so nothing is done")?;
-        let server = Some(deletion.server.base.clone());
+        let made = match made {
+            Ok(made) => made,
+            Err(error) => {
+                complain(&format!("the audit record cannot be written, so nothing is done: {error}"));
+                return Ok((INCOMPLETE, None));
+            }
+        };
+        let server = Some(deletion.server.base.as_str());
         let new = made.key.as_ref().unwrap_or(planned.key);
         for (step, result, reason) in &made.steps {
-            self.steps.push(Step::new(new, server.clone(), step.name(), result, reason));
+            self.steps.push(Step::new(new, server, step.name(), result, reason));
             self.say(&format!("{}: {result} {reason}", step.name()))?;
         }
         if let Some(trouble) = &made.trouble {
@@ -153,12 +159,22 @@ impl Run<'_> {
             return Ok((FINDINGS, None));
         }
         let done = remediate::delete(client, planned.key, &secret, deletion, &mut audit);
-        let Done { answer, proof } = done.with_context(|| format!("the audit record cannot be written: {lives}"))?;
+        let Done { answer, proof, noted } = match done {
+            Ok(done) => done,
+            Err(error) => {
+                complain(&format!("the audit record cannot be written ({error}): {lives}"));
+                return Ok((FINDINGS, None));
+            }
+        };
         let (result, reason) = answer.map_or_else(|reason| ("failed", reason), |()| ("accepted", String::new()));
-        self.steps.push(Step::new(planned.key, server.clone(), "delete", result, &reason));
+        self.steps.push(Step::new(planned.key, server, "delete", result, &reason));
         self.steps.push(Step::new(planned.key, server, "proof", proof.liveness.name(), &proof.reason));
         self.say(&format!("The old key {}: {}: {}", planned.key.id, proof.liveness.name(), proof.reason))?;
+        if let Err(error) = &noted {
+            complain(&format!("the end of the old key could not be written into the audit record: {error}"));
+        }
         let code = match proof.liveness {
+            Liveness::Dead if noted.is_err() => INCOMPLETE,
             Liveness::Dead => 0,
             Liveness::Live => FINDINGS,
             Liveness::Unknown => INCOMPLETE,

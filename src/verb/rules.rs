@@ -1,15 +1,20 @@
-//! `wandward rules`: lists the rules, shows a page, runs the examples of every page.
+//! `wandward rules`: lists the rules, those of configurations and of `--rules` too, shows a page, runs the examples
+//! of every page.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use super::settings::Settings;
 use crate::FINDINGS;
-use crate::cli::Rules;
+use crate::cli::{self, Configured, Rules};
 use wandward::finding::visible;
 use wandward::rule::RuleSet;
 
-pub(crate) fn run(command: Option<&Rules>, rules: &RuleSet) -> Result<u8> {
+pub(crate) fn run(command: Option<&Rules>, configured: &Configured, builtin: &RuleSet) -> Result<u8> {
+    let report = cli::Report { configured: configured.clone(), ..cli::Report::default() };
+    let rules = &Settings::new(&report, builtin, &[PathBuf::from(".")])?.rules;
     match command {
         None | Some(Rules::List) => list(rules),
         Some(Rules::Show { rule }) => show(rules, rule),

@@ -1,5 +1,6 @@
 //! `wandward scan`: flags become an input, an outcome becomes a report and an exit code.
 
+use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use super::{environment, host};
 use crate::cli::{self, Cli};
 use crate::{complain, watch};
 use wandward::finding::{Finding, Outcome};
+use wandward::object::ObjectId;
 use wandward::policy::baseline::{Baseline, Use};
 use wandward::remediate;
 use wandward::report::{self, Format, Report, Style};
@@ -75,7 +77,7 @@ pub(crate) struct Manner<'m> {
     pub(crate) ci: Option<&'m Telling>,
 }
 
-fn roots(options: &cli::Scan) -> Vec<PathBuf> {
+pub(crate) fn roots(options: &cli::Scan) -> Vec<PathBuf> {
     if options.paths.is_empty() { vec![PathBuf::from(".")] } else { options.paths.clone() }
 }
 
@@ -208,10 +210,7 @@ pub(crate) fn answer(
 fn input(options: &cli::Scan, settings: &Settings) -> Result<Input<'static>> {
     let dash = |path: &PathBuf| path.as_os_str() == "-";
     if options.paths.iter().any(dash) {
-        let git = options.history || options.staged || options.range.is_some() || options.pre_push.is_some();
-        if git || options.message.is_some() {
-            bail!("`-` reads standard input, and stands alone");
-        }
+        stands_alone(options)?;
         if options.paths.len() > 1 {
             bail!("`-` reads standard input and stands alone; scan the other paths in a second run");
         }
@@ -227,7 +226,7 @@ fn input(options: &cli::Scan, settings: &Settings) -> Result<Input<'static>> {
         max_file_size: options.max_file_size.or(settings.max_file_size),
     };
     let what = if options.staged {
-        What::Staged(environment("GIT_INDEX_FILE").map(PathBuf::from))
+        staged()
     } else if let Some(range) = &options.range {
         What::Range(range.as_bytes().to_vec())
     } else if let Some(remote) = &options.pre_push {
@@ -250,6 +249,34 @@ fn input(options: &cli::Scan, settings: &Settings) -> Result<Input<'static>> {
     Ok(Input::Change(Change { tree, git, what }))
 }
 
+/// What is about to be committed. Where nothing is, because a hook framework was started by hand and not by git, what it was
+/// asked for: what is between two revisions, or else everything, since it does not say whether that was meant.
+fn staged() -> What {
+    let index = environment("GIT_INDEX_FILE").map(PathBuf::from);
+    if index.is_some() || environment("PRE_COMMIT").is_none() {
+        return What::Staged(index, merged());
+    }
+    match (said("PRE_COMMIT_FROM_REF"), said("PRE_COMMIT_TO_REF")) {
+        (Some(from), Some(to)) => What::Range([&from[..], b"...", &to].concat()),
+        _ => What::Index,
+    }
+}
+
+/// The commits that `git merge` is about to join: it names them to its hooks before it writes `MERGE_HEAD`.
+fn merged() -> Vec<ObjectId> {
+    let id = |name: OsString| ObjectId::from_hex(name.as_encoded_bytes().strip_prefix(b"GITHEAD_")?);
+    env::vars_os().filter_map(|(name, _)| id(name)).collect()
+}
+
+/// That standard input is read beside nothing that git holds.
+pub(crate) fn stands_alone(options: &cli::Scan) -> Result<()> {
+    let git = options.history || options.staged || options.range.is_some() || options.pre_push.is_some();
+    if git || options.message.is_some() {
+        bail!("`-` reads standard input, and stands alone");
+    }
+    Ok(())
+}
+
 /// What git says to a pre-push hook on standard input, or a framework that has read it before us in the environment.
 fn pushed(remote: &str) -> Result<Pushed> {
     let framework = Framework {
@@ -263,11 +290,12 @@ fn pushed(remote: &str) -> Result<Pushed> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
         stdin.lock().take(64 << 20).read_to_end(&mut text)?;
-    } else if framework == Framework::default() {
+    } else if framework == Framework::default() && environment("PRE_COMMIT").is_none() {
         bail!("`--pre-push` reads what git says to a pre-push hook on standard input, and that is a terminal");
     }
     let lines = pre_push::lines(&text)?;
-    if lines.is_empty() && framework != Framework::default() {
+    // A framework that was started by hand says nothing of a push, and starts no hook for an empty one.
+    if lines.is_empty() && (framework != Framework::default() || environment("PRE_COMMIT").is_some()) {
         return Ok(Pushed::Framework(framework));
     }
     let remote = Some(remote.as_bytes().to_vec()).filter(|remote| !remote.is_empty()).or(framework.remote);

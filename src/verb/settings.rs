@@ -2,6 +2,7 @@
 //! out. A file that comes with what is scanned is read with less trust than the user's own.
 
 use std::env;
+use std::fs;
 use std::path::{self, Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
@@ -11,7 +12,7 @@ use super::{environment, find};
 use crate::cli::{self, FailOn};
 use crate::complain;
 use wandward::blob::Ground;
-use wandward::finding::{Skip, visible};
+use wandward::finding::{LEAVES_OUT, Skip, visible};
 use wandward::policy::baseline::Baseline;
 use wandward::policy::{Config, Policy, Trust, User};
 use wandward::rule::RuleSet;
@@ -97,14 +98,39 @@ impl Settings {
         Ok(self)
     }
 
+    /// The baseline that a configuration names, and the folder out of which no link may lead.
+    pub(crate) fn baseline_file(&self) -> Option<&(PathBuf, Option<PathBuf>)> {
+        self.baseline.as_ref()
+    }
+
+    /// Why a scan of what is round a file would leave it out, if it would.
+    pub(crate) fn leaves_out(&self, path: &Path) -> Result<Option<String>> {
+        if path.components().any(|part| part.as_os_str() == ".git") {
+            return Ok(Some("it lies in a git directory, which `--history` reads".to_owned()));
+        }
+        for (config, ground) in &self.policy.configs {
+            for glob in &config.exclude {
+                if tree::leaves_out(glob, ground.as_ref(), path)? {
+                    return Ok(Some(format!("`{glob}` in {} leaves it out", config.name)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     fn take(&mut self, Loaded { config, folder, ground }: Loaded) {
         if let Some(name) = &config.baseline {
             let within = (config.trust == Trust::Repository).then(|| folder.clone());
-            self.baseline.get_or_insert((folder.join(name), within));
+            let file = folder.join(name);
+            let file = env::current_dir()
+                .ok()
+                .and_then(|cwd| Some(file.strip_prefix(cwd).ok()?.to_path_buf()))
+                .unwrap_or(file);
+            self.baseline.get_or_insert((file, within));
         }
         if !config.exclude.is_empty() {
             let globs: Vec<String> = config.exclude.iter().map(|glob| format!("`{glob}`")).collect();
-            let reason = format!("leaves out what matches {}", globs.join(", "));
+            let reason = format!("{LEAVES_OUT} {}", globs.join(", "));
             self.skipped.push(tree::skip(Path::new(&config.name), reason, false));
         }
         match &ground {
@@ -122,8 +148,8 @@ impl Settings {
 /// The user's configuration, or the one that is named, and those of what is scanned.
 fn load(options: &cli::Report, roots: &[PathBuf], files: &Files, skipped: &mut Vec<Skip>) -> Result<Vec<Loaded>> {
     let mut loaded = Vec::new();
-    let named = options.config.clone();
-    let own = named.clone().or_else(|| user_file().filter(|_| !options.isolated));
+    let named = options.configured.config.clone();
+    let own = named.clone().or_else(|| user_file().filter(|_| !options.configured.isolated));
     if let Some(file) = &own {
         let name = shown(file);
         let text = files.named(file).map_err(|error| anyhow!("cannot read {name}: {}", tree::plain(&error)))?;
@@ -138,7 +164,7 @@ fn load(options: &cli::Report, roots: &[PathBuf], files: &Files, skipped: &mut V
         }
     }
     // Where given keys are looked for, nothing that somebody else wrote narrows the search.
-    if options.isolated || options.find.is_some() {
+    if options.configured.isolated || options.find.is_some() {
         return Ok(loaded);
     }
     let own: Vec<PathBuf> = own.iter().flat_map(|file| [file.canonicalize(), path::absolute(file)]).flatten().collect();
@@ -187,7 +213,7 @@ fn rules(
     skipped: &mut Vec<Skip>,
 ) -> Result<RuleSet> {
     let mut rules = builtin.clone();
-    let flagged = options.rules.iter().map(|folder| (folder.clone(), None));
+    let flagged = options.configured.rules.iter().map(|folder| (folder.clone(), None));
     let configured = loaded.iter().flat_map(|one| {
         let within = (one.config.trust == Trust::Repository).then(|| one.folder.clone());
         one.config.rules.iter().map(move |folder| (one.folder.join(folder), within.clone()))
@@ -251,7 +277,9 @@ fn parsed(file: &Path, text: &str) -> Result<Baseline> {
     let mut ground = Ground::new(env::current_dir()?, top);
     ground.reached(folder, below);
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    Ok(Baseline::parse(&shown(file), text, today, ground)?)
+    let mut baseline = Baseline::parse(&shown(file), text, today, ground)?;
+    baseline.look_for(|below| fs::symlink_metadata(below).is_ok());
+    Ok(baseline)
 }
 
 fn shown(path: &Path) -> String {

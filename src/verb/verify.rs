@@ -3,12 +3,13 @@
 use std::io::{self, IsTerminal};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::ask::{self, Asking};
+use super::fix::{self, Plan};
 use super::given;
 use super::out::{self, Targets, colour};
-use super::scan::inputs;
+use super::scan::{inputs, roots, stands_alone};
 use super::settings::Settings;
 use crate::cli::{self, Cli};
 use crate::watch;
@@ -59,12 +60,34 @@ pub(crate) fn find_again(options: &cli::Verify, rules: &RuleSet) -> Result<Outco
     if given { Ok(Outcome::default()) } else { Ok(find(options, rules, None)?.0.outcome) }
 }
 
+/// The files that `scan --fix` would take keys out of, as they are shown.
+pub(crate) fn mendable(options: &cli::Verify, rules: &RuleSet, outcome: &Outcome) -> Result<Vec<String>> {
+    if options.key_file.is_some() || is_dash(options) || options.scan.report.find.is_some() {
+        return Ok(Vec::new());
+    }
+    let roots = roots(&options.scan);
+    let Settings { rules, policy, .. } = &Settings::new(&options.scan.report, rules, &roots)?;
+    let progress = Progress::default();
+    let scan = Scan { rules, policy, progress: &progress, threads: 1, found: &|_| {} };
+    let asked = fix::Asked { diff: true, allow_dirty: true, roots, quiet: true, colour: false };
+    Ok(Plan::new(&scan, outcome, &asked).takes_keys_out_of())
+}
+
 fn is_dash(options: &cli::Verify) -> bool {
     matches!(&options.scan.paths[..], [path] if path.as_os_str() == "-")
 }
 
 fn find(options: &cli::Verify, rules: &RuleSet, asking: Option<&Asking>) -> Result<(Found, Option<u8>)> {
     let report = &options.scan.report;
+    if options.scan.diff || options.scan.fix {
+        bail!("`--diff` and `--fix` are for `wandward scan`");
+    }
+    if is_dash(options) {
+        stands_alone(&options.scan)?;
+        if options.scan.ps || options.scan.host || options.scan.stdin_name.is_some() {
+            bail!("`-` reads bare keys here, and stands alone");
+        }
+    }
     let given = match &options.key_file {
         Some(file) => Some((given::from_file(file)?, Origin::new(Kind::File, &*file.to_string_lossy()))),
         None if is_dash(options) => Some((given::from_stdin()?, Origin::new(Kind::Stdin, "-"))),

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
 
 mod damage;
+mod forest;
 #[path = "../support/generate.rs"]
 mod generate;
 mod libgit2;
@@ -101,10 +102,13 @@ fn truth(repo: &Repo) -> Objects {
     found
 }
 
+/// Why objects were not read.
+type Failed = BTreeMap<ObjectId, ReadError>;
+
 /// What was read of a repository, and all that was not: gaps and errors.
 struct Read {
     found: Objects,
-    failed: BTreeMap<ObjectId, ReadError>,
+    failed: Failed,
     listing: Listing,
 }
 
@@ -118,7 +122,7 @@ fn read(repo: &Repo, length: usize) -> Read {
     let store = Store::open(&objects(repo), length);
     let listing = store.list();
     let mut reader = store.reader();
-    let mut read = Read { found: Objects::new(), failed: BTreeMap::new(), listing };
+    let mut read = Read { found: Objects::new(), failed: Failed::new(), listing };
     for entry in &read.listing.entries {
         match reader.read_entry(entry) {
             Ok((kind, bytes)) => {
@@ -128,6 +132,7 @@ fn read(repo: &Repo, length: usize) -> Read {
             Err(error) => assert!(read.failed.insert(entry.id, error).is_none(), "{} twice", entry.id),
         }
     }
+    forest::assert_walks(&store, &read);
     read
 }
 
@@ -143,7 +148,7 @@ fn assert_reads(repo: &Repo, length: usize, truth: &Objects) {
     assert!(truth.len() > 30, "{}", truth.len());
     let read = read(repo, length);
     assert_eq!(read.listing.gaps, []);
-    assert_eq!(read.failed, BTreeMap::new());
+    assert_eq!(read.failed, Failed::new());
     assert!(read.found == *truth, "{:?} differ", truth.len().abs_diff(read.found.len()));
     let store = Store::open(&objects(repo), length);
     for listed in [false, true] {

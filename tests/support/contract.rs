@@ -82,6 +82,9 @@ pub struct State {
     /// Keys on one page.
     pub page: usize,
     pub faults: Faults,
+    /// Questions that are being answered, and the most of them at once.
+    pub under_way: usize,
+    pub most_under_way: usize,
 }
 
 /// The server.
@@ -121,6 +124,8 @@ impl Contract {
             absent: BTreeSet::new(),
             page: 100,
             faults: Box::new(|_| None),
+            under_way: 0,
+            most_under_way: 0,
         }));
         let scheme = if tls.is_some() { "https" } else { "http" };
         let server = Contract { url: format!("{scheme}://127.0.0.1:{port}"), port, state };
@@ -189,6 +194,7 @@ impl Contract {
     fn requests(&self, stream: impl Read + Write) -> io::Result<()> {
         let mut stream = BufReader::new(stream);
         while let Some((method, got)) = request(&mut stream)? {
+            let _under_way = UnderWay::new(self);
             let fault = (self.state().faults)(&got);
             let (status, body) = if method != "POST" || !got.path.ends_with("/graphql") {
                 (404, json!({"error": "not found"}))
@@ -271,6 +277,24 @@ impl Contract {
             );
         }
         (200, json!({"data": {"viewer": viewer(&state, user, got)}}))
+    }
+}
+
+/// A question that is being answered.
+struct UnderWay<'s>(&'s Contract);
+
+impl UnderWay<'_> {
+    fn new(server: &Contract) -> UnderWay<'_> {
+        let mut state = server.state();
+        state.under_way += 1;
+        state.most_under_way = state.most_under_way.max(state.under_way);
+        UnderWay(server)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.state().under_way -= 1;
     }
 }
 

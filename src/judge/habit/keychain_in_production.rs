@@ -1,6 +1,7 @@
 //! A key taken from the keychain of a desktop where nobody sits: images, pipelines, clusters, services, deployment scripts.
 //! In: files of such places. Out: the question to the keychain.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::bytes::Regex;
@@ -26,14 +27,12 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
         _ => false,
     };
     let Some(pattern) = ASKS.as_ref().filter(|_| production) else { return Vec::new() };
-    let near = |found: &regex::bytes::Match<'_>| {
-        let line = super::lines_of(passage.text, found.range());
-        let line = passage.text[line].to_ascii_lowercase();
-        memchr::memmem::find(&line, b"wandb").is_some()
-    };
-    let found = pattern.find_iter(passage.text).filter(near);
-    found
-        .filter(|found| !call::in_comment(passage.text, found.start()))
-        .map(|found| Point::new(found.range()))
-        .collect()
+    let mut lines: Vec<Range<usize>> = passage.names.iter().map(|at| super::lines_of(passage.text, *at..*at)).collect();
+    lines.dedup();
+    let found = lines.into_iter().flat_map(|line| {
+        pattern
+            .find_iter(&passage.text[line.clone()])
+            .map(move |found| line.start + found.start()..line.start + found.end())
+    });
+    found.filter(|found| !call::in_comment(passage.text, found.start)).map(Point::new).collect()
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use regex::bytes::{Captures, Regex};
 
 use super::shell::{self, Command};
+use super::webhook::{self, Template};
 use super::words::NAME;
 use crate::blob::{Kind, Origin};
 use crate::judge::place::File;
@@ -27,6 +28,8 @@ pub(in crate::judge) struct Passage<'p> {
     pub(in crate::judge) text: &'p [u8],
     /// Where it names W&B, in order.
     pub(in crate::judge) names: &'p [usize],
+    /// Whether it holds a word of any rule that does not name W&B, such as `gorilla_` or `weave`.
+    pub(in crate::judge) other: bool,
     /// What was read of it for one check and serves others.
     pub(in crate::judge) read: Readings,
     /// Whether this is all of the file, not a part of a large one.
@@ -39,6 +42,7 @@ pub(in crate::judge) struct Readings {
     cues: OnceCell<Vec<usize>>,
     parts: OnceCell<Vec<Range<usize>>>,
     commands: OnceCell<Vec<Command>>,
+    templates: OnceCell<Vec<Template>>,
 }
 
 /// How far from a cue a statement may begin and end, in bytes.
@@ -58,6 +62,11 @@ impl Passage<'_> {
     /// Every command on a line with a cue, in order.
     pub(in crate::judge) fn commands(&self) -> &[Command] {
         self.read.commands.get_or_init(|| shell::commands(self))
+    }
+
+    /// The templates of W&B's webhooks.
+    pub(in crate::judge) fn templates(&self) -> &[Template] {
+        self.read.templates.get_or_init(|| webhook::templates(self))
     }
 
     /// What a pattern finds in the neighbourhood of cues, in order.

@@ -65,8 +65,7 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
         (Form::Cells, Site::Docs) => Form::Commands,
         (form, _) => form,
     };
-    let prose = matches!(passage.site, Site::Source | Site::Docs | Site::Notebook | Site::Script);
-    if (prose && !has_number(passage)) || memchr::memchr(0, passage.text).is_some() {
+    if !form.may_pin(passage) || memchr::memchr(0, passage.text).is_some() {
         return Vec::new();
     }
     let text = as_text(passage.text);
@@ -76,24 +75,21 @@ pub(super) fn check(passage: &Passage<'_>) -> Vec<Point> {
     pins.into_iter().filter_map(Pin::judge).take(MOST).collect()
 }
 
-/// Whether a version follows the name of a package on its line, with no other name between: most of what names one in a program
-/// or in prose says nothing of a version.
-fn has_number(passage: &Passage<'_>) -> bool {
-    const NEAR: usize = 64;
-    let numbered = |at: usize| {
-        let near = &passage.text[at..passage.text.len().min(at + NEAR)];
-        let behind = near.get(b"wandb".len()..).unwrap_or_default();
-        let behind = behind.strip_prefix(b".git").unwrap_or(behind);
-        let stop = behind.iter().position(|b| matches!(b, b'.' | b'{' | b'#' | b'\n'));
-        stop.is_some_and(|stop| {
-            let number = |at: Option<usize>| at.and_then(|at| behind.get(at)).is_some_and(u8::is_ascii_digit);
-            let version =
-                number(stop.checked_sub(1)) && (number(Some(stop + 1)) || behind.get(stop + 1) == Some(&b'*'));
-            behind[stop] == b'.' && version
-        })
-    };
-    let mut weave = memchr::memmem::find_iter(passage.text, "weave");
-    passage.names.iter().any(|at| numbered(*at)) || weave.any(numbered)
+/// What may be a version behind the name of a package on its line, if it is one.
+type Numbered = fn(&[u8]) -> bool;
+
+/// Whether a version follows, with no other name between: most of what names a package in a program or in prose says nothing of one.
+fn is_version(behind: &[u8]) -> bool {
+    let behind = behind.strip_prefix(b".git").unwrap_or(behind);
+    let Some(stop) = behind.iter().position(|b| matches!(b, b'.' | b'{' | b'#')) else { return false };
+    let digit = |at: usize| behind.get(at).is_some_and(u8::is_ascii_digit);
+    let goes_on = digit(stop + 1) || behind.get(stop + 1) == Some(&b'*');
+    behind[stop] == b'.' && stop > 0 && digit(stop - 1) && goes_on
+}
+
+/// Whether a number follows, or a variable that may hold one.
+fn is_number(behind: &[u8]) -> bool {
+    behind.iter().any(|b| b.is_ascii_digit() || *b == b'$')
 }
 
 impl Pin {
@@ -192,6 +188,27 @@ fn is_conda(text: &str) -> bool {
 }
 
 impl Form {
+    /// Whether a passage can hold a pin, as far as that shows without reading it.
+    fn may_pin(self, passage: &Passage<'_>) -> bool {
+        const NEAR: usize = 128;
+        let prose = matches!(passage.site, Site::Source | Site::Docs | Site::Notebook | Site::Script);
+        let numbered: Numbered = match self {
+            Form::Unread => return false,
+            _ if prose => is_version,
+            // The version may stand on another line, or far behind the name.
+            Form::Requirements | Form::Manifest | Form::Toml | Form::TomlLock | Form::YamlLock => return true,
+            Form::Literals(Language::PipfileLock) => return true,
+            _ => is_number,
+        };
+        let near = |at: usize| {
+            let behind = &passage.text[at + "wandb".len()..];
+            let behind = &behind[..behind.len().min(NEAR)];
+            numbered(&behind[..memchr::memchr(b'\n', behind).unwrap_or(behind.len())])
+        };
+        let mut weave = passage.other.then(|| memchr::memmem::find_iter(passage.text, "weave")).into_iter().flatten();
+        passage.names.iter().copied().any(near) || weave.any(near)
+    }
+
     fn of(path: &str) -> Form {
         let name = path.rsplit('/').next().unwrap_or_default();
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
@@ -254,6 +271,14 @@ fn is_unread(path: &str, name: &str, extension: &str) -> bool {
         || FOLDERS.iter().any(|folder| path.contains(folder))
         || record && extension != "py"
         || name.ends_with("_history")
+}
+
+/// The text of every pin that a reader takes.
+#[cfg(test)]
+fn spans(text: &str, read: impl Fn(&str, &mut Vec<Pin>)) -> Vec<&str> {
+    let mut out = Vec::new();
+    read(text, &mut out);
+    out.into_iter().map(|pin| &text[pin.span]).collect()
 }
 
 #[cfg(test)]

@@ -42,6 +42,10 @@ pub(super) fn literal(passage: &Passage<'_>) -> Vec<Point> {
             points.push(Point { evidence, confidence, ..point(&setting, true) });
         }
     };
+    let sets_up = sets_up_a_server(passage);
+    if !sets_up && !is_named_for_wandb(passage) && !passage.names.iter().any(|at| is_licence_name(passage.text, *at)) {
+        return points;
+    }
     let mut names: Vec<&str> = OWN.find_iter(passage.text).filter_map(|m| str::from_utf8(m.as_bytes()).ok()).collect();
     names.sort_unstable();
     names.dedup();
@@ -49,7 +53,7 @@ pub(super) fn literal(passage: &Passage<'_>) -> Vec<Point> {
         settings(passage.text, name).into_iter().for_each(|setting| tell(setting, name, Confidence::High));
     }
     let template = passage.origin.file_name().ends_with(b".tpl");
-    if template || (!SERVER.is_match(passage.text) && !is_named_for_wandb(passage)) {
+    if template || (!sets_up && !is_named_for_wandb(passage)) {
         return points;
     }
     for name in ["license", "LICENSE"] {
@@ -75,10 +79,26 @@ static OWN: LazyLock<Regex> = LazyLock::new(|| {
     compile(r"(?-u)\b(?:GORILLA_[A-Z0-9_]*(?:LICENSE|SECRET|PASSWORD|SESSION_KEY)|(?i:wandb_license))\b")
 });
 
-/// What shows that a file sets up a W&B server.
+/// Whether W&B is named as a part of `wandb_license`, in any case.
+fn is_licence_name(text: &[u8], at: usize) -> bool {
+    const NAME: &[u8] = b"wandb_license";
+    text.get(at..at + NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME))
+}
+
+/// Whether a file shows that it sets up a W&B server.
+fn sets_up_a_server(passage: &Passage<'_>) -> bool {
+    const AROUND: usize = 16;
+    let near = |at: &usize| {
+        let end = passage.text.len().min(at + "wandb".len() + AROUND);
+        SERVER.is_match(&passage.text[at.saturating_sub(AROUND)..end])
+    };
+    passage.names.iter().any(near) || passage.other && memchr::memmem::find(passage.text, b"GORILLA_").is_some()
+}
+
+/// What names of W&B show it, with what stands beside them.
 static SERVER: LazyLock<Regex> = LazyLock::new(|| {
     compile(
-        r"(?-u)operator-wandb|\bwandb/local\b|\bwandb/(?:wandb|terraform-)|charts\.wandb\.ai|apps\.wandb\.com|WeightsAndBiases|GORILLA_|\bwandb_version\b",
+        r"(?-u)operator-wandb|\bwandb/local\b|\bwandb/(?:wandb|terraform-)|charts\.wandb\.ai|apps\.wandb\.com|\bwandb_version\b",
     )
 });
 

@@ -17,7 +17,7 @@ const LONGEST: usize = 64 * 1024;
 /// Says where a token stands in a template.
 pub(super) fn literal_tokens(passage: &Passage<'_>) -> Vec<Point> {
     let mut points: Vec<Point> = Vec::new();
-    for template in templates(passage) {
+    for template in passage.templates() {
         let text = &passage.text[template.range.clone()];
         let found = SHAPED.find_iter(text).map(|token| (token.range(), Confidence::High));
         let named = NAMED
@@ -39,8 +39,8 @@ pub(super) fn literal_tokens(passage: &Passage<'_>) -> Vec<Point> {
 /// Says where a reference names what no secret can be called.
 pub(super) fn names(passage: &Passage<'_>) -> Vec<Point> {
     let mut points = Vec::new();
-    for template in templates(passage) {
-        for (span, name) in references(passage.text, &template) {
+    for template in passage.templates() {
+        for (span, name) in references(passage.text, template) {
             let own = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
             let metadata = name.starts_with(b"artifact_metadata.");
             if !metadata && !name.iter().all(own) {
@@ -55,7 +55,7 @@ pub(super) fn names(passage: &Passage<'_>) -> Vec<Point> {
 /// Says where a secret is written in a notation that W&B does not read.
 pub(super) fn syntax(passage: &Passage<'_>) -> Vec<Point> {
     let mut points = Vec::new();
-    for template in templates(passage) {
+    for template in passage.templates() {
         let text = &passage.text[template.range.clone()];
         for found in FOREIGN.captures_iter(text) {
             let (Some(whole), Some(quote)) = (found.name("reference"), found.name("quote")) else { continue };
@@ -74,7 +74,7 @@ pub(super) fn syntax(passage: &Passage<'_>) -> Vec<Point> {
 
 /// The names that templates refer to, without those that W&B itself fills in.
 pub(in crate::judge) fn secrets_used(passage: &Passage<'_>) -> Vec<(Range<usize>, String)> {
-    let used = templates(passage).into_iter().flat_map(|template| references(passage.text, &template));
+    let used = passage.templates().iter().flat_map(|template| references(passage.text, template));
     let named = used.filter_map(|(span, name)| Some((span, str::from_utf8(name).ok()?.to_owned())));
     named.filter(|(_, name)| !is_own(name)).collect()
 }
@@ -83,7 +83,8 @@ pub(in crate::judge) fn secrets_used(passage: &Passage<'_>) -> Vec<(Range<usize>
 /// keys of a Kubernetes secret that a W&B server keeps them in.
 pub(in crate::judge) fn secrets_declared(passage: &Passage<'_>) -> Vec<String> {
     let read = matches!(passage.site, Site::Config | Site::Other | Site::Deployment | Site::Ci);
-    if !read || passage.text.len() > LONGEST {
+    let listed = || ["ecrets", "stringData"].iter().any(|name| holds(passage.text, name));
+    if !read || passage.text.len() > LONGEST || !listed() {
         return Vec::new();
     }
     let lists = LIST.captures_iter(passage.text).filter_map(|list| list.name("items"));
@@ -134,14 +135,14 @@ fn is_upper(name: &str) -> bool {
 }
 
 /// A stretch of text that W&B would send.
-struct Template {
+pub(in crate::judge) struct Template {
     range: Range<usize>,
     /// Whether it stands in a program, which may fill in something first.
     program: bool,
 }
 
 /// The templates in a passage.
-fn templates(passage: &Passage<'_>) -> Vec<Template> {
+pub(super) fn templates(passage: &Passage<'_>) -> Vec<Template> {
     let text = passage.text;
     match passage.site {
         Site::Source | Site::Notebook => calls(text),
@@ -161,20 +162,26 @@ fn plain(range: Range<usize>) -> Template {
 
 /// A template that Helm fills in first says nothing of what W&B gets.
 fn is_chart(passage: &Passage<'_>) -> bool {
-    memchr::memmem::find(passage.text, b"{{ .Values").is_some() || memchr::memmem::find(passage.text, b"{{- ").is_some()
+    holds(passage.text, "{{ .Values") || holds(passage.text, "{{- ")
 }
 
 /// Whether a text is plainly the payload of a W&B webhook: it holds variables that only W&B fills in, or several that W&B
 /// fills in beside its name.
 fn is_template(text: &[u8]) -> bool {
-    let sure = SURE.is_match(text);
-    let wandb = WANDB.is_match(text) && WEBHOOK.is_match(text);
-    sure || (wandb && COMMON.is_match(text))
+    let beside = || COMMON.is_match(text) && WANDB.is_match(text) && WEBHOOK.is_match(text);
+    holds(text, "${") && (SURE.is_match(text) || beside())
+}
+
+fn holds(text: &[u8], word: &str) -> bool {
+    memchr::memmem::find(text, word.as_bytes()).is_some()
 }
 
 /// The payloads of the SDK's webhooks in a program: the arguments of each call, and what a name among them was set to.
 fn calls(text: &[u8]) -> Vec<Template> {
     let mut found = Vec::new();
+    if !holds(text, "Webhook") {
+        return found;
+    }
     for call in CALL.find_iter(text) {
         let open = call.end() - 1;
         let Some(close) = closing(text, open) else { continue };

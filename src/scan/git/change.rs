@@ -40,8 +40,11 @@ pub struct Change {
 
 /// Which change.
 pub enum What {
-    /// An index against the commits that the next one will follow; the repository's own unless one is named.
-    Staged(Option<PathBuf>),
+    /// An index against the commits that the next one will follow; the repository's own unless one is named. And commits that
+    /// are being merged, where git does not say so in `MERGE_HEAD` yet.
+    Staged(Option<PathBuf>, Vec<ObjectId>),
+    /// All that the index holds, whichever commits have it already.
+    Index,
     /// The commits of `A..B` or `A...B`.
     Range(Vec<u8>),
     /// What a push sends.
@@ -137,10 +140,14 @@ impl Changed<'_, '_> {
         let (references, gaps) = refs::references(&self.found.folder);
         gaps.into_iter().for_each(|(path, reason)| self.gap(&path, reason));
         match &self.change.what {
-            What::Staged(index) => {
+            What::Staged(index, merged) => {
                 let own = self.found.folder.index();
-                self.staged(index.as_ref().filter(|_| self.here).unwrap_or(&own), &references, &worker);
+                let heads = references.iter().filter(|head| head.name == b"HEAD").filter_map(|head| head.target);
+                let merged = merged.iter().copied().filter(|_| self.here);
+                let heads = heads.chain(refs::merge_heads(&self.found.folder)).chain(merged).collect();
+                self.staged(index.as_ref().filter(|_| self.here).unwrap_or(&own), heads, &worker);
             }
+            What::Index => self.staged(&self.found.folder.index(), Vec::new(), &worker),
             What::Range(range) => {
                 let range = Range::parse(range)?;
                 let looked = Looked(RefCell::new(store.reader()), store);
@@ -189,12 +196,7 @@ impl Changed<'_, '_> {
     }
 
     /// Looks at what is staged and was in none of the commits that the next one follows. A blob that moved is not new.
-    fn staged<'w, 'a: 'w>(
-        &self,
-        index: &Path,
-        references: &[Reference],
-        worker: &(impl Fn() -> Worker<'w, 'a> + Sync),
-    ) {
+    fn staged<'w, 'a: 'w>(&self, index: &Path, heads: Vec<ObjectId>, worker: &(impl Fn() -> Worker<'w, 'a> + Sync)) {
         let id_length = self.found.folder.shape.id_length;
         let mut entries = match index::read(index, &self.found.folder) {
             Ok(entries) => entries,
@@ -205,8 +207,6 @@ impl Changed<'_, '_> {
         if !missing.is_empty() {
             self.gap(index, format!("{} folders of the sparse index cannot be read", missing.len()));
         }
-        let heads = references.iter().filter(|head| head.name == b"HEAD").filter_map(|head| head.target);
-        let heads: Vec<ObjectId> = heads.chain(refs::merge_heads(&self.found.folder)).collect();
         let trees: Vec<ObjectId> = heads.iter().filter_map(|head| Some(read_commit(&mut reader, head)?.tree)).collect();
         let before = blobs_in(&mut reader, trees.clone(), id_length);
         let mut at = |path: &[u8]| at_path(&mut reader, &trees, path, id_length);
@@ -397,7 +397,7 @@ fn at_path(reader: &mut Reader<'_>, trees: &[ObjectId], path: &[u8], id_length: 
     for part in path.split(|&b| b == b'/') {
         let named = |id: &ObjectId| {
             let (folder, _) = read_folder(reader, id, id_length);
-            folder.iter().find(|entry| *entry.name == *part).map(|entry| entry.id)
+            folder.iter().find(|entry| entry.name == part).map(|entry| entry.id)
         };
         ids = ids.iter().filter_map(named).collect();
     }
@@ -410,7 +410,7 @@ fn read_folder(reader: &mut Reader<'_>, id: &ObjectId, id_length: usize) -> (Fol
         Ok((ObjectKind::Tree, bytes)) => {
             (history::folder(bytes, id_length, |_| true), object::is_whole_tree(bytes, id_length))
         }
-        _ => (Folder::from([]), false),
+        _ => (Folder::default(), false),
     }
 }
 

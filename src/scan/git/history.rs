@@ -125,11 +125,11 @@ impl Scan<'_> {
         self.plain_files(found, tree.max_file_size, &worker);
         let references = self.names(found, &mut worker());
         let staged = self.indexes(found, outcome);
-        let listing = store.list();
-        for (path, reason) in listing.gaps {
+        let mut listing = store.list();
+        for (path, reason) in listing.gaps.drain(..) {
             skip(outcome, tree::skip(&found.show(&path), reason, true));
         }
-        let mut facts = sweep::sweep(self, &store, folder.shape.id_length, listing.entries, tree.max_file_size, worker);
+        let mut facts = sweep::sweep(self, &store, folder.shape.id_length, listing, tree.max_file_size, worker);
         let places = Places::find(self, &store, folder.shape.id_length, &mut facts, &references);
         self.gaps(found, &facts, &places, outcome);
         for reference in references.iter().filter(|reference| reference.holds()) {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::known::Known;
 use super::sweep::Facts;
 use crate::object::{ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
@@ -83,22 +84,12 @@ impl Places {
         let (tips, others) = tips(&graph, references, &facts.tags, &mut pinned);
         let held = graph.below(tips.iter().map(|(_, place)| *place));
         let hot = hot(facts);
-        let is_hot = |id: &ObjectId| facts.ids.get(id).is_some_and(|&nth| hot[nth as usize]);
-        let trees = facts.trees.iter().map(|(nth, _)| *nth).filter(|&nth| hot[nth as usize]);
-        let trees: Vec<ObjectId> = trees.map(|nth| facts.entries[nth as usize].id).collect();
-        let start = || (store.reader(), Vec::<(ObjectId, Folder)>::new(), Vec::new());
-        let parts = scan.share(&trees, start, |(reader, folders, unread), id| match reader.read(id) {
-            Ok((_, bytes)) => folders.push((*id, history::folder(bytes, id_length, is_hot))),
-            // It could be read a moment ago.
-            Err(error) => unread.push((*id, error)),
-        });
-        let mut folders: ObjectMap<Folder> = ObjectMap::default();
-        for (_, read, unread) in parts {
-            folders.extend(read);
-            facts.unread.extend(unread);
-        }
-        let none: Folder = Folder::from([]);
-        let read = |id: &ObjectId| folders.get(id).unwrap_or(&none).clone();
+        let folders = folders(scan, store, id_length, facts, &hot);
+        let none = Folder::default();
+        let read = |id: &ObjectId| {
+            let nth = facts.ids.get(id).and_then(|&nth| folders[nth as usize].as_ref());
+            nth.unwrap_or(&none).clone()
+        };
 
         let order: Vec<u32> = (0u32..).take(graph.commits.len()).collect();
         let spent = Spent::default();
@@ -115,12 +106,12 @@ impl Places {
         });
         let mut too_many = parts.iter().any(|(_, too_many)| *too_many);
         // What a `write-tree` left behind without a commit still says how its files were called.
-        let mut named = vec![false; facts.entries.len()];
+        let mut named = vec![false; hot.len()];
         facts.trees.iter().flat_map(|(_, names)| names.iter()).for_each(|&nth| named[nth as usize] = true);
         let of_commits: HashSet<ObjectId> = graph.commits.iter().map(|node| node.raw.tree).collect();
         let hot_trees =
             facts.trees.iter().map(|(nth, _)| *nth).filter(|&nth| hot[nth as usize] && !named[nth as usize]);
-        for id in hot_trees.map(|nth| facts.entries[nth as usize].id).filter(|id| !of_commits.contains(id)) {
+        for id in hot_trees.map(|nth| facts.listing.entries[nth as usize].id).filter(|id| !of_commits.contains(id)) {
             let result = spent.introduced(id, &[], &read, &mut |path, id| {
                 let (_, first) = pinned.entry(id).or_default();
                 if first.is_empty() {
@@ -129,7 +120,8 @@ impl Places {
             });
             too_many |= result.is_err();
         }
-        for (name, id) in others.into_iter().filter(|(_, id)| folders.contains_key(id)) {
+        let is_folder = |id: &ObjectId| facts.ids.get(id).is_some_and(|&nth| folders[nth as usize].is_some());
+        for (name, id) in others.into_iter().filter(|(_, id)| is_folder(id)) {
             let result = spent.introduced(id, &[], &read, &mut |path, id| {
                 let (names, first) = pinned.entry(id).or_default();
                 names.push(name.clone());
@@ -222,10 +214,37 @@ fn peeled(id: ObjectId, tags: &ObjectMap<ObjectId>) -> impl Iterator<Item = Obje
     std::iter::successors(Some(id), |id| tags.get(id).copied()).take(tags.len() + 1)
 }
 
+/// What the hot trees hold that is hot, by their places in the listing.
+fn folders(scan: &Scan<'_>, store: &Store, id_length: usize, facts: &mut Facts, hot: &[bool]) -> Vec<Option<Folder>> {
+    let mut wanted = vec![false; hot.len()];
+    facts.trees.iter().for_each(|(nth, _)| wanted[*nth as usize] = hot[*nth as usize]);
+    let forest = facts.listing.forest.only(|nth| wanted[nth]);
+    let entries = &facts.listing.entries;
+    let start = || (store.walk(entries, &forest), Known::new(&facts.ids), Vec::new(), Vec::new());
+    let parts = scan.share_singly(forest.parts(), start, |(walk, known, folders, unread), part| {
+        walk.read(part, &mut |nth, object| {
+            let mut is_hot = |id: &ObjectId| known.nth(id).is_some_and(|nth| hot[nth as usize]);
+            match object {
+                Ok((_, bytes)) => folders.push((nth, history::folder(bytes, id_length, &mut is_hot))),
+                // It could be read a moment ago.
+                Err(error) => unread.push((entries[nth].id, error)),
+            }
+            !scan.stopped()
+        });
+    });
+    let parts: Vec<_> = parts.into_iter().map(|(_, _, folders, unread)| (folders, unread)).collect();
+    let mut all = vec![None; hot.len()];
+    for (folders, unread) in parts {
+        folders.into_iter().for_each(|(nth, folder)| all[nth] = Some(folder));
+        facts.unread.extend(unread);
+    }
+    all
+}
+
 /// Which objects, by their places in the listing, are touched blobs or trees above one.
 fn hot(facts: &Facts) -> Vec<bool> {
     // Who names an object: the places in `above` from its own start to the next one's.
-    let mut starts = vec![0usize; facts.entries.len() + 1];
+    let mut starts = vec![0usize; facts.listing.entries.len() + 1];
     for nth in facts.trees.iter().flat_map(|(_, named)| named.iter()) {
         starts[*nth as usize + 1] += 1;
     }
@@ -240,7 +259,7 @@ fn hot(facts: &Facts) -> Vec<bool> {
             ends[nth as usize] += 1;
         }
     }
-    let mut hot = vec![false; facts.entries.len()];
+    let mut hot = vec![false; facts.listing.entries.len()];
     let touched = facts.touched.iter().filter(|(_, kind, _)| *kind == ObjectKind::Blob);
     let mut next: Vec<u32> = touched.map(|(id, _, _)| facts.ids[id]).collect();
     while let Some(nth) = next.pop() {

@@ -3,21 +3,25 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::known::Known;
 use crate::blob::{Before, Kind, Origin, Text};
 use crate::object::{ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::{Glance, Worker};
 use crate::source::git::object::{self, EntryKind, RawCommit};
-use crate::source::git::store::{Entry, ReadError, Store};
+use crate::source::git::store::{Listing, ReadError, Store};
 
 /// From how many entries on a tree is worth a look for equal ones: some are made of nothing else, to exhaust who reads them.
 const MANY: usize = 10_000;
 
+/// An entry of a tree has at least so many bytes beside an id: a mode of five digits, a blank, a letter, a NUL.
+const LEAST: usize = 8;
+
 /// What a repository's objects are.
 #[derive(Default)]
 pub(super) struct Facts {
-    /// Every object, as listed.
-    pub(super) entries: Vec<Entry>,
+    /// Every object.
+    pub(super) listing: Listing,
     /// The place of each in the listing.
     pub(super) ids: ObjectMap<u32>,
     /// The commits, in no order.
@@ -43,43 +47,39 @@ pub(super) fn sweep<'w, 'a: 'w>(
     scan: &Scan<'_>,
     store: &Store,
     id_length: usize,
-    entries: Vec<Entry>,
+    listing: Listing,
     most: Option<u64>,
     worker: impl Fn() -> Worker<'w, 'a> + Sync,
 ) -> Facts {
-    let ids: ObjectMap<u32> = (0u32..).zip(&entries).map(|(nth, entry)| (entry.id, nth)).collect();
+    let ids: ObjectMap<u32> = (0u32..).zip(&listing.entries).map(|(nth, entry)| (entry.id, nth)).collect();
     // Git knows the empty tree without holding it.
     let empty = object::empty_tree(id_length);
-    let start = || (worker(), store.reader(), Facts::default());
-    let parts = scan.share(&entries, start, |(worker, reader, facts), entry| match reader.read_entry(entry) {
-        Ok((ObjectKind::Tree, bytes)) => {
-            worker.count(&Origin::new(Kind::Blob, ""), bytes.len() as u64);
-            let mut named = Vec::new();
-            for entry in object::tree(bytes, id_length).filter(|entry| entry.kind != EntryKind::Submodule) {
-                match ids.get(&entry.id) {
-                    Some(&nth) => named.push(nth),
-                    None if entry.id == empty => {}
-                    None => _ = facts.missing.insert(entry.id),
+    let start = || (worker(), store.walk(&listing.entries, &listing.forest), Known::new(&ids), Facts::default());
+    let parts = scan.share_singly(listing.forest.parts(), start, |(worker, walk, known, facts), part| {
+        walk.read(part, &mut |nth, object| {
+            let id = listing.entries[nth].id;
+            match object {
+                Ok((ObjectKind::Tree, bytes)) => {
+                    worker.count(&Origin::new(Kind::Blob, ""), bytes.len() as u64);
+                    let named = facts.named(bytes, id_length, known, &empty);
+                    facts.trees.push((nth as u32, named));
+                    if !object::is_whole_tree(bytes, id_length) {
+                        facts.unread.push((id, ReadError::Damaged("it is no tree to its end".to_owned())));
+                    }
                 }
+                Ok((kind, bytes)) => facts.take(worker, id, kind, bytes, most),
+                Err(error) => facts.unread.push((id, error)),
             }
-            if !object::is_whole_tree(bytes, id_length) {
-                facts.unread.push((entry.id, ReadError::Damaged("it is no tree to its end".to_owned())));
-            }
-            if named.len() > MANY {
-                named.sort_unstable();
-                named.dedup();
-            }
-            facts.trees.push((ids[&entry.id], named.into()));
-        }
-        Ok((kind, bytes)) => facts.take(worker, entry.id, kind, bytes, most),
-        Err(error) => facts.unread.push((entry.id, error)),
+            !scan.stopped()
+        });
     });
     let mut all = Facts::default();
-    parts.into_iter().for_each(|(_, _, part)| all.join(part));
+    let parts: Vec<Facts> = parts.into_iter().map(|(_, _, _, part)| part).collect();
+    parts.into_iter().for_each(|part| all.join(part));
     let trees = all.commits.iter().map(|(_, commit)| commit.tree);
     all.missing.extend(trees.filter(|tree| *tree != empty && !ids.contains_key(tree)));
     all.ids = ids;
-    all.entries = entries;
+    all.listing = listing;
     all.sorted()
 }
 
@@ -102,6 +102,23 @@ pub(super) fn some<'w, 'a: 'w>(
 }
 
 impl Facts {
+    /// What a tree names, by places in the listing; what is not there is noted.
+    fn named(&mut self, tree: &[u8], id_length: usize, known: &mut Known<'_>, empty: &ObjectId) -> Box<[u32]> {
+        let mut named = Vec::with_capacity(tree.len() / (id_length + LEAST));
+        for entry in object::tree(tree, id_length).filter(|entry| entry.kind != EntryKind::Submodule) {
+            match known.nth(&entry.id) {
+                Some(nth) => named.push(nth),
+                None if entry.id == *empty => {}
+                None => _ = self.missing.insert(entry.id),
+            }
+        }
+        if named.len() > MANY {
+            named.sort_unstable();
+            named.dedup();
+        }
+        named.into()
+    }
+
     /// Takes in a commit, a tag, or a blob of at most `most` bytes.
     fn take(&mut self, worker: &mut Worker<'_, '_>, id: ObjectId, kind: ObjectKind, bytes: &[u8], most: Option<u64>) {
         if kind == ObjectKind::Blob && most.is_some_and(|most| bytes.len() as u64 > most) {

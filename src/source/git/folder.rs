@@ -34,6 +34,8 @@ pub struct GitFolder {
     /// or among the submodules of a repository above, or it names that folder as its worktree. What it shares with other
     /// worktrees is its own, or belongs to a repository that has it among its linked worktrees.
     pub links_back: bool,
+    /// Whether this worktree has a configuration of its own, `config.worktree`.
+    pub own_config: bool,
     /// What decides how it is read.
     pub shape: Shape,
     /// The names of the remotes in its configuration.
@@ -121,7 +123,8 @@ impl GitFolder {
             Ok(text.map(|text| config::variables(&text)).unwrap_or_default())
         };
         let mut variables = read(common.join("config"))?;
-        if variables.iter().rfind(|v| v.is("extensions", "worktreeconfig")).is_some_and(Variable::holds) {
+        let own_config = variables.iter().rfind(|v| v.is("extensions", "worktreeconfig")).is_some_and(Variable::holds);
+        if own_config {
             variables.extend(read(git.join("config.worktree"))?);
         }
         let holder = found.map(real).transpose()?;
@@ -139,7 +142,7 @@ impl GitFolder {
             variables.into_iter().filter(|v| v.section == "remote").filter_map(|v| v.sub).collect();
         remotes.sort();
         remotes.dedup();
-        Ok(GitFolder { git, common, worktree, holder, links_back, shape, remotes })
+        Ok(GitFolder { git, common, worktree, holder, links_back, own_config, shape, remotes })
     }
 
     /// Where its objects lie.

@@ -10,7 +10,7 @@
 //! takes a blob from one of its parents introduces nothing; a root introduces all that it has; a rename and the return of a
 //! deleted file are introductions.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
@@ -126,31 +126,86 @@ impl Graph {
 }
 
 /// An entry of a folder, as attribution needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'f> {
     /// Its name: one part of a path.
-    pub name: Box<[u8]>,
+    pub name: &'f [u8],
     /// What it names.
     pub id: ObjectId,
     /// Whether that is a folder.
     pub folder: bool,
 }
 
-/// The entries of a folder, sorted by their names.
-pub type Folder = Arc<[Entry]>;
+/// The entries of a folder, sorted by their names. There are millions of these, so one takes few pieces of memory.
+#[derive(Debug, Clone, Default)]
+pub struct Folder(Arc<Rows>);
+
+#[derive(Debug, Default)]
+struct Rows {
+    /// All names in a row.
+    names: Box<[u8]>,
+    /// Of each entry what it names, whether that is a folder, and where its name ends in the row.
+    rows: Box<[(ObjectId, bool, u32)]>,
+}
+
+impl Folder {
+    /// A folder of such entries, in any order.
+    fn new(mut entries: Vec<Entry<'_>>) -> Folder {
+        if !entries.is_sorted_by(|a, b| a.name <= b.name) {
+            entries.sort_by(|a, b| a.name.cmp(b.name));
+        }
+        let mut names = Vec::with_capacity(entries.iter().map(|entry| entry.name.len()).sum());
+        let row = |entry: &Entry<'_>| {
+            names.extend_from_slice(entry.name);
+            // The largest object that is read is smaller.
+            (entry.id, entry.folder, u32::try_from(names.len()).unwrap_or(u32::MAX))
+        };
+        let rows = entries.iter().map(row).collect();
+        Folder(Arc::new(Rows { names: names.into(), rows }))
+    }
+
+    /// The number of its entries.
+    fn len(&self) -> usize {
+        self.0.rows.len()
+    }
+
+    /// The entry of that number, in the order of names.
+    fn get(&self, nth: usize) -> Option<Entry<'_>> {
+        let &(id, folder, end) = self.0.rows.get(nth)?;
+        let start = nth.checked_sub(1).map_or(0, |before| self.0.rows[before].2);
+        Some(Entry { name: self.0.names.get(start as usize..end as usize)?, id, folder })
+    }
+
+    /// The number of the entry of a name. It is looked for at `guess` first.
+    fn find(&self, name: &[u8], guess: usize) -> Option<usize> {
+        let is_at = |nth: usize| self.get(nth).map(|entry| entry.name.cmp(name));
+        if is_at(guess) == Some(Ordering::Equal) {
+            return Some(guess);
+        }
+        let (mut start, mut end) = (0, self.len());
+        while start < end {
+            let middle = start + (end - start) / 2;
+            match is_at(middle)? {
+                Ordering::Less => start = middle + 1,
+                Ordering::Greater => end = middle,
+                Ordering::Equal => return Some(middle),
+            }
+        }
+        None
+    }
+
+    /// Its entries.
+    pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        (0..self.len()).filter_map(|nth| self.get(nth))
+    }
+}
 
 /// The entries of a raw tree that `wanted` lets in, sorted.
-pub fn folder(tree: &[u8], id_length: usize, wanted: impl Fn(&ObjectId) -> bool) -> Folder {
+pub fn folder(tree: &[u8], id_length: usize, mut wanted: impl FnMut(&ObjectId) -> bool) -> Folder {
     let entries = super::object::tree(tree, id_length).filter(|entry| entry.kind != EntryKind::Submodule);
     let entries = entries.filter(|entry| wanted(&entry.id));
-    let entry = |entry: super::object::TreeEntry<'_>| Entry {
-        name: entry.name.into(),
-        id: entry.id,
-        folder: entry.kind == EntryKind::Folder,
-    };
-    let mut entries: Vec<Entry> = entries.map(entry).collect();
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    entries.into()
+    let folder = |kind: EntryKind| kind == EntryKind::Folder;
+    Folder::new(entries.map(|entry| Entry { name: entry.name, id: entry.id, folder: folder(entry.kind) }).collect())
 }
 
 /// More paths were met than are followed: a repository can be made that has billions of them in a few objects.
@@ -176,17 +231,19 @@ pub fn introduced(
     struct Level {
         entries: Folder,
         next: usize,
-        parents: Vec<Folder>,
+        /// Each with the number of the entry behind the one that was looked at last.
+        parents: Vec<(Folder, usize)>,
         /// How long the path is without the entries' names.
         path: usize,
     }
     let level = |tree: &ObjectId, parents: &[ObjectId], path| Level {
         entries: read(tree),
         next: 0,
-        parents: parents.iter().map(read).collect(),
+        parents: parents.iter().map(|parent| (read(parent), 0)).collect(),
         path,
     };
     let mut path: Vec<u8> = Vec::new();
+    let mut before: Vec<ObjectId> = Vec::new();
     let mut levels = vec![level(&tree, parents, 0)];
     while let Some(at) = levels.last_mut() {
         let Some(entry) = at.entries.get(at.next) else {
@@ -195,16 +252,20 @@ pub fn introduced(
         };
         at.next += 1;
         *budget = budget.checked_sub(1 + at.parents.len()).ok_or(TooMany)?;
-        let there = |parent: &Folder| {
-            let nth = parent.binary_search_by(|other| other.name.cmp(&entry.name)).ok()?;
-            Some(parent[nth].clone())
-        };
-        let before: Vec<Entry> = at.parents.iter().filter_map(there).collect();
-        if before.iter().any(|other| other.id == entry.id) {
+        before.clear();
+        let mut is_there = false;
+        for (parent, next) in &mut at.parents {
+            let Some(nth) = parent.find(entry.name, *next) else { continue };
+            *next = nth + 1;
+            let Some(other) = parent.get(nth) else { continue };
+            is_there |= other.id == entry.id;
+            before.extend(other.folder.then_some(other.id));
+        }
+        if is_there {
             continue;
         }
         path.truncate(at.path);
-        path.extend_from_slice(&entry.name);
+        path.extend_from_slice(entry.name);
         if path.len() > MAX_PATH {
             return Err(TooMany);
         }
@@ -217,7 +278,6 @@ pub fn introduced(
         if levels.len() == MAX_DEPTH {
             return Err(TooMany);
         }
-        let mut before: Vec<ObjectId> = before.iter().filter(|other| other.folder).map(|other| other.id).collect();
         before.sort_unstable();
         before.dedup();
         levels.push(level(&id, &before, length));
@@ -286,15 +346,15 @@ mod tests {
         budget: usize,
     ) -> Result<Vec<String>, TooMany> {
         let read = |wanted: &ObjectId| -> Folder {
-            let Some((_, entries)) = trees.iter().find(|(name, _)| id(name) == *wanted) else { return Arc::new([]) };
-            let entry = |(name, content): &(&str, &str)| Entry {
-                name: name.trim_end_matches('/').as_bytes().into(),
+            let Some((_, entries)) = trees.iter().find(|(name, _)| id(name) == *wanted) else {
+                return Folder::default();
+            };
+            let entries = entries.iter().map(|&(name, content)| Entry {
+                name: name.trim_end_matches('/').as_bytes(),
                 id: id(content),
                 folder: name.ends_with('/'),
-            };
-            let mut entries: Vec<Entry> = entries.iter().map(entry).collect();
-            entries.sort_by(|a, b| a.name.cmp(&b.name));
-            entries.into()
+            });
+            Folder::new(entries.collect())
         };
         let mut found = Vec::new();
         let parents: Vec<ObjectId> = parents.iter().map(|parent| id(parent)).collect();

@@ -4,11 +4,14 @@
 
 mod cache;
 mod delta;
+mod families;
 mod folders;
+mod forest;
 mod index;
 mod loose;
 mod pack;
 mod reader;
+mod walk;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
@@ -18,9 +21,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
+pub use self::forest::{Forest, Part};
 use self::pack::{Pack, Survey};
 use self::reader::Hand;
 pub use self::reader::Reader;
+pub use self::walk::Walk;
 use crate::object::{ObjectId, ObjectKind};
 
 /// The largest object that is read, in bytes.
@@ -71,6 +76,8 @@ pub struct Listing {
     pub entries: Vec<Entry>,
     /// What could not be listed.
     pub gaps: Vec<Gap>,
+    /// How to read all of it.
+    pub forest: Forest,
 }
 
 /// An object that a repository holds.
@@ -124,6 +131,11 @@ impl Store {
         Reader::new(self, MAX_OBJECT)
     }
 
+    /// One that reads what `forest` plans of the listed `entries`; one a thread.
+    pub fn walk<'s>(&'s self, entries: &'s [Entry], forest: &'s Forest) -> Walk<'s> {
+        Walk::new(self, entries, forest)
+    }
+
     /// Whether `id` is that of an object of at most `limit` bytes, made from none that has more: it is read and hashed before
     /// it counts. After some gigabytes nothing counts any more that did not before.
     pub fn holds(&self, id: &ObjectId, limit: u64) -> bool {
@@ -147,14 +159,16 @@ impl Store {
 
     /// Lists all objects. No packed object is inflated for it, and of loose ones only the header.
     pub fn list(&self) -> Listing {
-        let mut listing = Listing { entries: Vec::new(), gaps: self.gaps.clone() };
+        let mut listing = Listing { gaps: self.gaps.clone(), ..Listing::default() };
         let mut surveys: Vec<Survey> = self.packs.iter().map(|pack| pack.survey(&mut listing.gaps)).collect();
         let spots = self.mark_copies(&mut surveys);
         let loose = folders::loose(&self.folders, self.length, &mut listing.gaps);
         let mut packed = HashSet::new();
         listing.entries.reserve(surveys.iter().map(|survey| survey.order.len()).sum());
         for (number, (pack, survey)) in self.packs.iter().zip(&mut surveys).enumerate() {
-            for found in &survey.order {
+            let start = listing.entries.len();
+            let mut numbers = vec![forest::NONE; survey.order.len()];
+            for (found, entry) in survey.order.iter().zip(&mut numbers) {
                 let copies = &mut survey.copies[found.nth as usize];
                 if *copies == Copies::Elsewhere {
                     continue;
@@ -166,10 +180,19 @@ impl Store {
                 }
                 let sole = *copies == Copies::Sole;
                 let place = Place::Packed { pack: number as u32, offset: found.offset, sole };
+                *entry = listing.entries.len() as u32;
                 listing.entries.push(Entry { id, kind: found.kind, place });
             }
+            if pack.is_mapped() {
+                listing.forest.add_pack(&survey.order, &numbers, |nth| pack.index.crc(nth as usize));
+            } else {
+                listing.forest.add_pack(&[], &[], |_| None);
+                listing.forest.add_each(start..listing.entries.len());
+            }
         }
+        let start = listing.entries.len();
         self.list_loose(&loose, &packed, &mut listing);
+        listing.forest.add_each(start..listing.entries.len());
         for (pack, survey) in self.packs.iter().zip(&surveys) {
             let lost = survey.lost.iter().filter(|(nth, _)| {
                 survey.copies[*nth as usize] != Copies::Elsewhere

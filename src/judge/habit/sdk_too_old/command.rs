@@ -280,12 +280,11 @@ fn comment_end(bytes: &[u8], at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spans;
     use super::*;
 
     fn found(text: &str, within: Within) -> Vec<&str> {
-        let mut out = Vec::new();
-        pins(text, 0..text.len(), within, &mut out);
-        out.into_iter().map(|pin| &text[pin.span]).collect()
+        spans(text, |text, out| pins(text, 0..text.len(), within, out))
     }
 
     #[test]

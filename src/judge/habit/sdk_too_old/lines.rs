@@ -216,18 +216,13 @@ pub(super) fn urls(text: &str, out: &mut Vec<Pin>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spans;
     use super::*;
-
-    fn found(text: &str, read: impl Fn(&str, &mut Vec<Pin>)) -> Vec<&str> {
-        let mut out = Vec::new();
-        read(text, &mut out);
-        out.into_iter().map(|pin| &text[pin.span]).collect()
-    }
 
     #[test]
     fn lines_of_requirement_files() {
         let text = "# wandb==0.1\n-r wandb==0.2\nwandb==0.3 ; python_version<'3.8' \\\n    --hash=sha256:00\n  weave[x]>=0.4  # via wandb==0.5\n-e git+https://github.com/wandb/wandb.git@v0.6.0#egg=wandb\nhttps://x.org/wandb-0.7.0-py3-none-any.whl\nwandb=0.8.0=pypi_0\nwandb @ git+https://github.com/wandb/wandb@v0.9.0\ntorch # wandb==0.10\nwandb\nwandb-core==1\r\nwandb==0.11.0\r\n";
-        assert_eq!(found(text, requirements), ["==0.3", ">=0.4", "0.6.0", "0.7.0", "=0.8.0", "0.9.0", "==0.11.0"]);
+        assert_eq!(spans(text, requirements), ["==0.3", ">=0.4", "0.6.0", "0.7.0", "=0.8.0", "0.9.0", "==0.11.0"]);
         assert!(are_requirements("torch==2\nwandb==0.1\n"));
         assert!(!are_requirements("we use wandb==0.1\ntorch==2\n"));
     }
@@ -235,7 +230,7 @@ mod tests {
     #[test]
     fn options_and_factors_of_ini_files() {
         let text = "[options]\ninstall_requires =\n    torch\n    wandb>=0.1,<0.2\n# wandb==0.3\n[options.extras_require]\nlog = wandb==0.4; weave==0.5\n[testenv]\ndeps =\n  py38: wandb==0.6\n  {py39,py310}-x: wandb==0.7\ndescription = for wandb==0.8\n";
-        assert_eq!(found(text, ini), [">=0.1,<0.2", "==0.4", "==0.5", "==0.6", "==0.7"]);
+        assert_eq!(spans(text, ini), [">=0.1,<0.2", "==0.4", "==0.5", "==0.6", "==0.7"]);
     }
 
     #[test]
@@ -243,7 +238,7 @@ mod tests {
         let text = "name: wandb\ndependencies:\n  - wandb=0.1\n  - conda-forge::wandb=0.2=py_0\n  - wandb >=0.3,<0.4\n  - \"wandb==0.5\"  # ours\n  - pip:\n    - wandb==0.6.0; python_version < '3.8'\n    - 'wandb[media]==0.7'\n  - wandb 0.8.*\n# - wandb=0.9\nadditional_dependencies: [types-x, wandb==0.11, \"weave==0.12\"]\ntext: wandb==0.13 is old\nrequirements: |\n  wandb==0.14\n- wandb\n- wandb=0.15.0=py_0\n";
         let conda = |text: &str, out: &mut Vec<Pin>| yaml(text, true, out);
         assert_eq!(
-            found(text, conda),
+            spans(text, conda),
             [
                 "=0.1", "=0.2", ">=0.3,<0.4", "==0.5", "==0.6.0", "==0.7", "0.8.*", "==0.11", "==0.12", "==0.14",
                 "=0.15.0"
@@ -254,6 +249,6 @@ mod tests {
     #[test]
     fn explicit_lists_name_packages_by_url() {
         let text = "@EXPLICIT\nhttps://conda.anaconda.org/conda-forge/noarch/wandb-0.15.12-pyhd8ed1ab_0.conda\n- conda: https://conda.anaconda.org/conda-forge/noarch/wandb-0.15.12-pyhd8ed1ab_0.conda\nhttps://x/wandb-osh-1.0-0.conda\n";
-        assert_eq!(found(text, urls), ["0.15.12"]);
+        assert_eq!(spans(text, urls), ["0.15.12"]);
     }
 }

@@ -263,13 +263,14 @@ fn quoted(text: &str, line: Range<usize>, out: &mut Vec<Pin>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spans;
     use super::*;
 
     fn found(text: &str, language: Language) -> Vec<&str> {
-        let mut out = Vec::new();
-        pins(text, language, &mut out);
-        inline_metadata(text, &mut out);
-        out.into_iter().map(|pin| &text[pin.span]).collect()
+        spans(text, |text, out| {
+            pins(text, language, out);
+            inline_metadata(text, out);
+        })
     }
 
     #[test]

@@ -99,25 +99,20 @@ fn next_line(text: &str, start: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spans;
     use super::*;
-
-    fn found(text: &str, read: impl Fn(&str, &mut Vec<Pin>)) -> Vec<&str> {
-        let mut out = Vec::new();
-        read(text, &mut out);
-        out.into_iter().map(|pin| &text[pin.span]).collect()
-    }
 
     #[test]
     fn only_what_is_locked_counts() {
         let text = "version = 1\n\n[[package]]\nname = \"trl\"\nversion = \"0.1\"\ndependencies = [\n    { name = \"wandb\", specifier = \">=0.2\" },\n]\n\n[package.dependencies]\nwandb = \">=0.3\"\n\n[[package]]\nname = \"wandb\"\nversion = \"0.4.0\"\nsource = { registry = \"https://pypi.org/simple\" }\n\n[[package]]\nname = \"wandb\"\nversion = \"0.5.0\"\n\n[[package]]\nname = \"wandb-core\"\nversion = \"0.6.0\"\n[[package]]\nname = \"weave\"\n\n[[package]]\nname = \"x\"\nversion = \"0.7\"\n";
-        assert_eq!(found(text, toml), ["0.4.0", "0.5.0"]);
+        assert_eq!(spans(text, toml), ["0.4.0", "0.5.0"]);
     }
 
     #[test]
     fn conda_and_pixi_locks() {
         let conda = "package:\n- name: trl\n  version: 0.1\n  dependencies:\n    wandb: '>=0.2'\n- name: wandb\n  version: 0.15.12\n  manager: conda\n  url: https://conda.anaconda.org/conda-forge/noarch/wandb-0.15.12-pyhd8ed1ab_0.conda\n- category: main\n  manager: pip\n  version: 0.51.0\n  name: weave\n";
-        assert_eq!(found(conda, yaml), ["0.15.12", "0.51.0"]);
+        assert_eq!(spans(conda, yaml), ["0.15.12", "0.51.0"]);
         let pixi = "environments:\n  default:\n    packages:\n      linux-64:\n      - conda: https://conda.anaconda.org/conda-forge/noarch/wandb-0.15.12-pyhd8ed1ab_0.conda\n      - pypi: https://files.pythonhosted.org/packages/ab/weave-0.51.0-py3-none-any.whl\npackages:\n- conda: https://conda.anaconda.org/conda-forge/noarch/wandb-0.15.12-pyhd8ed1ab_0.conda\n  sha256: 00\n  depends:\n  - wandb >=0.1\n- pypi: https://files.pythonhosted.org/packages/ab/weave-0.51.0-py3-none-any.whl\n  name: weave\n  version: 0.51.0\n";
-        assert_eq!(found(pixi, yaml), ["0.51.0", "0.15.12"]);
+        assert_eq!(spans(pixi, yaml), ["0.51.0", "0.15.12"]);
     }
 }

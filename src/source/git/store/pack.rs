@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use super::families::{Link, Links};
 use super::index::Index;
 use super::{Copies, Gap, loose};
 use crate::object::{ObjectId, ObjectKind};
@@ -24,8 +25,7 @@ const WINDOW: usize = 32 * 1024;
 
 const BEYOND: &str = "it lies beyond the end of the pack";
 const NO_ENTRY: &str = "its place in the pack holds no object";
-const NO_BASE: &str = "the object that it is a delta to cannot be found";
-const TOO_DEEP: &str = "its chain of deltas is too long";
+pub(super) const NO_BASE: &str = "the object that it is a delta to cannot be found";
 const UNREADABLE: &str = "the pack cannot be read";
 
 /// A pack and its index.
@@ -43,10 +43,10 @@ pub(super) struct Map {
     offsets: Vec<u64>,
     /// Their numbers in the index, in the same order.
     nths: Vec<u32>,
+    /// Where they end, in the same order.
+    ends: Vec<u64>,
     /// Whether another entry is a delta to it.
     is_base: Vec<bool>,
-    /// Where the last one ends.
-    end: u64,
 }
 
 /// The bytes of an entry in its pack.
@@ -78,8 +78,14 @@ pub(super) struct Found {
     pub(super) nth: u32,
     /// Where it begins.
     pub(super) offset: u64,
+    /// Where it ends.
+    pub(super) end: u64,
     /// What it is.
     pub(super) kind: ObjectKind,
+    /// What it is a delta to, by its place in the order, where that comes before it.
+    pub(super) base: Option<u32>,
+    /// How many bytes its family's first object has by its header; the others of a family tend to have about as many.
+    pub(super) size: u64,
 }
 
 /// What the header of an entry says.
@@ -122,8 +128,7 @@ impl Pack {
         let map = self.map.get()?;
         let rank = map.offsets.binary_search(&offset).ok()?;
         let crc = self.index.crc(map.nths[rank] as usize)?;
-        let end = map.offsets[rank..].iter().find(|next| **next > offset).copied().unwrap_or(map.end);
-        Some(Extent { end, crc, is_base: map.is_base[rank] })
+        Some(Extent { end: map.ends[rank], crc, is_base: map.is_base[rank] })
     }
 
     /// The header of the entry that begins `bytes`.
@@ -200,11 +205,12 @@ impl Pack {
         }
         entries.sort_unstable();
         let (offsets, nths): (Vec<u64>, Vec<u32>) = entries.into_iter().unzip();
-        let roots = self.link(&mut window, &offsets, &nths, &mut survey.lost);
-        let is_base = roots.order(&offsets, &nths, &mut survey);
+        let ends = ends(&offsets, end);
+        let links = self.link(&mut window, &offsets, &nths, &mut survey.lost);
+        let is_base = links.order(&offsets, &ends, &nths, &mut survey);
         if self.index.is_intact() && self.index.crc(0).is_some() {
             // Another listing may have set it to the same.
-            let _ = self.map.set(Map { offsets, nths, is_base, end });
+            let _ = self.map.set(Map { offsets, nths, ends, is_base });
         }
         survey
     }
@@ -224,7 +230,7 @@ impl Pack {
                 return Link::Lost;
             };
             if let What::Whole(kind) = header.what {
-                return Link::Root(kind);
+                return Link::Root(kind, header.size);
             }
             let base = self.base(offset, header.what).and_then(|base| offsets.binary_search(&base).ok());
             base.map_or_else(
@@ -248,64 +254,14 @@ impl Pack {
     }
 }
 
-/// What the entries of a pack are, in the order of their offsets.
-struct Links(Vec<Link>);
-
-#[derive(Clone, Copy)]
-enum Link {
-    Root(ObjectKind),
-    To(u32),
-    Lost,
-}
-
-impl Links {
-    /// Puts the entries in the order in which each base comes before what is made from it, one family after the other. Returns
-    /// which ones are bases.
-    fn order(&self, offsets: &[u64], nths: &[u32], survey: &mut Survey) -> Vec<bool> {
-        // The entries that are deltas to the entry `n` are `children[starts[n]..starts[n + 1]]`.
-        let mut starts = vec![0u32; self.0.len() + 1];
-        for link in &self.0 {
-            if let Link::To(base) = link {
-                starts[*base as usize + 1] += 1;
-            }
-        }
-        let is_base: Vec<bool> = starts[1..].iter().map(|children| *children > 0).collect();
-        for at in 1..starts.len() {
-            starts[at] += starts[at - 1];
-        }
-        let mut free = starts.clone();
-        let mut children = vec![0u32; starts[self.0.len()] as usize];
-        for (rank, link) in self.0.iter().enumerate() {
-            if let Link::To(base) = link {
-                let slot = &mut free[*base as usize];
-                children[*slot as usize] = rank as u32;
-                *slot += 1;
-            }
-        }
-        let mut family = Vec::new();
-        for (root, link) in self.0.iter().enumerate() {
-            let Link::Root(kind) = *link else { continue };
-            family.push((root, 0));
-            while let Some((rank, depth)) = family.pop() {
-                let nth = nths[rank];
-                if depth > MAX_DEPTH {
-                    survey.lost.push((nth, TOO_DEEP));
-                } else {
-                    survey.listed[nth as usize] = true;
-                    survey.order.push(Found { nth, offset: offsets[rank], kind });
-                }
-                // Those that nothing is made from come first: their base is still at hand then.
-                let made = &children[starts[rank] as usize..starts[rank + 1] as usize];
-                let (bases, leaves) = made.iter().rev().partition::<Vec<u32>, _>(|&&child| is_base[child as usize]);
-                family.extend(bases.into_iter().chain(leaves).map(|child| (child as usize, depth + 1)));
-            }
-        }
-        // What no root leads to: deltas to each other, or to what is lost.
-        let known: std::collections::HashSet<u32> = survey.lost.iter().map(|(nth, _)| *nth).collect();
-        let unled = nths.iter().filter(|nth| !survey.listed[**nth as usize] && !known.contains(nth));
-        survey.lost.extend(unled.map(|&nth| (nth, NO_BASE)));
-        is_base
+/// Where the entries that begin at `offsets` end, the last one at `end`.
+fn ends(offsets: &[u64], end: u64) -> Vec<u64> {
+    let mut ends = vec![end; offsets.len()];
+    for at in (1..offsets.len()).rev() {
+        // Two entries at one place are one.
+        ends[at - 1] = if offsets[at] > offsets[at - 1] { offsets[at] } else { ends[at] };
     }
+    ends
 }
 
 /// A part of a pack at hand.

@@ -19,9 +19,9 @@ const UNKNOWN: u64 = 4096;
 /// What an object begins with whose compressed size is not known.
 const START: usize = 64 * 1024;
 /// The most bytes of memory that are kept for the next object.
-const MAX_SPARE: usize = 16 << 20;
+pub(super) const MAX_SPARE: usize = 16 << 20;
 /// A byte of a zlib stream stands for no more than this many.
-const MAX_RATIO: u64 = 1032;
+pub(super) const MAX_RATIO: u64 = 1032;
 
 /// Reads objects; one a thread.
 pub struct Reader<'s> {
@@ -83,6 +83,12 @@ impl<'s> Reader<'s> {
     pub(super) fn read_hashed(&mut self, id: &ObjectId) -> Result<(ObjectKind, &[u8]), ReadError> {
         let kind = self.hashed(id)?;
         Ok((kind, &self.hand.current))
+    }
+
+    /// Reads a packed object for others to be made from: the index must vouch for every byte of it.
+    pub(super) fn read_base(&mut self, pack: u32, offset: u64) -> Result<(ObjectKind, Arc<Vec<u8>>), ReadError> {
+        let kind = self.packed(pack, offset, true)?;
+        Ok((kind, self.hand.current.clone()))
     }
 
     /// Reads an object where it was listed, or else any copy of it that has its hash.
