@@ -9,8 +9,10 @@ const PULL: &str = "refs/pull/7/merge";
 const TOPIC: &str = "refs/heads/topic";
 const MAIN: &str = "refs/heads/main";
 
+type Variables = &'static [(&'static str, &'static str)];
+
 /// What is checked out, the variables (`@name` is an id), the keys, and what is said.
-type Row = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str], &'static str);
+type Row = (&'static str, Variables, &'static [&'static str], &'static str);
 
 const ALL: &[&str] = &["old", "mainline", "gone", "kept", "tagged", "untracked"];
 const BRANCH: &[&str] = &["gone", "kept"];
@@ -88,14 +90,15 @@ fn a_shallow_checkout_is_told_how_to_fetch_the_rest() {
 fn keys_are_sent_for_a_proposal_that_comes_from_within_alone() {
     let server = Server::new();
     let work = server.checkout("work", TOPIC, None);
-    let gitlab =
-        [("GITLAB_CI", "true"), ("CI_PIPELINE_SOURCE", "merge_request_event"), ("CI_MERGE_REQUEST_PROJECT_ID", "1")];
-    let azure = [("TF_BUILD", "True"), ("BUILD_REASON", "PullRequest")];
-    let travis = [("TRAVIS", "true"), ("TRAVIS_EVENT_TYPE", "pull_request"), ("TRAVIS_REPO_SLUG", "acme/train")];
-    let table: [(&[(&str, &str)], &str, &str, &str); 3] = [
-        (&gitlab, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "1", "2"),
-        (&azure, "SYSTEM_PULLREQUEST_ISFORK", "False", "True"),
-        (&travis, "TRAVIS_PULL_REQUEST_SLUG", "acme/train", "mallory/train"),
+    const GITLAB: Variables =
+        &[("GITLAB_CI", "true"), ("CI_PIPELINE_SOURCE", "merge_request_event"), ("CI_MERGE_REQUEST_PROJECT_ID", "1")];
+    const AZURE: Variables = &[("TF_BUILD", "True"), ("BUILD_REASON", "PullRequest")];
+    const TRAVIS: Variables =
+        &[("TRAVIS", "true"), ("TRAVIS_EVENT_TYPE", "pull_request"), ("TRAVIS_REPO_SLUG", "acme/train")];
+    let table = [
+        (GITLAB, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "1", "2"),
+        (AZURE, "SYSTEM_PULLREQUEST_ISFORK", "False", "True"),
+        (TRAVIS, "TRAVIS_PULL_REQUEST_SLUG", "acme/train", "mallory/train"),
     ];
     for (variables, name, own, other) in table {
         for (value, sent) in [(Some(own), true), (Some(other), false), (None, false)] {
