@@ -314,6 +314,12 @@ fn gitlab_reads_both_of_its_reports() {
         }
         assert!(!one["location"]["commit"]["sha"].as_str().unwrap().is_empty());
         assert!(one["name"].as_str().unwrap().chars().count() <= 255);
+        // It is read as Markdown, in which what stands between equal runs of grave accents is code.
+        let spans = Regex::new(r"`` .*? ``|` [^`]* `|`[^`]*`").unwrap();
+        let description = spans.replace_all(one["description"].as_str().unwrap(), "");
+        for sign in ["[", "](", "<", "@", "http:", "`", "${{"] {
+            assert!(!description.contains(sign), "{sign} in {description}");
+        }
         assert!(one["solution"].as_str().unwrap().chars().count() <= 7000);
         assert!(["Info", "Unknown", "Low", "Medium", "High", "Critical"].contains(&one["severity"].as_str().unwrap()));
         assert!(one["location"]["start_line"].is_null() || one["location"]["start_line"].is_number());

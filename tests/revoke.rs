@@ -350,6 +350,7 @@ fn a_person_types_the_id() {
     let (code, said) = terminal(&key[..20]);
     assert_eq!((code, server.state().deletions.len()), (0, 1), "{said}");
     assert!(said.contains("proved dead") && said.contains("breaks"), "{said}");
+    assert!(said.contains("owner: user ada (user account), no administrator"), "{said}");
     assert!(key.as_bytes()[20..].windows(8).all(|window| !said.contains(str::from_utf8(window).unwrap())));
 }
 

@@ -96,7 +96,15 @@ fn vulnerability(finding: &Entry, rules: &RuleSet, id: &str) -> Value {
         (Severity::Warning, _) => "Medium",
         (Severity::Note, _) => "Info",
     };
-    let description = finding.sentences(true);
+    let mut description = finding.sentence() + ".";
+    if let Some(key) = &finding.key {
+        description.push_str(&format!(" The key is {}.", key.named()));
+    }
+    // GitLab takes it for Markdown, so what others named and said stands as code.
+    for verdict in finding.verdicts() {
+        description.push_str(&format!(" Asked, its server says: {}.", code(&verdict)));
+    }
+    description.push_str(&format!(" It stands at {}.", code(&finding.at())));
     let mut commit = json!({ "sha": at.commit().unwrap_or(NO_COMMIT) });
     if let (Some(author), Some(date)) = (at.author.iter().flatten().next(), at.date.iter().flatten().next()) {
         commit["author"] = visible(author).into();
@@ -123,6 +131,13 @@ fn vulnerability(finding: &Entry, rules: &RuleSet, id: &str) -> Value {
         "location": location,
         "raw_source_code_extract": visible(&finding.snippet),
     })
+}
+
+/// Text in a code span, between more grave accents than it has in a row.
+fn code(text: &str) -> String {
+    let runs = text.split(|c| c != '`').map(str::len);
+    let fence = "`".repeat(runs.max().unwrap_or_default() + 1);
+    format!("{fence} {text} {fence}")
 }
 
 fn cut(text: &str, most: usize) -> String {

@@ -27,10 +27,30 @@ pub(crate) struct Given {
 /// Reads standard input to its end, or asks for one key where that is a terminal.
 pub(crate) fn from_stdin() -> Result<Given> {
     if io::stdin().is_terminal() {
-        let key = rpassword::prompt_password("W&B API key (not shown): ").map(Zeroizing::new)?;
+        let key = unseen("W&B API key (not shown): ")?;
         return given(Zeroizing::new(key.as_bytes().to_vec()), "the answer");
     }
     given(whole(&mut unbuffered()?)?, "standard input")
+}
+
+/// Asks for a line on the terminal, which shows nothing of it: from before the question on, for whoever is quick with the answer.
+#[cfg(unix)]
+fn unseen(question: &str) -> io::Result<Zeroizing<String>> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    #[expect(clippy::disallowed_methods, reason = "it is the terminal, and nothing that is scanned")]
+    let terminal = File::open("/dev/tty")?;
+    let before = tcgetattr(&terminal)?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
+    tcsetattr(&terminal, OptionalActions::Now, &silent)?;
+    let answer = rpassword::prompt_password(question).map(Zeroizing::new);
+    tcsetattr(&terminal, OptionalActions::Now, &before)?;
+    answer
+}
+
+#[cfg(not(unix))]
+fn unseen(question: &str) -> io::Result<Zeroizing<String>> {
+    rpassword::prompt_password(question).map(Zeroizing::new)
 }
 
 /// Reads a file of keys.

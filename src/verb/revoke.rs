@@ -356,7 +356,11 @@ fn deletion<'p, 'o>(planned: &'p Planned<'o>) -> Option<(&'p Planned<'o>, &'p De
 fn whose(deletion: &Deletion) -> String {
     let owner = &deletion.owner;
     let account = owner.account.as_deref().map(|kind| format!(" ({kind} account)")).unwrap_or_default();
-    let admin = if owner.admin == Some(true) { ", an administrator" } else { "" };
+    let admin = match owner.admin {
+        Some(true) => ", an administrator",
+        Some(false) => ", no administrator",
+        None => "",
+    };
     let name = deletion.description.as_deref().map(|name| format!("; named {name:?}")).unwrap_or_default();
     let used = deletion.last_used.as_deref().map(|date| format!("; last used {date}")).unwrap_or_default();
     format!("owner: user {}{account}{admin}{name}{used}", owner.user.as_deref().unwrap_or("of no name"))
