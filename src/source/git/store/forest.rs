@@ -168,7 +168,7 @@ impl Cut {
     fn at(&mut self, step: usize) -> Option<Part> {
         let steps = self.start..step;
         (self.start, self.weight) = (step, 0);
-        (!steps.is_empty()).then(|| Part(Reads::Steps { pack: self.pack, steps }))
+        (!steps.is_empty()).then_some(Part(Reads::Steps { pack: self.pack, steps }))
     }
 }
 
