@@ -157,3 +157,18 @@ fn an_index_that_gives_an_id_to_another_object_does_not_hide_it() {
     let read = read(&repo, 20);
     assert_eq!((read.found[&blob_id(real)].1.as_slice(), read.complaints()), (&real[..], 0));
 }
+
+#[test]
+fn a_long_chain_whose_beginning_is_damaged_is_not_followed_from_each_link() {
+    let repo = Repo::of(&["--bare"]);
+    let nth = |n: usize| id(&format!("{:040x}", n + 1));
+    // It inflates to something else than it declares, which is told only by inflating it.
+    let mut chain = vec![(nth(0), entry(3, 4, b"", b"abc"))];
+    chain.extend((1..9000).map(|n| (nth(n), entry(7, 4, nth(n - 1).as_bytes(), b"\x04\x04\x90\x04"))));
+    write_pack(&repo, "pack-1", &chain);
+    // Without a memory of what is damaged this is a hundred million looks.
+    let read = read(&repo, 20);
+    assert_eq!((read.found.len(), read.failed.len(), read.listing.gaps.len()), (0, 9000, 0));
+    let reason = "its packed bytes are not those of its index";
+    assert!(read.failed.values().all(|error| *error == ReadError::Damaged(reason.to_owned())));
+}

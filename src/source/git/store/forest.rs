@@ -168,6 +168,90 @@ impl Cut {
     fn at(&mut self, step: usize) -> Option<Part> {
         let steps = self.start..step;
         (self.start, self.weight) = (step, 0);
-        (!steps.is_empty()).then(|| Part(Reads::Steps { pack: self.pack, steps }))
+        (!steps.is_empty()).then_some(Part(Reads::Steps { pack: self.pack, steps }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::ObjectKind;
+
+    /// The plan of a pack in which each entry is a delta to the one that `base` says, if that is another one.
+    fn planned(count: u32, size: u64, base: fn(u32) -> u32) -> Forest {
+        let found = |nth: u32| Found {
+            nth,
+            offset: u64::from(nth) * 100,
+            end: u64::from(nth + 1) * 100,
+            kind: ObjectKind::Blob,
+            base: Some(base(nth)).filter(|base| *base != nth),
+            size,
+        };
+        let order: Vec<Found> = (0..count).map(found).collect();
+        let mut forest = Forest::default();
+        forest.add_pack(&order, &(0..count).collect::<Vec<_>>(), Some);
+        forest
+    }
+
+    /// How many steps each part has; together they are all steps in order.
+    fn sizes(forest: &Forest) -> Vec<usize> {
+        let mut end = 0;
+        let size = |part: &Part| {
+            let Reads::Steps { pack: 0, steps } = &part.0 else { panic!("there is one pack") };
+            assert_eq!(std::mem::replace(&mut end, steps.end), steps.start);
+            steps.len()
+        };
+        let sizes = forest.parts().iter().map(size).collect();
+        assert_eq!(end, forest.steps(0).len());
+        sizes
+    }
+
+    #[test]
+    fn parts_end_where_little_is_made_twice() {
+        let alone = |nth| nth;
+        assert_eq!(sizes(&planned(1200, 10, alone)), [MOST, MOST, 1200 - 2 * MOST]);
+        assert_eq!(sizes(&planned(5, PART, alone)), [1; 5]);
+        assert_eq!(sizes(&planned(5, u64::MAX, alone)), [1; 5]);
+        let star = |_| 0;
+        assert_eq!(sizes(&planned(10_000, 10, star)), [2048, 2048, 2048, 2048, 1808]);
+        assert_eq!(sizes(&planned(10, LARGE_PART, star)), [4, 4, 2]);
+        let chain = |nth: u32| nth.saturating_sub(1);
+        assert_eq!(sizes(&planned(10_000, PART, chain)), [10_000]);
+        let pairs = |nth: u32| nth & !1;
+        assert!(sizes(&planned(10_001, 10, pairs)).iter().rev().skip(1).all(|size| size % 2 == 0));
+        assert_eq!(sizes(&planned(0, 10, alone)), [0; 0]);
+    }
+
+    #[test]
+    fn only_what_is_wanted_and_its_bases_are_read() {
+        // 0 ── 1 ── 3, 0 ── 2, 4 ── 5
+        let forest = planned(6, 10, |nth| [0, 0, 0, 1, 4, 4][nth as usize]);
+        let told = |forest: &Forest| {
+            let steps = forest.steps(0).iter();
+            steps.map(|step| (step.offset / 100, step.base, step.entry, step.is_base, step.is_last)).collect::<Vec<_>>()
+        };
+        let all = [
+            (0, NONE, 0, true, false),
+            (1, 0, 1, true, false),
+            (2, 0, 2, false, true),
+            (3, 1, 3, false, true),
+            (4, NONE, 4, true, false),
+            (5, 4, 5, false, true),
+        ];
+        assert_eq!(told(&forest), all);
+        let some = [
+            (0, NONE, NONE, true, false),
+            (1, 0, NONE, true, true),
+            (3, 1, 3, false, true),
+            (4, NONE, 4, false, false),
+        ];
+        assert_eq!(told(&forest.only(|nth| nth == 3 || nth == 4)), some);
+        assert_eq!(told(&forest.only(|_| true)), all);
+        assert!(forest.only(|_| false).parts().is_empty());
+        let mut loose = Forest::default();
+        loose.add_each(3..9);
+        let parts = loose.only(|nth| nth != 5);
+        let parts: Vec<_> = parts.parts().iter().map(|part| format!("{:?}", part.0)).collect();
+        assert_eq!(parts, ["Each(3..5)", "Each(6..9)"]);
     }
 }

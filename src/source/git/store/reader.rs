@@ -2,6 +2,7 @@
 //! hash that its id is. One hash is spared: that of a listed object of which there is no other copy, and for whose every byte
 //! the CRCs in its pack's index stand. A copy that is damaged or a lie is passed over for one that is not.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ const UNKNOWN: u64 = 4096;
 const START: usize = 64 * 1024;
 /// The most bytes of memory that are kept for the next object.
 pub(super) const MAX_SPARE: usize = 16 << 20;
+/// How many damaged entries are remembered.
+const MAX_LOST: usize = 1 << 16;
 /// A byte of a zlib stream stands for no more than this many.
 pub(super) const MAX_RATIO: u64 = 1032;
 
@@ -46,6 +49,8 @@ pub(super) struct Hand {
     chain: Vec<(u64, Header)>,
     /// The object that was read last.
     current: Arc<Vec<u8>>,
+    /// Entries that are damaged, and why: what is made from them is not tried link by link again.
+    lost: HashMap<cache::Place, String>,
 }
 
 impl<'s> Reader<'s> {
@@ -147,6 +152,17 @@ impl<'s> Reader<'s> {
 
     /// Reads a packed object; if `vouched`, by the CRC of each entry that it takes, else as the pack comes.
     fn packed(&mut self, number: u32, offset: u64, vouched: bool) -> Result<ObjectKind, ReadError> {
+        let read = self.make(number, offset, vouched);
+        if let Err(ReadError::Damaged(reason)) = &read {
+            if self.hand.lost.len() == MAX_LOST {
+                self.hand.lost.clear();
+            }
+            self.hand.lost.insert(cache::Place { pack: number, offset, vouched }, reason.clone());
+        }
+        read
+    }
+
+    fn make(&mut self, number: u32, offset: u64, vouched: bool) -> Result<ObjectKind, ReadError> {
         let pack = &self.store.packs[number as usize];
         let mut spare = self.spare();
         self.open(number, pack)?;
@@ -161,6 +177,9 @@ impl<'s> Reader<'s> {
                     return Err(ReadError::TooLarge(base.1.len() as u64));
                 }
                 break base;
+            }
+            if let Some(reason) = self.hand.lost.get(&place(at)) {
+                return Err(ReadError::Damaged(reason.clone()));
             }
             let extent = extent(pack, at, vouched)?;
             let head = self.hand.inflater.load((number, at), file, extent)?;
