@@ -307,6 +307,7 @@ fn gitlab_reads_both_of_its_reports() {
     assert_eq!(scan["messages"][0]["level"], "warn");
     let mut ids = HashSet::new();
     let found = report["vulnerabilities"].as_array().unwrap();
+    let spans = Regex::new(r"`` .*? ``|` [^`]* `|`[^`]*`").unwrap();
     for one in found {
         assert!(ids.insert(one["id"].as_str().unwrap()), "two have one id");
         for field in ["type", "name", "value"] {
@@ -315,7 +316,6 @@ fn gitlab_reads_both_of_its_reports() {
         assert!(!one["location"]["commit"]["sha"].as_str().unwrap().is_empty());
         assert!(one["name"].as_str().unwrap().chars().count() <= 255);
         // It is read as Markdown, in which what stands between equal runs of grave accents is code.
-        let spans = Regex::new(r"`` .*? ``|` [^`]* `|`[^`]*`").unwrap();
         let description = spans.replace_all(one["description"].as_str().unwrap(), "");
         for sign in ["[", "](", "<", "@", "http:", "`", "${{"] {
             assert!(!description.contains(sign), "{sign} in {description}");
