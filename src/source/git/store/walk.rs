@@ -279,6 +279,9 @@ mod tests {
     use super::*;
     use crate::object::ObjectId;
 
+    /// A name, the number of each one's base, and how many bases are held at most.
+    type Shape = (&'static str, fn(usize) -> usize, usize);
+
     fn number(mut number: usize, out: &mut Vec<u8>) {
         while number > 0x7f {
             out.push(number as u8 | 0x80);
@@ -371,7 +374,7 @@ mod tests {
     fn few_bases_are_held_and_no_more_than_there_is_room_for() {
         let place = tempfile::tempdir().expect("a folder");
         let size = 100_000;
-        let shapes: [(&str, fn(usize) -> usize, usize); 4] = [
+        let shapes: [Shape; 4] = [
             ("a chain", |nth| nth - 1, 1),
             ("a star", |_| 0, 1),
             ("a comb", |nth| (nth - 1) / 2 * 2, 1),
