@@ -24,8 +24,10 @@ pub(super) enum Within {
 pub(super) fn pins(text: &str, region: Range<usize>, within: Within, out: &mut Vec<Pin>) {
     let mut done = region.start;
     let bytes = text.as_bytes();
-    for at in memchr::memchr2_iter(b'w', b'W', &bytes[region.clone()]).map(|at| region.start + at) {
-        if at < done || !is_near_name(text, at) {
+    // A name that begins at the end of the region is one too.
+    let near = &bytes[region.start..bytes.len().min(region.end + "wandb".len() - 1)];
+    for at in requirement::mentions(near).map(|at| region.start + at) {
+        if at < done {
             continue;
         }
         let start = logical_start(text, done.max(at.saturating_sub(REACH)), at);
@@ -33,12 +35,6 @@ pub(super) fn pins(text: &str, region: Range<usize>, within: Within, out: &mut V
         Command::default().read(text, start..end, within, out);
         done = end;
     }
-}
-
-/// Whether a package is named at `at`, alone or in a URL.
-fn is_near_name(text: &str, at: usize) -> bool {
-    let word = text.as_bytes().get(at..at + 5).unwrap_or_default();
-    word.eq_ignore_ascii_case(b"wandb") || word.eq_ignore_ascii_case(b"weave")
 }
 
 /// Whether the line before this line end goes on: `\`, `^` and a backtick say so, in a notebook's JSON `\\\n",`.

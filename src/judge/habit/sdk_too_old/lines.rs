@@ -12,10 +12,7 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut next = 0;
     let bytes = text.as_bytes();
     std::iter::from_fn(move || {
-        let at = memchr::memchr2_iter(b'w', b'W', &bytes[next..]).map(|at| next + at).find(|&at| {
-            let word = bytes.get(at..at + 5).unwrap_or_default();
-            word.eq_ignore_ascii_case(b"wandb") || word.eq_ignore_ascii_case(b"weave")
-        })?;
+        let at = next + requirement::mentions(&bytes[next..]).next()?;
         let start = memchr::memrchr(b'\n', &bytes[next..at]).map_or(next, |newline| next + newline + 1);
         let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |newline| at + newline);
         next = end;

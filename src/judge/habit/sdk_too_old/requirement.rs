@@ -27,10 +27,18 @@ pub(super) struct Read {
 /// The places where a package is named, in order.
 pub(super) fn names(text: &str) -> impl Iterator<Item = (usize, Named)> {
     let bytes = text.as_bytes();
-    memchr::memchr2_iter(b'w', b'W', bytes).filter_map(move |at| {
+    mentions(bytes).filter_map(move |at| {
         let before = at.checked_sub(1).map_or(b' ', |before| bytes[before]);
         let apart = !(before.is_ascii_alphanumeric() || matches!(before, b'-' | b'_' | b'.' | b'/' | b'@'));
         Some((at, name(text, at).filter(|_| apart)?))
+    })
+}
+
+/// Where a package is named, in any case, alone or as a part of something else.
+pub(super) fn mentions(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    memchr::memchr2_iter(b'w', b'W', bytes).filter(|&at| {
+        let word = bytes.get(at..at + 5).unwrap_or_default();
+        Package::ALL.iter().any(|package| word.eq_ignore_ascii_case(package.name().as_bytes()))
     })
 }
 
