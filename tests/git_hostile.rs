@@ -3,14 +3,15 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
 
+#[path = "support/packs.rs"]
+mod packs;
 mod support;
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use sha1::{Digest, Sha1};
+use packs::{Packed, id_of};
 use support::git::{Repo, leak};
 use support::key;
 use wandward::object::ObjectId;
@@ -18,64 +19,16 @@ use wandward::source::git::folder::GitFolder;
 use wandward::source::git::refs;
 use wandward::source::git::store::Store;
 
-/// An entry of a pack: the id that the index gives it, and its bytes.
-type Packed = (ObjectId, Vec<u8>);
-
-fn id_of(kind: &str, content: &[u8]) -> ObjectId {
-    let mut sha = Sha1::new();
-    sha.update(format!("{kind} {}\0", content.len()));
-    sha.update(content);
-    ObjectId::from_bytes(&sha.finalize()).unwrap()
-}
-
-/// An entry of a kind (3 is a blob, 7 a delta to the object whose id is `base`) that holds `content`.
 fn entry(kind: u8, base: &[u8], content: &[u8]) -> Vec<u8> {
-    let mut size = content.len();
-    let mut bytes = vec![kind << 4 | (size & 15) as u8];
-    size >>= 4;
-    while size > 0 {
-        *bytes.last_mut().unwrap() |= 0x80;
-        bytes.push((size & 0x7f) as u8);
-        size >>= 7;
-    }
-    bytes.extend(base);
-    let mut stream = flate2::write::ZlibEncoder::new(bytes, flate2::Compression::fast());
-    stream.write_all(content).unwrap();
-    stream.finish().unwrap()
+    packs::entry(kind, content.len() as u64, base, content)
 }
 
 fn blob(content: &[u8]) -> Packed {
     (id_of("blob", content), entry(3, b"", content))
 }
 
-/// Writes a pack below a git directory, and an index with sound checksums in which the objects stand in the order of `rank`.
 fn write_pack<R: Ord>(git: &Path, name: &str, entries: &[Packed], rank: impl Fn(&ObjectId) -> R) {
-    let mut pack = [b"PACK\0\0\0\x02".as_slice(), &(entries.len() as u32).to_be_bytes()].concat();
-    let mut rows: Vec<(ObjectId, u32, u32)> = Vec::new();
-    for (id, entry) in entries {
-        let mut crc = flate2::Crc::new();
-        crc.update(entry);
-        rows.push((*id, crc.sum(), pack.len() as u32));
-        pack.extend(entry);
-    }
-    let hash = Sha1::digest(&pack);
-    pack.extend(&hash[..]);
-    rows.sort_by_key(|(id, ..)| rank(id));
-    let mut index = vec![0xff, b't', b'O', b'c', 0, 0, 0, 2];
-    for first in 0..=255u8 {
-        let up_to = rows.iter().filter(|(id, ..)| id.as_bytes()[0] <= first).count() as u32;
-        index.extend(up_to.to_be_bytes());
-    }
-    rows.iter().for_each(|(id, ..)| index.extend(id.as_bytes()));
-    rows.iter().for_each(|(_, crc, _)| index.extend(crc.to_be_bytes()));
-    rows.iter().for_each(|(.., offset)| index.extend(offset.to_be_bytes()));
-    index.extend(&hash[..]);
-    let hash = Sha1::digest(&index);
-    index.extend(&hash[..]);
-    let folder = git.join("objects/pack");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join(format!("pack-{name}.pack")), pack).unwrap();
-    fs::write(folder.join(format!("pack-{name}.idx")), index).unwrap();
+    packs::write_pack(&git.join("objects"), &format!("pack-{name}"), entries, rank);
 }
 
 fn hex(id: &str) -> ObjectId {

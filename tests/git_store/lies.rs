@@ -4,66 +4,22 @@
 use std::fs;
 use std::io::Write;
 
-use sha1::{Digest, Sha1};
 use wandward::object::ObjectId;
 use wandward::source::git::store::{ReadError, Store};
 
+use super::packs::{self, Packed, entry, id_of};
 use super::support::git::Repo;
 use super::{id, objects, read};
 
 /// Entries of a pack: the id that its index gives them, and their bytes.
-type Entries = Vec<(ObjectId, Vec<u8>)>;
-
-/// An entry of a pack: its header, and the content as a zlib stream.
-fn entry(kind: u8, size: u64, base: &[u8], content: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![kind << 4 | (size & 15) as u8];
-    let mut rest = size >> 4;
-    while rest > 0 {
-        *bytes.last_mut().unwrap() |= 0x80;
-        bytes.push((rest & 0x7f) as u8);
-        rest >>= 7;
-    }
-    bytes.extend(base);
-    let mut stream = flate2::write::ZlibEncoder::new(bytes, flate2::Compression::default());
-    stream.write_all(content).unwrap();
-    stream.finish().unwrap()
-}
+type Entries = Vec<Packed>;
 
 fn blob_id(content: &[u8]) -> ObjectId {
-    let mut sha = Sha1::new();
-    sha.update(format!("blob {}\0", content.len()));
-    sha.update(content);
-    ObjectId::from_bytes(&sha.finalize()).unwrap()
+    id_of("blob", content)
 }
 
-/// Writes a pack and an index that vouches for it, whatever the entries say.
-fn write_pack(repo: &Repo, name: &str, entries: &[(ObjectId, Vec<u8>)]) {
-    let mut pack = [b"PACK\0\0\0\x02".as_slice(), &(entries.len() as u32).to_be_bytes()].concat();
-    let mut rows: Vec<(ObjectId, u32, u32)> = Vec::new();
-    for (id, entry) in entries {
-        let mut crc = flate2::Crc::new();
-        crc.update(entry);
-        rows.push((*id, crc.sum(), pack.len() as u32));
-        pack.extend(entry);
-    }
-    let hash = Sha1::digest(&pack);
-    pack.extend(&hash[..]);
-    rows.sort();
-    let mut index = vec![0xff, b't', b'O', b'c', 0, 0, 0, 2];
-    for first in 0..=255u8 {
-        let up_to = rows.iter().filter(|(id, ..)| id.as_bytes()[0] <= first).count() as u32;
-        index.extend(up_to.to_be_bytes());
-    }
-    rows.iter().for_each(|(id, ..)| index.extend(id.as_bytes()));
-    rows.iter().for_each(|(_, crc, _)| index.extend(crc.to_be_bytes()));
-    rows.iter().for_each(|(.., offset)| index.extend(offset.to_be_bytes()));
-    index.extend(&hash[..]);
-    let hash = Sha1::digest(&index);
-    index.extend(&hash[..]);
-    let folder = objects(repo).join("pack");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join(format!("{name}.pack")), pack).unwrap();
-    fs::write(folder.join(format!("{name}.idx")), index).unwrap();
+fn write_pack(repo: &Repo, name: &str, entries: &[Packed]) {
+    packs::write_pack(&objects(repo), name, entries, |id| *id);
 }
 
 #[test]

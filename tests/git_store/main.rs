@@ -9,6 +9,8 @@ mod forest;
 mod generate;
 mod libgit2;
 mod lies;
+#[path = "../support/packs.rs"]
+mod packs;
 mod shapes;
 #[path = "../support/mod.rs"]
 mod support;
