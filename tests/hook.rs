@@ -379,12 +379,12 @@ fn a_folder_that_only_git_can_tell_is_asked_for() {
 #[test]
 fn a_folder_that_is_not_the_repositorys_is_asked_for() {
     let repo = Repo::new();
-    fs::create_dir(repo.place().join("shared")).unwrap();
+    fs::create_dir(repo.place().join("common")).unwrap();
     fs::remove_dir_all(repo.at(".git/hooks")).unwrap();
-    symlink("../../shared", repo.at(".git/hooks")).unwrap();
-    refused(&repo, &["install"], &["leads to", "shared", "--hooks-folder .git/hooks"]);
+    symlink("../../common", repo.at(".git/hooks")).unwrap();
+    refused(&repo, &["install"], &["leads to", "common", "--hooks-folder .git/hooks"]);
     let (said, code) = hook(&repo.path, &["install", "--hooks-folder", ".git/hooks"]);
-    assert_eq!((code, repo.place().join("shared/pre-commit").exists()), (0, true), "{said}");
+    assert_eq!((code, repo.place().join("common/pre-commit").exists()), (0, true), "{said}");
     // A `.git` file may name any git directory.
     let other = repo.beside("other", &["--separate-git-dir", "../elsewhere"]);
     refused(&other, &["install"], &["does not know this folder"]);

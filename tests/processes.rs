@@ -11,7 +11,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 use support::{fingerprint, key, namespace};
@@ -302,7 +302,9 @@ fn other_users_are_seen_and_what_is_hidden_from_this_one_is_counted() {
 #[test]
 fn wrong_intervals_are_refused() {
     for interval in ["0", "-1", "soon", "1e9", "nan"] {
-        let output = support::run(support::wandward(Path::new(".")).args(["ps", "--watch", interval]));
+        // One that is taken would watch for ever.
+        let mut command = Command::new("timeout");
+        let output = support::run(command.args(["10", env!("CARGO_BIN_EXE_wandward"), "ps", "--watch", interval]));
         assert_eq!(output.status.code(), Some(2), "{interval}");
     }
 }
