@@ -311,7 +311,15 @@ fn a_program_that_is_there_is_used_if_it_is_of_that_version() {
 fn inputs_are_values_and_never_commands() {
     let job = Job::new();
     job.program("wandward", &format!("exec '{}' \"$@\"", env!("CARGO_BIN_EXE_wandward")));
-    let bad = "$(touch pwned); `touch pwned` \" ' && touch pwned #";
+    // What has a quote without its fellow is no command to any shell, so each way in has a text of its own.
+    let bads = [
+        "$(touch pwned); `touch pwned` \" ' && touch pwned #",
+        "$(touch pwned)",
+        "`touch pwned`",
+        "x; touch pwned #",
+        "\"; touch pwned #",
+        "'; touch pwned #",
+    ];
     let inputs = [
         "path", "fail-on", "config", "baseline", "select", "ignore", "output", "args", "allow-partial", "verify",
         "version", "binary", "assets", "sha256",
@@ -320,15 +328,15 @@ fn inputs_are_values_and_never_commands() {
     let named = action();
     assert_eq!(named["inputs"].as_hash().unwrap().len(), inputs.len());
     let mut job = job;
-    for input in inputs {
+    for (input, bad) in inputs.iter().flat_map(|input| bads.iter().map(move |bad| (*input, *bad))) {
         job.inputs.clear();
         job = job.with(&[(input, bad)]);
         let ran = job.run();
         let code = *ran.codes().last().unwrap();
         // A program of the right version is there already, so nothing is fetched.
         let heeded = !["assets", "sha256"].contains(&input);
-        assert_eq!(code, if heeded { if input == "path" { 3 } else { 2 } } else { 1 }, "{input}: {}", ran.log());
-        assert!(!job.work.at("pwned").exists() && !job.at("temp/pwned").exists(), "{input}");
+        assert_eq!(code, if heeded { if input == "path" { 3 } else { 2 } } else { 1 }, "{input}: {bad}: {}", ran.log());
+        assert!(!job.work.at("pwned").exists() && !job.at("temp/pwned").exists(), "{input}: {bad}");
     }
     job.inputs.clear();
     let job = job.with(&[
