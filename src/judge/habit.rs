@@ -27,7 +27,7 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
@@ -122,8 +122,8 @@ struct Habit {
     looks: Looks,
     /// Which of the words that name W&B are its own.
     near: Vec<usize>,
-    /// Finds one of its other words.
-    other: Option<Regex>,
+    /// Finds one of its other words; made once it is known that a text has one of some rule's, which few have.
+    other: OnceLock<Option<Regex>>,
 }
 
 /// The habit rules that may speak.
@@ -189,7 +189,7 @@ impl Habits {
         let heard = self.words.hear(text, names);
         let reads = |habit: &&Habit| {
             let wordless = habit.rule.scope.words.is_empty() || (site == Site::Settings && !habit.near.is_empty());
-            let says = || other && habit.other.as_ref().is_some_and(|words| words.is_match(text));
+            let says = || other && habit.says_other(text);
             habit.rule.scope.holds(site) && (wordless || heard.any(&habit.near) || says())
         };
         self.habits.iter().filter(reads).collect()
@@ -234,8 +234,13 @@ impl Habit {
         let check = || CHECKS.iter().find(|(id, _)| *id == rule.id).map(|(_, check)| Looks::Check(*check));
         let looks = rule.scope.pattern.clone().map(Looks::Pattern).or_else(check)?;
         let near = words.places(&rule.scope.words);
-        let other = any_of(rule.scope.words.iter().filter(|word| !word.contains(NAME)));
-        Some(Habit { rule: Arc::clone(rule), looks, near, other })
+        Some(Habit { rule: Arc::clone(rule), looks, near, other: OnceLock::new() })
+    }
+
+    /// Whether a text holds one of its words that do not name W&B.
+    fn says_other(&self, text: &[u8]) -> bool {
+        let words = || self.rule.scope.words.iter().filter(|word| !word.contains(NAME));
+        self.other.get_or_init(|| any_of(words())).as_ref().is_some_and(|words| words.is_match(text))
     }
 
     fn points(&self, passage: &Passage<'_>) -> Vec<Point> {
