@@ -1,0 +1,107 @@
+//! A packed history made from a seed, and an index of very many files. In: how many. Out: repositories, and what is in them.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+use wandward::rule::example::legacy_key;
+use wandward::secret::Fingerprint;
+
+use crate::generate::{self, Size, git, search};
+use crate::run::Side;
+
+const SEED: u64 = 2026;
+/// A revision in every 60 kB, as in the history of a project that names W&B everywhere; three others that were counted have
+/// one in 80 to 170 kB.
+const FULL: Size = Size { commits: 10_000, files: 600, lines: 300, keys: 100, revisions: 1500 };
+
+/// A bare repository, and how many keys were planted in it, if it was made here.
+pub struct History {
+    pub path: PathBuf,
+    planted: Option<BTreeSet<String>>,
+}
+
+impl History {
+    pub fn made(path: PathBuf, share: usize) -> History {
+        let planted = generate::repository(&path, SEED, Size { commits: FULL.commits / share, ..FULL });
+        generate::pack(&path);
+        History { path, planted: Some(planted) }
+    }
+
+    pub fn there(path: &str) -> History {
+        History { path: path.into(), planted: None }
+    }
+
+    /// Says what it is. Panics unless what was planted is found. In a repository that was there, a plain search tells what it
+    /// sees: it knows fewer forms of keys, and takes placeholders for keys.
+    pub fn verify(&self, home: &Path) -> String {
+        let report = Side::ours("", "--history").with(&self.path).report(home);
+        let findings = report["findings"].as_array().unwrap();
+        let print = |finding: &'_ Value| finding["key"]["fingerprint"].as_str().map(str::to_owned);
+        let found: BTreeSet<String> = findings.iter().filter_map(print).collect();
+        let plain: BTreeSet<String> =
+            search(&self.path).iter().map(|key| Fingerprint::of(key.as_bytes()).as_str().to_owned()).collect();
+        let missing = plain.difference(&found).count();
+        if let Some(planted) = &self.planted {
+            assert_eq!((found.len(), plain.len(), missing), (planted.len(), planted.len(), 0), "ours, plain, missing");
+        }
+        format!(
+            "{}; {} findings of {} keys, {} of the {} that a plain search finds; complete: {}",
+            self.sizes(),
+            findings.len(),
+            found.len(),
+            plain.len() - missing,
+            plain.len(),
+            report["coverage"]["complete"]
+        )
+    }
+
+    /// Objects, and bytes unpacked and on disk.
+    fn sizes(&self) -> String {
+        let mut command = git(&self.path);
+        command.args(["cat-file", "--batch-all-objects", "--unordered", "--buffer"]);
+        let output = command.arg("--batch-check=%(objectsize) %(objectsize:disk)").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let number = |text: &str| text.parse::<u64>().unwrap();
+        let each =
+            text.lines().filter_map(|line| line.split_once(' ')).map(|(whole, disk)| (number(whole), number(disk)));
+        let (whole, disk) = each.clone().fold((0, 0), |sum, each| (sum.0 + each.0, sum.1 + each.1));
+        format!("{} objects, {} MB in {} MB", each.count(), whole / 1_000_000, disk / 1_000_000)
+    }
+}
+
+/// A repository whose index holds so many files, three of them newly staged; one of those exposes a key.
+pub fn index(path: &Path, files: usize) {
+    std::fs::create_dir_all(path).unwrap();
+    told(path, &["init", "-q", "-b", "main"], b"");
+    let old = told(path, &["hash-object", "-w", "--stdin"], b"print('nothing')\n");
+    let name = |nth: usize| format!("package_{:03}/module_{:02}/file_{nth:06}.py", nth / 2000, nth / 50 % 40);
+    let listed: String = (0..files).map(|nth| format!("100644 {old}\t{}\n", name(nth))).collect();
+    told(path, &["update-index", "--index-info"], listed.as_bytes());
+    let tree = told(path, &["write-tree"], b"");
+    let who = ["-c", "user.name=Bench", "-c", "user.email=bench@example.org"];
+    let commit = told(path, &[&who[..], &["commit-tree", "-m", "All", &tree]].concat(), b"");
+    told(path, &["update-ref", "refs/heads/main", &commit], b"");
+    let key = legacy_key("bench staged");
+    for (nth, text) in [
+        (files / 3, format!("wandb.login(key=\"{key}\")\n")),
+        (files / 2, "a = 1\n".into()),
+        (files - 1, "b = 2\n".into()),
+    ] {
+        let new = told(path, &["hash-object", "-w", "--stdin"], text.as_bytes());
+        told(path, &["update-index", "--cacheinfo", &format!("100644,{new},{}", name(nth))], b"");
+    }
+}
+
+/// What git says, without the last line break.
+fn told(path: &Path, arguments: &[&str], input: &[u8]) -> String {
+    let mut command = git(path);
+    let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
