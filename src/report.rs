@@ -162,6 +162,13 @@ impl Report {
         }
     }
 
+    /// Tells places as they lie from the top of a working tree. Before, they are told from the folder `here` below it.
+    pub fn tell_from_top(&mut self, here: &[u8]) {
+        let findings = self.findings.iter_mut().map(|one| &mut one.location);
+        let suppressed = self.suppressed.iter_mut().map(|one| &mut one.location);
+        findings.chain(suppressed).for_each(|at| at.tell_from_top(here));
+    }
+
     /// The same with one more field.
     pub fn with(mut self, name: &str, value: serde_json::Value) -> Report {
         self.more.insert(name.to_owned(), value);

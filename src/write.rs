@@ -48,6 +48,12 @@ pub fn take_back(path: &Path, aside: Option<&Path>) -> io::Result<()> {
     }
 }
 
+/// Takes away a folder in which there is nothing; one in which there is something stays.
+pub fn take_back_folder(path: &Path) {
+    // Git needs no such folder, so that it stays is no error either.
+    let _ = fs::remove_dir(path);
+}
+
 /// Makes a folder, and those above that are missing.
 pub fn folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)

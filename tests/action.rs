@@ -370,15 +370,13 @@ fn the_checkers_of_workflows_and_scripts_have_nothing_to_say() {
         assert!(output.status.success(), "{said}");
     };
     if let Some(zizmor) = tool("zizmor") {
-        let workflows = [".github"].into_iter().filter(|folder| root().join(folder).exists());
-        checked(
-            Command::new(zizmor)
-                .args(["--persona", "auditor", "--offline", "--no-config", "action.yml"])
-                .args(workflows),
-        );
+        let arguments =
+            ["--persona", "auditor", "--offline", "--config", ".github/zizmor.yml", "action.yml", ".github"];
+        checked(Command::new(zizmor).args(arguments));
     }
     if let Some(shellcheck) = tool("shellcheck") {
-        checked(Command::new(shellcheck).args(["action/install.sh", "action/scan.sh"]));
+        let scripts = ["action/install.sh", "action/scan.sh", "packaging/build.sh", "packaging/check.sh", ".ci/run"];
+        checked(Command::new(shellcheck).args(scripts));
     }
 }
 

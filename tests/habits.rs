@@ -53,6 +53,35 @@ fn habits_in_installed_packages_are_told_to_nobody() {
 }
 
 #[test]
+fn habits_in_compiled_programs_are_told_to_nobody_and_keys_to_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("wandb login $KEY\nwandb.login(key=\"{}\")\n", support::key("legacy", "program"));
+    // Before it so much that it is read in pieces.
+    let far = vec![b'x'; 9 << 20];
+    let pe = [b"MZ".as_slice(), &[0; 58], &[0x40, 0, 0, 0], b"PE\0\0"].concat();
+    let not_pe = [b"MZ".as_slice(), &[b' '; 58], &[0x44, 0, 0, 0], b"PE\0\0"].concat();
+    let table: [(&[u8], &[u8], bool); 9] = [
+        (b"\x7FELF\x02\x01\x01\0", b"\n", true),
+        (b"\x7FELF\x02\x01\x01\0", &far, true),
+        (b"\xCF\xFA\xED\xFE\x0C\0\0\x01", b"\n", true),
+        (b"\xCA\xFE\xBA\xBE\0\0\0\x02", b"\n", true),
+        (b"\0asm\x01\0\0\0", b"\n", true),
+        (&pe, b"\n", true),
+        (&not_pe, b"\n", false),
+        (b"#!/bin/sh", b"\n", false),
+        (b"# ELF", &far, false),
+    ];
+    for (head, between, is_program) in table {
+        let program = [head, between, b"\n", text.as_bytes()].concat();
+        fs::write(folder.path().join("tool"), program).unwrap();
+        let rules: Vec<String> = told(folder.path(), &["."]).into_iter().map(|(rule, ..)| rule).collect();
+        let habit = rules.iter().filter(|rule| *rule == "key-as-argument").count();
+        let label = String::from_utf8_lossy(&head[..head.len().min(8)]).into_owned();
+        assert_eq!((habit, rules.len() - habit), (usize::from(!is_program), 1), "{label:?}: {rules:?}");
+    }
+}
+
+#[test]
 fn a_key_says_all_of_the_line_that_it_stands_in() {
     let folder = tempfile::tempdir().unwrap();
     let key = support::key("legacy", "habit");

@@ -83,6 +83,8 @@ fn stops(repo: &Repo, name: &str) {
 #[test]
 fn hooks_are_installed_once_and_taken_away_without_a_trace() {
     let repo = Repo::new();
+    // Not every template of git has the folder.
+    let _ = fs::remove_dir_all(repo.at(".git/hooks"));
     let before = everything(&repo.path);
     let (said, code) = said(
         Command::new("sh")
@@ -97,7 +99,7 @@ fn hooks_are_installed_once_and_taken_away_without_a_trace() {
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o755);
     }
     let installed = everything(&repo.path);
-    assert_eq!(installed.len(), before.len() + 3);
+    assert_eq!(installed.len(), before.len() + 4);
     assert_eq!(hook(&repo.path, &["status"]).1, 0);
     let (again, code) = hook(&repo.path, &["install", "--hook", ALL]);
     assert_eq!((code, again.matches("installed already").count()), (0, 3), "{again}");
@@ -125,6 +127,10 @@ fn by_default_commits_and_pushes_are_looked_at() {
     assert_eq!(["pre-commit", "pre-push", "commit-msg"].map(there), [true, true, false]);
     assert_eq!(hook(&repo.path, &["uninstall", "--hook", "pre-push"]).1, 0);
     assert_eq!(["pre-commit", "pre-push", "commit-msg"].map(there), [true, false, false]);
+    // What others keep there stays.
+    repo.write(".git/hooks/notes", "");
+    assert_eq!(hook(&repo.path, &["uninstall"]).1, 0);
+    assert!(there("notes"));
 }
 
 #[test]

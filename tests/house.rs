@@ -37,7 +37,7 @@ fn root() -> PathBuf {
 
 /// The files that git would commit.
 fn committed() -> Vec<PathBuf> {
-    let ignored = [".git", "target"];
+    let ignored = [".git", "target", "dist"];
     let mut found = Vec::new();
     for entry in fs::read_dir(root()).unwrap() {
         let path = entry.unwrap().path();

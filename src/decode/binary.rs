@@ -46,6 +46,21 @@ pub fn format(head: &[u8]) -> Option<Binary> {
     }
 }
 
+/// Whether the first bytes of a file are those of a program or a library that was compiled for a machine: ELF, Mach-O, PE,
+/// WebAssembly. [`HEAD`] bytes are not enough to tell the last but one.
+pub fn is_program(head: &[u8]) -> bool {
+    const MAGICS: [&[u8]; 6] =
+        [b"\x7FELF", b"\0asm", b"\xFE\xED\xFA\xCE", b"\xFE\xED\xFA\xCF", b"\xCE\xFA\xED\xFE", b"\xCF\xFA\xED\xFE"];
+    let universal = || head.starts_with(b"\xCA\xFE\xBA\xBE\0\0\0") && head.get(7).is_some_and(|few| *few <= 44);
+    let portable = || {
+        // Behind what DOS would run, at an offset that stands at 0x3C.
+        let at = head.get(0x3C..0x40).and_then(|at| at.try_into().ok()).map_or(u32::MAX, u32::from_le_bytes);
+        head.starts_with(b"MZ")
+            && usize::try_from(at).is_ok_and(|at| head.get(at..).is_some_and(|pe| pe.starts_with(b"PE\0\0")))
+    };
+    MAGICS.iter().any(|magic| head.starts_with(magic)) || universal() || portable()
+}
+
 /// A file as text.
 #[derive(Debug)]
 pub struct Rendered {

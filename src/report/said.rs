@@ -11,6 +11,22 @@ use crate::blob;
 use crate::finding::{LEAVES_OUT, State, visible};
 use crate::rule::Severity;
 
+/// A path from a folder as one from where the path of that folder begins; one from a root stays as it is.
+fn joined(folder: &[u8], path: &[u8]) -> Vec<u8> {
+    if path.starts_with(b"/") || path.get(1) == Some(&b':') {
+        return path.to_vec();
+    }
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in folder.split(|byte| *byte == b'/').chain(path.split(|byte| *byte == b'/')) {
+        match part {
+            b"" | b"." => {}
+            b".." if parts.last().is_some_and(|last| *last != b"..") => _ = parts.pop(),
+            part => parts.push(part),
+        }
+    }
+    if parts.is_empty() { b".".to_vec() } else { parts.join(&b'/') }
+}
+
 impl Location {
     /// The path as bytes.
     pub(super) fn raw_path(&self) -> Cow<'_, [u8]> {
@@ -30,6 +46,18 @@ impl Location {
             _ if !self.checked_out => None,
             None | Some(".") => Some(Cow::Borrowed(&self.path)),
             Some(repository) => Some(Cow::Owned(format!("{}/{}", repository.trim_end_matches('/'), self.path))),
+        }
+    }
+
+    /// Tells it from the top of a working tree instead of from the folder `here` below that.
+    pub(super) fn tell_from_top(&mut self, here: &[u8]) {
+        if matches!(self.kind.as_str(), "file" | "staged") && self.repository.is_none() {
+            let path = joined(here, &self.raw_path());
+            self.path = blob::display(&path).into_owned();
+            self.path_raw = self.path_raw.take().map(|_| BASE64.encode(&path));
+        }
+        if let Some(repository) = &mut self.repository {
+            *repository = blob::display(&joined(here, repository.as_bytes())).into_owned();
         }
     }
 

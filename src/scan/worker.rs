@@ -70,8 +70,8 @@ enum As {
     Text,
     /// The bytes of a container or of a binary format.
     Bytes,
-    /// What a binary format says, written down.
-    Rendered,
+    /// What a binary format says, written down, or what a program for a machine holds: nobody mends a habit in it.
+    Built,
 }
 
 /// What reading a source came to.
@@ -87,6 +87,8 @@ struct Seen {
     unopened: bool,
     /// The binary format that it is, if it was too large to be read as one at once.
     binary: Option<Binary>,
+    /// Whether it is a program for a machine.
+    program: bool,
 }
 
 impl<'w, 'a> Worker<'w, 'a> {
@@ -288,9 +290,15 @@ impl<'w, 'a> Worker<'w, 'a> {
         if first {
             seen.form = if seen.unopened { None } else { archive::form(bytes) };
             seen.binary = binary::format(bytes);
+            seen.program = binary::is_program(bytes);
         }
         let closed = seen.form.is_some() || seen.binary.is_some();
-        let looked = self.look(origin, piece, if closed { As::Bytes } else { As::Text });
+        let form = match (closed, seen.program) {
+            (true, _) => As::Bytes,
+            (false, true) => As::Built,
+            (false, false) => As::Text,
+        };
+        let looked = self.look(origin, piece, form);
         // The cells of a notebook can be counted only in all of it.
         let cells = origin.name().ends_with(b".ipynb") && !looked.0.is_empty();
         seen.open |= (looked.1 || cells) && !piece.whole;
@@ -313,7 +321,7 @@ impl<'w, 'a> Worker<'w, 'a> {
         let looked = panic::catch_unwind(AssertUnwindSafe(|| match form {
             As::Text => look.at(piece),
             As::Bytes => look.at_bytes(&piece.text, piece.own.clone()),
-            As::Rendered => look.forms(&piece.text, piece.own.clone(), &probe::survey(piece.text.bytes), 0),
+            As::Built => look.forms(&piece.text, piece.own.clone(), &probe::survey(piece.text.bytes), 0),
         }));
         let gap = looked.map_or(Some(BUG), |()| look.unread);
         if let Some(reason) = gap {
@@ -341,7 +349,7 @@ impl<'w, 'a> Worker<'w, 'a> {
             self.skip(Skip { origin: origin.clone(), reason, gap: false });
         }
         let text = Text::plain(&rendered.text, Before::default());
-        let (says, _) = self.look(origin, &Piece { text, own: 0..rendered.text.len(), whole: true }, As::Rendered);
+        let (says, _) = self.look(origin, &Piece { text, own: 0..rendered.text.len(), whole: true }, As::Built);
         // What the structure says comes first where nobody counts lines; else the place that the bytes tell is worth more.
         let lineless = binary.is_lineless();
         let shows = std::mem::take(opinions).into_iter().map(|opinion| (opinion, lineless));

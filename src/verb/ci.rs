@@ -144,6 +144,8 @@ pub(crate) struct Telling {
     said: Vec<String>,
     /// What is checked out.
     head: Option<Snapshot>,
+    /// How the folder that this was started in lies below the top of its working tree.
+    here: Vec<u8>,
     github: bool,
 }
 
@@ -165,6 +167,7 @@ impl Telling {
             lacks: plan.lacks,
             said: plan.said.clone(),
             head: head.and_then(|(folder, head)| Snapshot::open(folder, head).ok()),
+            here: home(Path::new(".")).map(|(_, below)| tree::origin(&below).path).unwrap_or_default(),
             github,
         }
     }
@@ -181,8 +184,12 @@ impl Telling {
         Style { annotations: ANNOTATIONS, ..style }
     }
 
-    /// Marks what stands in files that are checked out, so that it can be shown there.
+    /// Marks what stands in files that are checked out, so that it can be shown there: by paths from the top of the working
+    /// tree, which is where CI systems look for them.
     pub(crate) fn locate(&self, report: &mut Report) {
+        if !self.here.is_empty() {
+            report.tell_from_top(&self.here);
+        }
         if let Some(head) = &self.head {
             let named = |(path, id): (&[u8], ObjectId)| (path.to_vec(), id.to_string());
             report.checked_out(|paths| head.objects(paths).into_iter().map(named).collect());

@@ -165,6 +165,7 @@ fn uninstall(chosen: &Chosen) -> Result<u8, Stopped> {
         place.may_write(None)?;
     }
     let mut out = io::stdout().lock();
+    let mut taken_away = false;
     for (hook, path) in ours {
         let kept = Some(place.kept(hook)).filter(|_| place.is_kept(hook));
         let Some(path) = path else {
@@ -174,8 +175,13 @@ fn uninstall(chosen: &Chosen) -> Result<u8, Stopped> {
         };
         let taken = write::take_back(&path, kept.as_deref());
         taken.map_err(|error| format!("cannot take away {}: {}", shown(&path), plain(&error)))?;
+        taken_away = true;
         let said = if kept.is_some() { "uninstalled; what was there before is there again" } else { "uninstalled" };
         writeln!(out, "{}: {said}", shown(&path))?;
+    }
+    // Where git makes none, `install` did.
+    if taken_away && place.hooks.own {
+        write::take_back_folder(&place.hooks.folder);
     }
     Ok(0)
 }

@@ -268,12 +268,26 @@ fn lacking(file: &Path, skipped: &mut Vec<Skip>) {
 
 /// One without an entry, for a file to be.
 pub(crate) fn empty_baseline(file: &Path) -> Result<Baseline> {
-    parsed(file, "")
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.filter(|folder| !folder.is_dir()) {
+        Some(folder) => bail!("there is no folder {}", shown(folder)),
+        None => parsed(file, ""),
+    }
+}
+
+/// The root round a folder, and how it lies below that; the folder may be in a commit alone.
+fn placed(folder: &Path) -> Option<(PathBuf, PathBuf)> {
+    folder.ancestors().find_map(|above| {
+        let there = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        let (top, below) = settings::home(there)?;
+        let rest = folder.strip_prefix(above).ok()?;
+        Some((top, below.components().chain(rest.components()).collect()))
+    })
 }
 
 fn parsed(file: &Path, text: &str) -> Result<Baseline> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Some((top, below)) = settings::home(folder) else { bail!("there is no folder {}", shown(folder)) };
+    let Some((top, below)) = placed(folder) else { bail!("there is no folder {}", shown(folder)) };
     let mut ground = Ground::new(env::current_dir()?, top);
     ground.reached(folder, below);
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();

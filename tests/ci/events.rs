@@ -289,6 +289,25 @@ fn flags_that_name_files_of_the_repository_mean_those_of_the_base() {
 }
 
 #[test]
+fn a_folder_that_a_pull_request_takes_away_is_still_that_of_the_base() {
+    let entry = format!("{{\"fingerprint\":\"{}\",\"reason\":\"known\"}}\n", fingerprint(&key_of("gone")));
+    let known = format!("{{\"wandward_baseline\":1}}\n{entry}");
+    let files = [("ci/own/known.jsonl", known.as_str()), ("ci/own/w.toml", "")];
+    let (server, work, payload, head) = proposed(&files, &[]);
+    assert!(!work.at("ci").exists());
+    let run = |folder: &str, arguments: &[&str]| {
+        let variables = [("GITHUB_SHA", head.as_str()), ("GITHUB_REF", PULL)];
+        server.github(&work.at(folder), "pull_request", &payload, &variables, arguments)
+    };
+    let flags = ["--baseline", "ci/own/known.jsonl", "--config", "ci/own/w.toml"];
+    run("", &flags).expect("from the top", &["kept"], true);
+    fs::create_dir(work.at("below")).unwrap();
+    run("below", &["--baseline", "../ci/own/known.jsonl"]).expect("from below", &["kept"], true);
+    let told = run("", &["--baseline", "nowhere/known.jsonl"]);
+    told.expect("nowhere", &["gone", "kept"], true).says(&["nowhere/known.jsonl is not in the revision"]);
+}
+
+#[test]
 fn a_baseline_that_the_configuration_of_the_base_names_is_that_of_the_base() {
     let entry = |seed: &str| format!("{{\"fingerprint\":\"{}\",\"reason\":\"known\"}}\n", fingerprint(&key_of(seed)));
     let head = "{\"wandward_baseline\":1}\n";

@@ -2,6 +2,7 @@
 //! as git allows. Out: at most ten annotations, and nothing that a runner or a page would obey.
 
 use std::fs;
+use std::path::Path;
 
 use super::support::ci::{Server, Told, key_of, parsed};
 use super::support::git::{Repo, binary, leak};
@@ -83,6 +84,39 @@ fn what_is_gone_from_the_checkout_is_annotated_without_a_line() {
         found.unwrap()["location"]["checked_out"] == true
     };
     assert!(marked("kept.env") && !marked("gone.env"));
+}
+
+#[test]
+fn started_below_the_top_it_tells_paths_from_the_top() {
+    let server = Server::new();
+    server.repo.git(&["switch", "-q", "topic"]);
+    server.repo.stage("below/deep/new.env", format!("# below\n{}", leak(&key_of("kept"))));
+    server.repo.commit("below");
+    let head = server.repo.id("topic");
+    let work = server.checkout("work", TOPIC, None);
+    let payload = server.payload("push", &[("BEFORE", "fork"), ("AFTER", "head")]).replace(server.id("head"), &head);
+    let variables = [("GITHUB_SHA", head.as_str()), ("GITHUB_REF", TOPIC)];
+    for (folder, path) in [("below/deep", "."), ("below", "deep"), ("below", "..")] {
+        let mut command = binary(&work.at(folder));
+        let place = tempfile::tempdir().unwrap();
+        let sarif = place.path().join("wandward.sarif");
+        fs::write(place.path().join("event.json"), &payload).unwrap();
+        command.env("GITHUB_ACTIONS", "true").env("GITHUB_EVENT_NAME", "push").envs(variables);
+        command.env("GITHUB_EVENT_PATH", place.path().join("event.json")).env("RUNNER_TEMP", place.path());
+        let none = Path::new("/nonexistent");
+        let told = Told::of(command.args(["ci", path]), &place.path().join("wandward.json"), none, none);
+        let annotations = told.annotations();
+        for file in ["file=kept.env,line=2,", "file=below/deep/new.env,line=3,"] {
+            assert!(annotations.iter().any(|line| line.contains(file)), "{folder} {path}: {annotations:#?}");
+        }
+        let text = fs::read_to_string(&sarif).unwrap();
+        assert!(text.contains("\"kept.env\"") && text.contains("\"below/deep/new.env\""), "{folder} {path}: {text}");
+    }
+    // Files, too, where no commits are asked for.
+    let told = server.elsewhere(&work.at("below"), &[], &[]);
+    let paths: Vec<&str> =
+        told.json["findings"].as_array().unwrap().iter().map(|one| one["location"]["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["below/deep/new.env"], "{}", told.err);
 }
 
 #[test]
