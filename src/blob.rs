@@ -268,6 +268,23 @@ impl Before {
         };
         Before { bytes: self.bytes + passed.len() as u64, lines: self.lines + lines, columns: columns + scalars(tail) }
     }
+
+    /// What lies before a text of which `later` lies before it, where the lines and columns of that count from here.
+    pub fn then(self, later: Before) -> Before {
+        let columns = if later.lines == 0 { self.columns + later.columns } else { later.columns };
+        Before { bytes: later.bytes, lines: self.lines + later.lines, columns }
+    }
+
+    /// The place that counts from here, counted from where this does.
+    pub fn place(self, place: Place) -> Place {
+        let column = |line: u64, column: u64| if line == 1 { self.columns + column } else { column };
+        Place {
+            line: self.lines + place.line,
+            column: column(place.line, place.column),
+            end_line: self.lines + place.end_line,
+            end_column: column(place.end_line, place.end_column),
+        }
+    }
 }
 
 /// A stretch of a source that is judged as one text, as it stands or decoded.

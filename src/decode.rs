@@ -10,6 +10,7 @@ mod call;
 mod escape;
 mod pieces;
 pub mod probe;
+mod seams;
 mod wide;
 
 use std::ops::Range;
@@ -33,8 +34,8 @@ pub fn views(text: &[u8], seen: &probe::Survey, runs: &[Range<usize>], silent: &
     for &at in &seen.escapes {
         hidden.take(escape::dense(text, at), at..at);
     }
-    let cuts = if seen.names_wandb || !seen.escapes.is_empty() { probe::cuts(text) } else { Vec::new() };
-    for &at in cuts.iter().filter(|at| escape::is_soft_break(text, **at)) {
+    let seams = if seen.names_wandb || !seen.escapes.is_empty() { seams::seams(text) } else { Vec::new() };
+    for &at in seams.iter().filter(|at| escape::is_soft_break(text, **at)) {
         hidden.take(Some(Encoding::QuotedPrintable), at..at);
     }
     let mut views: Vec<View> = hidden.views(text).into_iter().filter(shows).collect();
@@ -52,7 +53,7 @@ pub fn views(text: &[u8], seen: &probe::Survey, runs: &[Range<usize>], silent: &
         blob64::views(text, runs, &seen.gzips, &mut views);
     }
     if seen.names_wandb {
-        views.extend(pieces::view(text, &cuts, silent));
+        views.extend(pieces::view(text, &seams, silent));
     }
     views.retain(|view| view.source(0..view.bytes.len()).len() != view.bytes.len());
     views

@@ -294,7 +294,10 @@ impl<'a> Judge<'a> {
         is_said: impl Fn(&Range<u64>) -> bool,
     ) -> Broken {
         let mut broken = Broken::default();
-        let Some(habits) = self.habits.as_ref().filter(|_| habit::passage::may_be_told(origin)) else { return broken };
+        let speaks = |habits: &&Habits| !habits.is_empty() || self.rule(project::DANGLING).is_some();
+        let Some(habits) = self.habits.as_ref().filter(speaks).filter(|_| habit::passage::may_be_told(origin)) else {
+            return broken;
+        };
         if origin.name().is_empty() {
             broken.unnamed = habits.any_somewhere(piece.bytes, names);
             return broken;

@@ -45,6 +45,8 @@ pub struct Progress {
     pub findings: AtomicU64,
     /// Set to end the scan early; what was found is kept.
     pub stop: AtomicBool,
+    /// Threads at work on slices of large files, beside those that walk.
+    helpers: AtomicUsize,
 }
 
 /// What to scan.

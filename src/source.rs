@@ -10,6 +10,7 @@ pub mod processes;
 pub mod settings;
 pub mod tree;
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 
@@ -23,6 +24,12 @@ const WINDOW: usize = 512 * 1024;
 const MARGIN: usize = 32 * 1024;
 /// Where a buffer begins, so that a tree of small files needs little.
 const START: usize = 256 * 1024;
+/// How many windows a slice of a large file has.
+const SLICE: usize = 16;
+/// How much of a window is its own.
+const STEP: usize = WINDOW - 2 * MARGIN;
+/// Files this large are read in slices, by several threads at once; in bytes.
+pub const SLICED: u64 = 32 * 1024 * 1024;
 /// The most bytes that are ever held at once, for a source whose verdict needs all of it.
 pub const MAX_WHOLE: usize = 64 * 1024 * 1024;
 
@@ -34,6 +41,20 @@ pub struct Piece<'b> {
     pub own: Range<usize>,
     /// Whether this is all of the source.
     pub whole: bool,
+}
+
+/// What reading a slice came to.
+pub struct Slice {
+    /// What lies before the next one, counted as if nothing lay before this one.
+    pub before: Before,
+    /// Where in the file the reading ended, if the file did.
+    pub end: Option<u64>,
+}
+
+/// What lies before the first slice, as far as the first piece of a source tells.
+pub fn before_slices(first: &Piece<'_>) -> Before {
+    let bytes = first.text.bytes;
+    Before::default().after(&bytes[..bytes.len().saturating_sub(2 * MARGIN)])
 }
 
 /// Reads sources into one buffer that it keeps; one a thread.
@@ -92,6 +113,40 @@ impl Reader {
         }
     }
 
+    /// Reads one slice of a file, whose first piece was read apart, and hands on its pieces until `each` says no. They are those
+    /// that [`Reader::read`] would hand on, but places in them count from the first one. Nothing for a slice behind the end.
+    pub fn slice(
+        &mut self,
+        file: &File,
+        nth: u64,
+        mut each: impl FnMut(&Piece<'_>) -> bool,
+    ) -> io::Result<Option<Slice>> {
+        if self.buffer.len() < WINDOW {
+            self.buffer.resize(WINDOW, 0);
+        }
+        let buffer = &mut self.buffer[..WINDOW];
+        let mut before = Before { bytes: first_byte(nth), ..Before::default() };
+        let mut kept = 0;
+        for _ in 0..SLICE {
+            let filled = kept + fill_at(file, &mut buffer[kept..], before.bytes + kept as u64)?;
+            let ended = filled < WINDOW;
+            let end = before.bytes + filled as u64;
+            // What lies so close to the end was part of the window before, which is of the slice before.
+            if filled < 2 * MARGIN {
+                return Ok(None);
+            }
+            let own = MARGIN..if ended { filled } else { WINDOW - MARGIN };
+            let text = Text::plain(&buffer[..filled], before);
+            if !each(&Piece { text, own, whole: false }) || ended {
+                return Ok(Some(Slice { before, end: Some(end) }));
+            }
+            before = before.after(&buffer[..STEP]);
+            buffer.copy_within(STEP.., 0);
+            kept = WINDOW - STEP;
+        }
+        Ok(Some(Slice { before, end: None }))
+    }
+
     /// Reads all of `input` as one piece, whatever its size up to [`MAX_WHOLE`]; more is left unread.
     pub fn read_whole(&mut self, input: impl Read, each: impl FnOnce(&Piece<'_>)) -> io::Result<u64> {
         let mut bytes = Vec::new();
@@ -100,6 +155,33 @@ impl Reader {
         each(&Piece { text, own: 0..bytes.len(), whole: true });
         Ok(bytes.len() as u64)
     }
+}
+
+/// Where the first window of a slice begins.
+fn first_byte(nth: u64) -> u64 {
+    (WHOLE - 2 * MARGIN) as u64 + nth * (SLICE * STEP) as u64
+}
+
+/// Reads from a place of a file until the buffer is full or the file ends.
+fn fill_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    #[cfg(unix)]
+    use std::os::unix::fs::FileExt;
+    #[cfg(windows)]
+    use std::os::windows::fs::FileExt;
+    let mut filled = 0;
+    while filled < buffer.len() {
+        #[cfg(unix)]
+        let read = file.read_at(&mut buffer[filled..], at + filled as u64);
+        #[cfg(windows)]
+        let read = file.seek_read(&mut buffer[filled..], at + filled as u64);
+        match read {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 /// Reads until the buffer is full or the input ends.
@@ -140,6 +222,59 @@ mod tests {
                 })
                 .expect("readable");
             assert_eq!((read, next), (size as u64, size as u64), "size {size}");
+        }
+    }
+
+    #[test]
+    fn slices_hand_on_the_pieces_of_a_reading_from_front_to_back() {
+        let slice = SLICE * STEP;
+        let ends = [WHOLE, WHOLE + STEP, WHOLE + slice, WHOLE + 2 * slice];
+        for size in
+            ends.into_iter().flat_map(|end| [end - MARGIN - 1, end - MARGIN, end - 1, end, end + 1, end + STEP / 2])
+        {
+            let bytes: Vec<u8> =
+                (0..size).map(|at| if at % 97_001 == 0 { b'\n' } else { b'a' + (at % 23) as u8 }).collect();
+            let mut file = tempfile::tempfile().expect("a file");
+            io::Write::write_all(&mut file, &bytes).expect("written");
+            let seen = |piece: &Piece<'_>, ahead: Before| {
+                let before = ahead.then(piece.text.before);
+                (before.bytes, before.lines, before.columns, piece.text.bytes.len(), piece.own.clone())
+            };
+            let mut wanted = Vec::new();
+            let mut reader = Reader::default();
+            let read = reader.read(&bytes[..], |piece| {
+                wanted.push(seen(piece, Before::default()));
+                true
+            });
+            assert_eq!(read.expect("readable"), size as u64);
+            let mut told = Vec::new();
+            let mut ahead = Before::default();
+            let mut end = None;
+            Reader::default()
+                .read(&bytes[..], |piece| {
+                    told.push(seen(piece, ahead));
+                    ahead = before_slices(piece);
+                    end = piece.whole.then_some(size as u64);
+                    false
+                })
+                .expect("readable");
+            for nth in 0.. {
+                if end.is_some() {
+                    break;
+                }
+                let slice = reader
+                    .slice(&file, nth, |piece| {
+                        told.push(seen(piece, ahead));
+                        true
+                    })
+                    .expect("readable")
+                    .expect("a slice");
+                ahead = ahead.then(slice.before);
+                end = slice.end;
+            }
+            assert!(reader.slice(&file, 10, |_| false).expect("readable").is_none());
+            assert_eq!(end, Some(size as u64));
+            assert_eq!(told, wanted, "size {size}");
         }
     }
 }

@@ -621,6 +621,33 @@ fn a_key_across_every_window_border() {
     );
 }
 
+/// Files of 32 MiB and more are read in slices of 16 windows, by several threads at once.
+#[test]
+fn a_large_file_read_by_several_threads_tells_what_one_thread_tells() {
+    const FIRST: usize = (2 << 20) - (32 << 10);
+    const SLICE: usize = 16 * (448 << 10);
+    let plants: Vec<(usize, String)> = (0..5)
+        .flat_map(|nth| [-40_000i64, [-100, -60, -20, 0, 1][nth], 40_000].map(|away| (nth, away)))
+        .map(|(nth, away)| {
+            let at = usize::try_from((FIRST + nth * SLICE) as i64 + away).unwrap();
+            (at, format!("wandb.login(key=\"{}\")", key(support::KINDS[nth % 4], &format!("{nth} {away}"))))
+        })
+        .collect();
+    let root = folder();
+    let (mut bytes, _) = laid(33 << 20, &plants);
+    // One slice and more in one line, of characters that are wider than a byte, so that columns go on from slice to slice.
+    let line = FIRST + 2 * SLICE + 50_000..FIRST + 3 * SLICE - 50_000;
+    bytes[line.clone()].chunks_exact_mut(2).for_each(|two| two.copy_from_slice("é".as_bytes()));
+    let long = format!("; wandb.login(key=\"{}\")", key("v1", "long line"));
+    bytes[line.end - 200_000..][..long.len()].copy_from_slice(long.as_bytes());
+    fs::write(root.path().join("large.py"), &bytes).unwrap();
+    let (one, _) = scan(root.path(), &["--jobs", "1"], &[]);
+    let (many, _) = scan(root.path(), &["--jobs", "5"], &[]);
+    assert_eq!(one["findings"].as_array().unwrap().len(), plants.len() + 1);
+    assert_eq!(one["findings"], many["findings"]);
+    assert_eq!(one["coverage"]["bytes"], many["coverage"]["bytes"]);
+}
+
 #[test]
 fn a_key_at_the_very_end_of_files_of_every_size_near_a_border() {
     let root = folder();

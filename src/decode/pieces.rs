@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use memchr::memmem;
 
 use super::blob64;
-use super::probe::{self, MIN_RUN, is_word};
+use super::probe::{MIN_RUN, is_word};
 use crate::blob::{Encoding, View};
 
 /// More pieces than make a word of this length are no key, nor base64 of one that anybody would write in a source.
@@ -39,30 +39,23 @@ struct Joint {
     listed: bool,
 }
 
-/// The text with its pieces put together, if there are any worth it; at `cuts` a tag or the end of a line may cut a word in
-/// two.
-pub(super) fn view(text: &[u8], cuts: &[usize], silent: &[usize]) -> Option<View> {
+/// The text with its pieces put together, if there are any worth it; at `seams` a word may be cut in two.
+pub(super) fn view(text: &[u8], seams: &[usize], silent: &[usize]) -> Option<View> {
     let mut joints = Vec::new();
     let mut group = Group::default();
     let mut passed = 0;
-    let mut look = |at: usize| {
+    for &at in seams {
         if at > passed
+            && text[at] != b'='
             && ends_piece(text, at)
+            && may_go_on(&text[at..])
             && let Some(joint) = joint(text, at)
             && text.get(joint.span.end).is_some_and(|&b| is_piece(b))
         {
             passed = joint.span.end - 1;
             group.add(text, joint, &mut joints);
         }
-    };
-    let mut cuts = cuts.iter().copied().filter(|at| text[*at] != b'=').peekable();
-    probe::quotes(text, |quote| {
-        while let Some(cut) = cuts.next_if(|cut| *cut < quote) {
-            look(cut);
-        }
-        look(quote);
-    });
-    cuts.for_each(look);
+    }
     group.end(text, &mut joints);
     for &key in silent {
         beside(text, key, &mut joints);
@@ -91,6 +84,24 @@ static ENDS: [bool; 256] = {
     }
     ends
 };
+
+/// Whether what stands behind a sign may lead to another literal: most items are followed by what is none. Only a shorter
+/// answer than [`joint`] gives.
+fn may_go_on(rest: &[u8]) -> bool {
+    let [b'"' | b'\'' | b'`', b',', rest @ ..] = rest else { return true };
+    let blank = |b: &&u8| matches!(b, b' ' | b'\t' | b'\r' | b'\n');
+    let rest = &rest[rest.iter().take(MAX_JOINT).take_while(blank).count()..];
+    match rest {
+        [b'"' | b'\'' | b'`' | b'\\' | b'#' | b'/', ..] => true,
+        [prefix, next, ..] if is_prefix(*prefix) => is_prefix(*next) || matches!(next, b'"' | b'\'' | b'`' | b'\\'),
+        _ => false,
+    }
+}
+
+/// Whether a letter or a sign may stand before the quote that opens a literal.
+fn is_prefix(byte: u8) -> bool {
+    matches!(byte, b'f' | b'F' | b'r' | b'R' | b'b' | b'B' | b'u' | b'U' | b'L' | b'$' | b'@')
+}
 
 /// Whether a piece ends directly before the sign at `at`.
 fn ends_piece(text: &[u8], at: usize) -> bool {
@@ -152,18 +163,25 @@ impl Group {
     /// Whether the pieces make a key that none of them is by itself.
     fn makes_key(&self, text: &[u8]) -> bool {
         let mut word = Vec::with_capacity(self.length);
-        let whole = self.pieces(text).any(|piece| {
+        self.pieces(text).for_each(|piece| word.extend_from_slice(piece));
+        let listed = self.joints.iter().any(|joint| joint.listed);
+        (is_key(&word, MIN_RUN) || blob64::hides(&word))
+            && (!listed || is_put_together(text, &self.joints))
+            && !self.holds_key(text, &word)
+    }
+
+    /// Whether there is a whole key in one of the pieces, or in those before it, that nothing needs to be added to.
+    fn holds_key(&self, text: &[u8], word: &[u8]) -> bool {
+        let mut length = 0;
+        self.pieces(text).any(|piece| {
+            let before = &word[..length];
+            length += piece.len();
             // What stands before a whole key is its on-prem prefix, or none of it.
             let prefix = memchr::memchr(b'-', piece).map_or(&b""[..], |dash| &piece[..dash]);
-            let local = word.len() + prefix.len() == b"local".len() && [&word, prefix].concat() == b"local";
-            let alone = word.is_empty() || word.ends_with(b"-") || local;
-            let so_far = &word[word.len().saturating_sub(MAX_WORD)..];
-            let whole = is_key(so_far, V1) || (is_key(piece, V1) && !alone);
-            word.extend_from_slice(piece);
-            whole
-        });
-        let listed = self.joints.iter().any(|joint| joint.listed);
-        !whole && (is_key(&word, MIN_RUN) || blob64::hides(&word)) && (!listed || is_put_together(text, &self.joints))
+            let local = length - piece.len() + prefix.len() == b"local".len() && [before, prefix].concat() == b"local";
+            let alone = before.is_empty() || before.ends_with(b"-") || local;
+            is_key(&before[before.len().saturating_sub(MAX_WORD)..], V1) || (is_key(piece, V1) && !alone)
+        })
     }
 
     fn pieces<'t>(&self, text: &'t [u8]) -> impl Iterator<Item = &'t [u8]> {
@@ -254,11 +272,7 @@ fn joint(text: &[u8], at: usize) -> Option<Joint> {
     if operated > 0 {
         next = blank(text, next + operated, end);
     }
-    let prefix = text[next..end]
-        .iter()
-        .take(2)
-        .take_while(|b| matches!(b, b'f' | b'F' | b'r' | b'R' | b'b' | b'B' | b'u' | b'U' | b'L' | b'$' | b'@'))
-        .count();
+    let prefix = text[next..end].iter().take(2).take_while(|b| is_prefix(**b)).count();
     next += prefix;
     let escape = usize::from(start < at && text[next..end].starts_with(b"\\"));
     let opens = *text[next + escape..end].first().filter(|b| matches!(b, b'"' | b'\'' | b'`'))?;
@@ -364,10 +378,11 @@ fn joined(text: &[u8], joints: &[Joint]) -> View {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::seams;
     use crate::rule::example::legacy_key;
 
     fn read(text: &str, key: &str) -> String {
-        let view = view(text.as_bytes(), &probe::cuts(text.as_bytes()), &[])
+        let view = view(text.as_bytes(), &seams::seams(text.as_bytes()), &[])
             .map_or_else(|| text.to_owned(), |view| String::from_utf8(view.bytes).expect("text"));
         view.replace(key, "KEY")
     }

@@ -3,10 +3,8 @@
 //! else looks at every byte.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
-use regex::bytes::Regex;
-use wide::u8x16;
+use fearless_simd::{Level, dispatch, mask8x16, prelude::*, u8x16, u8x32, u8x64};
 
 /// Both formats lie in a run of at least this many letters, digits and underscores.
 pub const MIN_RUN: usize = 40;
@@ -18,10 +16,12 @@ const STRIDE: usize = MIN_RUN - WINDOW + 1;
 /// Whether a byte can be part of a key: a letter, a digit or an underscore.
 #[inline(always)]
 pub const fn is_word(byte: u8) -> bool {
-    WORD[byte as usize]
+    IS_WORD[byte as usize]
 }
 
-static WORD: [bool; 256] = {
+static IS_WORD: [bool; 256] = WORD;
+
+pub(super) const WORD: [bool; 256] = {
     let mut word = [false; 256];
     let mut byte = 0u8;
     while byte < 128 {
@@ -33,60 +33,67 @@ static WORD: [bool; 256] = {
 
 /// Every maximal run of at least [`MIN_RUN`] letters, digits and underscores, in order.
 pub fn runs(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let level = Level::new();
     let mut at = 0;
-    std::iter::from_fn(move || {
-        while let Some(window) = text.get(at..).and_then(|rest| rest.first_chunk::<WINDOW>()) {
-            if !all_word(window) {
-                at += STRIDE;
-                continue;
-            }
-            let start = at - words_before(text, at);
-            let end = at + WINDOW + words_from(text, at + WINDOW);
-            // The byte at `end` is none of ours, so the next run begins behind it.
-            at = end + 1;
-            if end - start >= MIN_RUN {
-                return Some(start..end);
-            }
-        }
-        None
-    })
+    std::iter::from_fn(move || dispatch!(level, simd => next_run(simd, text, &mut at)))
 }
 
 /// The runs of which a part lies in `within`, each whole: one that begins before it may still hold what begins in it.
 pub fn runs_in(text: &[u8], within: Range<usize>) -> Vec<Range<usize>> {
-    let from = within.start - words_before(text, within.start);
-    let to = within.end + words_from(text, within.end);
+    let (from, to) = dispatch!(Level::new(), simd => {
+        (within.start - words_before(simd, text, within.start), within.end + words_from(simd, text, within.end))
+    });
     runs(&text[from..to]).map(|run| run.start + from..run.end + from).collect()
+}
+
+// What is compiled once for each kind of vectors that a processor may have is inlined all through.
+
+/// The first run at or behind `at`, which is moved behind it.
+#[inline(always)]
+fn next_run<S: Simd>(simd: S, text: &[u8], at: &mut usize) -> Option<Range<usize>> {
+    while let Some(window) = text.get(*at..).and_then(|rest| rest.first_chunk::<WINDOW>()) {
+        if !all_word(simd, window) {
+            *at += STRIDE;
+            continue;
+        }
+        let start = *at - words_before(simd, text, *at);
+        let end = *at + WINDOW + words_from(simd, text, *at + WINDOW);
+        // The byte at `end` is none of ours, so the next run begins behind it.
+        *at = end + 1;
+        if end - start >= MIN_RUN {
+            return Some(start..end);
+        }
+    }
+    None
 }
 
 /// Whether all of a window are key characters. Most windows hold a blank or a sign that comes before the digits, which shows
 /// in a few vector instructions.
 #[inline(always)]
-fn all_word(window: &[u8; WINDOW]) -> bool {
-    let bytes = u8x16::new(*window);
-    bytes.max(u8x16::splat(b'0')).simd_eq(bytes).to_bitmask() == ALL && words(bytes).to_bitmask() == ALL
+fn all_word<S: Simd>(simd: S, window: &[u8; WINDOW]) -> bool {
+    let bytes = u8x16::load_array_ref(simd, window);
+    bytes.simd_ge(u8x16::splat(simd, b'0')).all_true() && words(simd, bytes).all_true()
 }
-
-/// Every byte of a window.
-const ALL: u32 = 0xFFFF;
 
 /// Which bytes of a window are key characters: a dozen vector instructions.
 #[inline(always)]
-fn words(bytes: u8x16) -> u8x16 {
-    // Unsigned `x - low <= high - low`, for want of a comparison of unsigned bytes.
-    let within = |bytes: u8x16, low: u8, high: u8| {
-        let from_low = bytes - u8x16::splat(low);
-        from_low.min(u8x16::splat(high - low)).simd_eq(from_low)
-    };
-    let letter = within(bytes | u8x16::splat(0x20), b'a', b'z');
-    letter | within(bytes, b'0', b'9') | bytes.simd_eq(u8x16::splat(b'_'))
+fn words<S: Simd>(simd: S, bytes: u8x16<S>) -> mask8x16<S> {
+    let letter = within(simd, bytes | u8x16::splat(simd, 0x20), b'a', b'z');
+    letter | within(simd, bytes, b'0', b'9') | bytes.simd_eq(u8x16::splat(simd, b'_'))
+}
+
+#[inline(always)]
+fn within<S: Simd>(simd: S, bytes: u8x16<S>, low: u8, high: u8) -> mask8x16<S> {
+    (bytes - u8x16::splat(simd, low)).simd_le(u8x16::splat(simd, high - low))
 }
 
 /// How many key characters stand in a row up to `at`.
-fn words_before(text: &[u8], at: usize) -> usize {
+#[inline(always)]
+fn words_before<S: Simd>(simd: S, text: &[u8], at: usize) -> usize {
     let mut start = at;
     while let Some(window) = text[..start].last_chunk::<WINDOW>() {
-        let row = (words(u8x16::new(*window)).to_bitmask() << WINDOW).leading_ones() as usize;
+        let row =
+            (words(simd, u8x16::load_array_ref(simd, window)).to_bitmask() << (64 - WINDOW)).leading_ones() as usize;
         start -= row;
         if row < WINDOW {
             return at - start;
@@ -96,10 +103,11 @@ fn words_before(text: &[u8], at: usize) -> usize {
 }
 
 /// How many key characters stand in a row from `at` on.
-fn words_from(text: &[u8], at: usize) -> usize {
+#[inline(always)]
+fn words_from<S: Simd>(simd: S, text: &[u8], at: usize) -> usize {
     let mut end = at;
     while let Some(window) = text[end..].first_chunk::<WINDOW>() {
-        let row = words(u8x16::new(*window)).to_bitmask().trailing_ones() as usize;
+        let row = words(simd, u8x16::load_array_ref(simd, window)).to_bitmask().trailing_ones() as usize;
         end += row;
         if row < WINDOW {
             return end - at;
@@ -134,35 +142,41 @@ const LAST: usize = NAME.len() - 1;
 
 /// Looks through a text, once, for the name of W&B and here and there for what is written character by character.
 pub fn survey(text: &[u8]) -> Survey {
-    let mut seen = Survey::default();
-    let mut at = 0;
-    let mut base64 = false;
-    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<{ LOOKS + LAST }>()) {
-        seen.look(text, at);
-        seen.gzip(text, at, block, &mut base64);
-        if may_name_wandb(block) {
-            seen.name(text, at..at + LOOKS);
-        }
-        at += LOOKS;
-    }
-    seen.name(text, at..text.len());
-    seen.look(text, at);
-    seen.gzip_in(text, text.len().saturating_sub(2 * LOOKS)..text.len());
-    seen
+    dispatch!(Level::new(), simd => Survey::of(simd, text))
 }
 
 impl Survey {
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, text: &[u8]) -> Survey {
+        let mut seen = Survey::default();
+        let mut at = 0;
+        let mut base64 = false;
+        while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<{ LOOKS + LAST }>()) {
+            seen.look(simd, text, at);
+            seen.gzip(simd, text, at, block, &mut base64);
+            if may_name_wandb(simd, block) {
+                seen.name(text, at..at + LOOKS);
+            }
+            at += LOOKS;
+        }
+        seen.name(text, at..text.len());
+        seen.look(simd, text, at);
+        seen.gzip_in(text, text.len().saturating_sub(2 * LOOKS)..text.len());
+        seen
+    }
+
     /// Looks at what stands at `at`, if enough does.
     #[inline(always)]
-    fn look(&mut self, text: &[u8], at: usize) {
+    fn look<S: Simd>(&mut self, simd: S, text: &[u8], at: usize) {
         let Some(look) = text[at..].first_chunk::<LOOK>() else { return };
-        let bytes = u8x16::new(*look);
-        let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-        let introducers = is(b'%') | is(b'\\') | is(b'&') | is(b'=');
+        let bytes = u8x16::load_array_ref(simd, look);
+        let introducers =
+            is(simd, bytes, b'%') | is(simd, bytes, b'\\') | is(simd, bytes, b'&') | is(simd, bytes, b'=');
+        let zeros = is(simd, bytes, 0);
         // Ordinary text seldom holds two of these so close to one another.
-        let signs = (introducers | is(0)).to_bitmask();
+        let signs = (introducers | zeros).to_bitmask();
         if signs & signs.wrapping_sub(1) != 0 {
-            self.take(text, at, [introducers, is(0)].map(u8x16::to_bitmask));
+            self.take(text, at, [introducers.to_bitmask(), zeros.to_bitmask()]);
         }
     }
 
@@ -181,30 +195,26 @@ impl Survey {
     /// Notes where a gzip stream begins in base64, if half a block holds nothing but what base64 may be made of. One that holds
     /// a key takes so much that some half is full of it. `within` is whether the half before was all base64.
     #[inline(always)]
-    fn gzip(&mut self, text: &[u8], at: usize, block: &[u8; LOOKS + LAST], within: &mut bool) {
-        let window = |from: usize| block[from..].first_chunk::<WINDOW>().map_or(u8x16::ZERO, |w| u8x16::new(*w));
-        // Blanks, line ends, quotes and most signs come before all that base64 is made of; what is no text comes behind it.
-        let full = |from: usize| {
-            let (one, other) = (window(from), window(from + WINDOW));
-            let (least, most) = (one.min(other), one.max(other));
-            let fits = least.max(u8x16::splat(b'+')).simd_eq(least) & most.min(u8x16::splat(b'z')).simd_eq(most);
-            fits.to_bitmask() == ALL
-        };
-        *within = full(0) && self.gzip_at(text, at, *within);
-        *within = full(HALF) && self.gzip_at(text, at + HALF, *within);
+    fn gzip<S: Simd>(&mut self, simd: S, text: &[u8], at: usize, block: &[u8; LOOKS + LAST], within: &mut bool) {
+        // Blanks, line ends, quotes and most signs come before all that base64 is made of.
+        let fits = window64(simd, block, 0).simd_ge(u8x64::splat(simd, b'+')).to_bitmask();
+        *within = fits as u32 == u32::MAX && self.gzip_at(simd, text, at, *within);
+        *within = fits >> HALF == u64::from(u32::MAX) && self.gzip_at(simd, text, at + HALF, *within);
     }
 
     /// Looks for the beginning of a gzip stream in half a block and the half before it, unless the stretch of base64 began even
     /// before that; tells whether this half is all base64.
-    #[cold]
-    #[inline(never)]
-    fn gzip_at(&mut self, text: &[u8], at: usize, within: bool) -> bool {
-        let all = |from: usize| {
-            let bytes = text[from..].first_chunk::<WINDOW>().map_or(u8x16::ZERO, |window| u8x16::new(*window));
-            let is = |sign: u8| bytes.simd_eq(u8x16::splat(sign));
-            (words(bytes) | is(b'+') | is(b'/') | is(b'-')).to_bitmask() == ALL
-        };
-        let full = all(at) && all(at + WINDOW);
+    #[inline(always)]
+    fn gzip_at<S: Simd>(&mut self, simd: S, text: &[u8], at: usize, within: bool) -> bool {
+        let Some(half) = text[at..].first_chunk::<HALF>() else { return false };
+        let bytes = u8x32::load_array_ref(simd, half);
+        // What is no text comes behind it all.
+        if !bytes.simd_le(u8x32::splat(simd, b'z')).all_true() {
+            return false;
+        }
+        let (one, other) = bytes.split();
+        let full = base64(simd, one) & base64(simd, other);
+        let full = full.all_true();
         if !(full && within) {
             self.gzip_in(text, at.saturating_sub(HALF)..at + HALF);
         }
@@ -212,6 +222,8 @@ impl Survey {
     }
 
     /// Notes the gzip streams that begin in a part of a text.
+    #[cold]
+    #[inline(never)]
     fn gzip_in(&mut self, text: &[u8], part: Range<usize>) {
         let from = self.gzips.last().map_or(part.start, |last| part.start.max(last + 1));
         let starts = memchr::memchr_iter(GZIP_START[0], &text[from.min(part.end)..part.end]).map(|at| from + at);
@@ -222,7 +234,7 @@ impl Survey {
     /// Takes a look in which several bytes begin an escape or are zero; apart, so that the loop stays small.
     #[cold]
     #[inline(never)]
-    fn take(&mut self, text: &[u8], at: usize, [introducers, zeros]: [u32; 2]) {
+    fn take(&mut self, text: &[u8], at: usize, [introducers, zeros]: [u64; 2]) {
         let first = at + introducers.trailing_zeros() as usize;
         if introducers & introducers.wrapping_sub(1) != 0 && super::escape::dense(text, first).is_some() {
             self.escapes.push(first);
@@ -246,62 +258,129 @@ fn begins_word(text: &[u8], at: usize) -> bool {
 }
 
 /// Which bytes of a look are zero when characters stand between them: one zero a character (UTF-16) or three (UTF-32).
-const WIDE: [u32; 6] = [0xAAAA, 0x5555, 0xEEEE, 0xDDDD, 0xBBBB, 0x7777];
+const WIDE: [u64; 6] = [0xAAAA, 0x5555, 0xEEEE, 0xDDDD, 0xBBBB, 0x7777];
 
 /// How many places at which W&B is named are noted.
 const MOST_NAMES: usize = 1 << 16;
 
 /// Whether the name of W&B may begin in the first [`LOOKS`] bytes: its first and its last letter stand where they would.
 #[inline(always)]
-fn may_name_wandb(block: &[u8; LOOKS + LAST]) -> bool {
-    let letters = |at: usize, letter: u8| {
-        let bytes = block[at..].first_chunk::<WINDOW>().map_or(u8x16::ZERO, |window| u8x16::new(*window));
-        (bytes | u8x16::splat(0x20)).simd_eq(u8x16::splat(letter))
-    };
-    let fits = |at: usize| letters(at, b'w') & letters(at + LAST, b'b');
-    let any = fits(0) | fits(WINDOW) | fits(2 * WINDOW) | fits(3 * WINDOW);
-    any.to_bitmask() != 0
+fn may_name_wandb<S: Simd>(simd: S, block: &[u8; LOOKS + LAST]) -> bool {
+    let case = u8x64::splat(simd, 0x20);
+    let first = window64(simd, block, 0) ^ u8x64::splat(simd, b'w');
+    let last = window64(simd, block, LAST) ^ u8x64::splat(simd, b'b');
+    // Of two letters that fit nothing differs but their case.
+    (first | last | case).simd_eq(case).any_true()
 }
 
-/// Where a tag or the end of a line may cut a word in two: `</`, and an equals sign or a backslash at a line end, which
-/// behind an equals sign may be written out.
-static CUTS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?-u)=[\n\r\\]|\\[\n\r]|</").ok());
-
-/// Every place where a tag or the end of a line may cut a word in two, in order.
-pub(super) fn cuts(text: &[u8]) -> Vec<usize> {
-    let Some(cuts) = CUTS.as_ref() else { return Vec::new() };
-    let next = |from: usize| cuts.find_at(text, from).map(|cut| cut.start());
-    // What begins within another one counts too.
-    std::iter::successors(next(0), |at| next(at + 1)).collect()
-}
-
-/// Tells every quote, in order.
+/// A block of a text, from one of its first places on.
 #[inline(always)]
-pub(super) fn quotes(text: &[u8], mut found: impl FnMut(usize)) {
-    let (blocks, rest) = text.as_chunks::<BLOCK>();
-    for (nth, block) in blocks.iter().enumerate() {
-        let mut quotes = quotes_in(block);
-        while quotes != 0 {
-            found(nth * BLOCK + quotes.trailing_zeros() as usize);
-            quotes &= quotes - 1;
-        }
+fn window64<S: Simd>(simd: S, block: &[u8; LOOKS + LAST], at: usize) -> u8x64<S> {
+    match block[at..].first_chunk::<BLOCK>() {
+        Some(block) => u8x64::load_array_ref(simd, block),
+        None => u8x64::splat(simd, 0),
     }
-    let is_quote = |b: &u8| matches!(b, b'"' | b'\'' | b'`');
-    (blocks.len() * BLOCK..text.len()).zip(rest).filter(|(_, b)| is_quote(b)).for_each(|(at, _)| found(at));
 }
 
-/// Which bytes of a block are quotes.
 #[inline(always)]
-fn quotes_in(block: &[u8; BLOCK]) -> u64 {
-    block.as_chunks::<WINDOW>().0.iter().rev().fold(0, |quotes, window| {
-        let bytes = u8x16::new(*window);
-        let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-        quotes << WINDOW | u64::from((is(b'"') | is(b'\'') | is(b'`')).to_bitmask())
-    })
+fn is<S: Simd>(simd: S, bytes: u8x16<S>, sign: u8) -> mask8x16<S> {
+    bytes.simd_eq(u8x16::splat(simd, sign))
+}
+
+#[inline(always)]
+fn base64<S: Simd>(simd: S, bytes: u8x16<S>) -> mask8x16<S> {
+    words(simd, bytes) | is(simd, bytes, b'+') | is(simd, bytes, b'/') | is(simd, bytes, b'-')
 }
 
 /// What is looked through at a time.
-const BLOCK: usize = 4 * WINDOW;
+pub(super) const BLOCK: usize = 4 * WINDOW;
 const _: () = assert!(LOOKS == BLOCK);
 /// Half of it.
 const HALF: usize = BLOCK / 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::example::{legacy_key, v1_key};
+
+    /// The kinds of vectors that this processor has.
+    fn levels() -> Vec<Level> {
+        let best = Level::new();
+        let mut levels = vec![Level::baseline(), best];
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        levels.extend([best.as_sse4_2().map(Level::Sse4_2), best.as_avx2().map(Level::Avx2)].into_iter().flatten());
+        levels
+    }
+
+    /// Texts of every length up to some blocks, full of what the survey and the runs look for.
+    fn texts() -> impl Iterator<Item = Vec<u8>> {
+        let key = legacy_key("probe");
+        let wide: Vec<u8> = key.bytes().flat_map(|byte| [byte, 0]).collect();
+        let escaped: String = key.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let parts: Vec<Vec<u8>> = vec![
+            key.clone().into(),
+            v1_key("probe").into(),
+            wide,
+            escaped.into(),
+            b"wandb".to_vec(),
+            b"WanDB".to_vec(),
+            b"wand wxyzb wandb".to_vec(),
+            [GZIP_START, &[b'A'; 90]].concat(),
+            [b'z'; 33].to_vec(),
+            b" = (\"a\", ".to_vec(),
+            b"\n\t".to_vec(),
+            vec![0, 0xFF, b'{', 0x80],
+            b"b_".to_vec(),
+            b"=\\&%".to_vec(),
+        ];
+        let mut seed = 1u32;
+        (0..3000).map(move |nth| {
+            let mut text = Vec::new();
+            while text.len() < nth % 400 {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                text.extend_from_slice(&parts[(seed >> 16) as usize % parts.len()]);
+            }
+            text.truncate(nth % 400);
+            text
+        })
+    }
+
+    #[test]
+    fn runs_are_those_of_a_plain_count_with_all_vectors() {
+        for text in texts() {
+            let mut wanted = Vec::new();
+            let mut start = 0;
+            for at in 0..=text.len() {
+                if text.get(at).is_none_or(|byte| !is_word(*byte)) {
+                    wanted.extend((at - start >= MIN_RUN).then_some(start..at));
+                    start = at + 1;
+                }
+            }
+            assert_eq!(runs(&text).collect::<Vec<_>>(), wanted);
+            assert_eq!(runs_in(&text, 0..text.len()), wanted);
+            for level in levels() {
+                let mut at = 0;
+                let next = || dispatch!(level, simd => next_run(simd, &text, &mut at));
+                assert_eq!(std::iter::from_fn(next).collect::<Vec<_>>(), wanted, "{level:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_survey_sees_the_same_with_all_vectors() {
+        let told = |seen: Survey| (seen.escapes, seen.zeros, seen.gzips, seen.names_wandb, seen.names);
+        let mut all = [0; 4];
+        for text in texts() {
+            let lower = text.to_ascii_lowercase();
+            let names: Vec<usize> = memchr::memmem::find_iter(&lower, NAME).collect();
+            let seen = told(survey(&text));
+            assert_eq!((seen.3, &seen.4), (!names.is_empty(), &names));
+            for level in levels() {
+                assert_eq!(told(dispatch!(level, simd => Survey::of(simd, &text))), seen, "{level:?}");
+            }
+            let counts = [seen.0.len(), seen.1.len(), seen.2.len(), seen.4.len()];
+            all.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
+        }
+        assert!(all.iter().all(|count| *count > 100), "{all:?}");
+    }
+}

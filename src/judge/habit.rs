@@ -169,6 +169,11 @@ impl Habits {
         Habits { habits, words, other, wordful }
     }
 
+    /// Whether no rule may speak.
+    pub(super) fn is_empty(&self) -> bool {
+        self.habits.is_empty()
+    }
+
     /// Whether there is nothing to read in the text of a file, as its name and the words show: most of them say nothing of W&B. A
     /// settings file of the SDK lies in a folder that is called for it.
     pub(super) fn none(&self, origin: &Origin, text: &[u8], names: &[usize]) -> bool {

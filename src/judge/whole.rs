@@ -24,7 +24,7 @@ impl<'a> Judge<'a> {
         Judge { lies: Some(lies), ..self }
     }
 
-    fn rule(&self, id: &str) -> Option<&Arc<Rule>> {
+    pub(super) fn rule(&self, id: &str) -> Option<&Arc<Rule>> {
         self.habits.as_ref()?;
         self.rules.get(id).filter(|rule| self.policy.selects(rule))
     }

@@ -1,6 +1,8 @@
 //! One thread's share of a scan: each source is read, looked at as it stands, and opened if it is a container or a binary
 //! format. In: sources. Out: its part of the outcome.
 
+mod slices;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
@@ -166,7 +168,12 @@ impl<'w, 'a> Worker<'w, 'a> {
 
     /// Reads a source, again where its beginning says that there is more to it.
     fn read(&mut self, origin: &Origin, file: &mut (impl Read + Seek)) -> io::Result<()> {
-        let mut seen = self.windows(origin, &mut *file, false)?;
+        let seen = self.windows(origin, &mut *file, false)?;
+        self.reread(origin, file, seen)
+    }
+
+    /// Goes on with a source whose bytes were looked at.
+    fn reread(&mut self, origin: &Origin, file: &mut (impl Read + Seek), mut seen: Seen) -> io::Result<()> {
         let held = seen.bytes <= MAX_WHOLE as u64;
         if seen.binary.is_some() && !held {
             self.too_large(origin);
@@ -561,7 +568,11 @@ impl Unpack for Members<'_, '_, '_> {
 impl Visit for Worker<'_, '_> {
     fn file(&mut self, origin: Origin, mut file: File) {
         self.mode = Keeper::of(&origin).and_then(|_| tree::mode(&file));
-        if let Err(error) = self.read(&origin, &mut file) {
+        let read = match self.helpers(&file) {
+            0 => self.read(&origin, &mut file),
+            helpers => self.read_in_slices(&origin, &mut file, helpers),
+        };
+        if let Err(error) = read {
             let reason = format!("cannot be read: {}", tree::plain(&error));
             self.skip(Skip { origin, reason, gap: true });
         }
