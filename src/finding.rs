@@ -228,6 +228,8 @@ pub struct Coverage {
     pub files: u64,
     /// Objects of git repositories read; trees count, though they are no text.
     pub objects: u64,
+    /// Those of the objects that an earlier scan found clean by the same rules, and that were not read again.
+    pub objects_known_clean: u64,
     /// Processes looked at; those without a command line, such as threads of the kernel, count.
     pub processes: u64,
     /// Processes that are known to run, this one left out.

@@ -13,7 +13,7 @@ mod server;
 mod whole;
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::blob::{Before, Encoding, Origin, Place, Text};
 use crate::detect::{self, Candidate, Shape};
@@ -152,6 +152,11 @@ impl<'a> Judge<'a> {
     /// Whether certain keys are looked for, and nothing else.
     pub fn finds(&self) -> bool {
         self.policy.wanted.is_some()
+    }
+
+    /// Whether anything was met that could say something together with what is in other files.
+    pub fn remembers(&self) -> bool {
+        !self.project.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Judges the candidates of one text, which are in order. `explain` asks for the silent ones too.

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::blob::{Kind, Origin, Standing};
+use crate::cache::Cache;
 use crate::finding::{Finding, Outcome};
 use crate::judge::{Judge, Keeper, Lies, Opinion};
 use crate::policy::{Kept, Policy};
@@ -95,6 +96,8 @@ pub struct Scan<'a> {
     pub progress: &'a Progress,
     /// Threads; 0 is one for each core.
     pub threads: usize,
+    /// What earlier scans of git repositories found clean.
+    pub cache: Option<&'a Cache>,
     /// Told of each finding as it is found, in no promised order.
     pub found: &'a (dyn Fn(&Finding) + Sync),
 }
@@ -364,7 +367,7 @@ pub fn check_page(
 ) -> Result<Vec<Result<(), String>>, crate::policy::UnknownName> {
     let policy = Policy::new(rules, Vec::new(), Vec::new(), true)?;
     let progress = Progress::default();
-    let scan = Scan { rules, policy: &policy, progress: &progress, threads: 1, found: &|_| {} };
+    let scan = Scan { rules, policy: &policy, progress: &progress, threads: 1, cache: None, found: &|_| {} };
     let results = rule.examples().into_iter().map(|example| {
         let text = example.filled(&rule.id);
         let outcome = match example.stands_as {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 pub(crate) mod ask;
 pub(crate) mod baseline;
+mod cached;
 pub(crate) mod ci;
 pub(crate) mod completions;
 pub(crate) mod config;

@@ -59,6 +59,14 @@ pub fn folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
+/// Makes a folder for the user alone (0700), and likewise those above that are missing.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    let mut folders = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folders, 0o700);
+    folders.recursive(true).create(path)
+}
+
 /// Creates or replaces a file, which gets a mode, or keeps the one that is there.
 fn replace_as(path: &Path, mode: Option<u32>, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let there = fs::metadata(path).ok();
@@ -191,16 +199,14 @@ impl Journal {
     /// Opens or creates it, for its owner alone (0600; the folders that are missing 0700). A link is not followed.
     pub fn open(path: &Path) -> io::Result<Journal> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut folders = fs::DirBuilder::new();
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         #[cfg(unix)]
         {
-            use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-            folders.mode(0o700);
+            use std::os::unix::fs::OpenOptionsExt;
             options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
         }
-        folders.recursive(true).create(folder)?;
+        private_folder(folder)?;
         #[expect(clippy::disallowed_methods, reason = "this is the writing room")]
         let mut file = options.open(path)?;
         if !file.metadata()?.is_file() {

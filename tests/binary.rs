@@ -30,7 +30,7 @@ fn found(path: &str, text: &str) -> BTreeSet<String> {
     let rules = RuleSet::builtin().unwrap();
     let policy = Policy::new(&rules, Vec::new(), Vec::new(), true).unwrap();
     let progress = Progress::default();
-    let scan = Scan { rules: &rules, policy: &policy, progress: &progress, threads: 1, found: &|_| {} };
+    let scan = Scan { rules: &rules, policy: &policy, progress: &progress, threads: 1, cache: None, found: &|_| {} };
     let findings = scan.text(path, text.as_bytes()).findings;
     findings.iter().filter_map(|finding| Some(finding.key.as_ref()?.fingerprint.to_string())).collect()
 }

@@ -275,7 +275,7 @@ fn an_interruption_keeps_what_was_found() {
     let rules = RuleSet::builtin().unwrap();
     let policy = Policy::new(&rules, Vec::new(), Vec::new(), true).unwrap();
     let progress = Progress::default();
-    let scan = Scan { rules: &rules, policy: &policy, progress: &progress, threads: 1, found: &|_| {} };
+    let scan = Scan { rules: &rules, policy: &policy, progress: &progress, threads: 1, cache: None, found: &|_| {} };
     let input =
         Input::History(Tree { roots: vec![bare], exclude: Vec::new(), left_out: Vec::new(), max_file_size: None });
     let done = AtomicBool::new(false);

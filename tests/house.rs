@@ -24,10 +24,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("judge", &["blob", "secret", "rule", "finding", "policy", "detect"]),
     ("report", &["object", "process", "blob", "secret", "finding", "rule"]),
     ("write", &[]),
+    ("cache", &["object", "write"]),
     ("fix", &["blob", "finding", "judge"]),
     (
         "scan",
-        &["object", "process", "blob", "secret", "rule", "finding", "policy", "source", "decode", "detect", "judge"],
+        &[
+            "object", "process", "blob", "cache", "secret", "rule", "finding", "policy", "source", "decode", "detect",
+            "judge",
+        ],
     ),
 ];
 

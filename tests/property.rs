@@ -157,7 +157,8 @@ fn scan(path: &str, text: &[u8], inline: bool) -> Outcome {
     let rules = &*RULES;
     let policy = Policy::new(rules, Vec::new(), Vec::new(), inline).unwrap();
     let progress = Progress::default();
-    let outcome = Scan { rules, policy: &policy, progress: &progress, threads: 1, found: &|_| {} }.text(path, text);
+    let outcome =
+        Scan { rules, policy: &policy, progress: &progress, threads: 1, cache: None, found: &|_| {} }.text(path, text);
     // A scan survives a panic, and says so; here it is a failure. Soup that is encoded too deep is not.
     let bug = outcome.coverage.skipped.iter().find(|skip| skip.reason.contains("internal error"));
     assert!(bug.is_none(), "{bug:?}");

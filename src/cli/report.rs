@@ -94,6 +94,10 @@ pub(crate) struct Report {
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) jobs: usize,
 
+    /// Read every git object of a history, those too that were clean before, and remember none of them
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+
     /// Show no progress
     #[arg(long)]
     pub(crate) no_progress: bool,

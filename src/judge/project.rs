@@ -84,6 +84,11 @@ impl Environment {
 }
 
 impl Project {
+    /// Whether there is no fact yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held == 0
+    }
+
     /// Remembers a key in a file of an environment, and what would be said of it.
     pub(super) fn key(&mut self, fingerprint: &Fingerprint, environment: Environment, opinion: Opinion) {
         if self.room() {

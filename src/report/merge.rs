@@ -137,6 +137,7 @@ pub(super) fn looked(all: &mut Looked, other: Looked) {
     all.files = all.files.saturating_add(other.files);
     all.bytes = all.bytes.saturating_add(other.bytes);
     all.objects = all.objects.saturating_add(other.objects);
+    all.objects_known_clean = all.objects_known_clean.saturating_add(other.objects_known_clean);
     all.processes = all.processes.saturating_add(other.processes);
     all.processes_known = all.processes_known.saturating_add(other.processes_known);
     all.skipped.extend(other.skipped);

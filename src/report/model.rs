@@ -219,6 +219,9 @@ pub(super) struct Looked {
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) objects: u64,
+    /// Those of them that were not read again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) objects_known_clean: u64,
     #[serde(default)]
     pub(super) processes: u64,
     /// Those that are known to run.
@@ -228,6 +231,11 @@ pub(super) struct Looked {
     pub(super) skipped: Vec<Skipped>,
     #[serde(flatten)]
     pub(super) more: More,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What was not.

@@ -193,6 +193,11 @@ fn summary(report: &Report, style: &Style) -> String {
         let known = number(coverage.processes_known, "process");
         looked.push_str(&format!("; {} of {known} visible", coverage.processes));
     }
+    match coverage.objects_known_clean {
+        0 => {}
+        known if known == coverage.objects => looked.push_str("; all git objects were known to be clean"),
+        known => looked.push_str(&format!("; {known} of the git objects were known to be clean")),
+    }
     if gaps > 0 {
         looked.push_str(&format!("; {gaps} could not be read"));
     }

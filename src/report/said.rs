@@ -344,7 +344,12 @@ impl Looked {
             0 => String::new(),
             known => format!(" Processes seen: {} of {known}.", self.processes),
         };
-        format!("Files read: {}. Git objects read: {}.{processes}", self.files, self.objects)
+        let objects = self.objects.saturating_sub(self.objects_known_clean);
+        let known = match self.objects_known_clean {
+            0 => String::new(),
+            known => format!(" Known to be clean: {known} more."),
+        };
+        format!("Files read: {}. Git objects read: {objects}.{known}{processes}", self.files)
     }
 }
 

@@ -231,6 +231,7 @@ pub(super) fn looked(coverage: &Coverage) -> Looked {
         files: coverage.files,
         bytes: coverage.bytes,
         objects: coverage.objects,
+        objects_known_clean: coverage.objects_known_clean,
         processes: coverage.processes,
         processes_known: coverage.processes_known,
         skipped: skipped.collect(),

@@ -3,6 +3,7 @@
 //! in history, judge it where it lies.
 
 mod change;
+mod clean;
 mod history;
 mod known;
 mod places;

@@ -270,6 +270,13 @@ impl<'w, 'a> Worker<'w, 'a> {
         self.own.coverage.processes_known += known;
     }
 
+    /// Counts objects of which it is known that they are clean.
+    pub(super) fn count_known_clean(&mut self, objects: u64) {
+        self.own.coverage.objects += objects;
+        self.own.coverage.objects_known_clean += objects;
+        self.scan.progress.objects.fetch_add(objects, Ordering::Relaxed);
+    }
+
     /// Counts bytes that are no source's.
     pub(super) fn count_bytes(&mut self, bytes: u64) {
         self.own.coverage.bytes += bytes;
@@ -611,8 +618,9 @@ impl Drop for Worker<'_, '_> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.findings.append(&mut self.own.findings);
         all.suppressed.append(&mut self.own.suppressed);
-        let Coverage { files, objects, processes, processes_known, bytes, skipped, .. } =
+        let Coverage { files, objects, objects_known_clean, processes, processes_known, bytes, skipped, .. } =
             std::mem::take(&mut self.own.coverage);
+        all.coverage.objects_known_clean += objects_known_clean;
         all.coverage.files += files;
         all.coverage.objects += objects;
         all.coverage.processes += processes;

@@ -27,7 +27,8 @@ pub(crate) fn run(options: &cli::Explain, builtin: &RuleSet) -> Result<u8> {
     // What is not selected is looked for, too, so that it can be said.
     let policy = settings.policy.with_every_rule();
     let progress = Progress::default();
-    let scan = Scan { rules: &settings.rules, policy: &policy, progress: &progress, threads: 1, found: &|_| {} };
+    let scan =
+        Scan { rules: &settings.rules, policy: &policy, progress: &progress, threads: 1, cache: None, found: &|_| {} };
     let shown = visible(&path.to_string_lossy()).into_owned();
     let opinions = scan.explain(&path, line).map_err(|error| anyhow!("{shown}: {}", tree::plain(&error)))?;
     let mut out = io::BufWriter::new(io::stdout().lock());

@@ -15,7 +15,7 @@ use super::ci::Telling;
 use super::fix::{Asked, Plan};
 use super::out::{self, Targets, colour};
 use super::settings::Settings;
-use super::{environment, host};
+use super::{cached, environment, host};
 use crate::cli::{self, Cli};
 use crate::{complain, watch};
 use wandward::finding::{Finding, Outcome};
@@ -108,7 +108,7 @@ impl Scanned {
         };
         let input = if history { Input::History(tree) } else { Input::Tree(tree) };
         let (rules, policy, progress) = (&settings.rules, &settings.policy, Progress::default());
-        let scan = Scan { rules, policy, progress: &progress, threads: 0, found: &|_| {} };
+        let scan = Scan { rules, policy, progress: &progress, threads: 0, cache: None, found: &|_| {} };
         Ok(scan.run(&[input])?)
     }
 }
@@ -160,7 +160,9 @@ pub(crate) fn answer(
             failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
     };
-    let scan = Scan { rules, policy: &policy, progress: &progress, threads: options.jobs, found: &found };
+    let cache = if options.no_cache { None } else { cached::of(rules, &policy, inputs) };
+    let (threads, cache) = (options.jobs, cache.as_ref());
+    let scan = Scan { rules, policy: &policy, progress: &progress, threads, cache, found: &found };
     let show = !options.shown.quiet && !options.no_progress && io::stderr().is_terminal();
     let reads_stdin = matches!(inputs, [Input::Stdin(_)]);
     let work = || {
@@ -187,6 +189,7 @@ pub(crate) fn answer(
             (outcome, signal) = (rest?, ended);
         }
     }
+    cache.inspect(|cache| cache.save());
     let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());

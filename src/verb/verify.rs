@@ -68,7 +68,7 @@ pub(crate) fn mendable(options: &cli::Verify, rules: &RuleSet, outcome: &Outcome
     let roots = roots(&options.scan);
     let Settings { rules, policy, .. } = &Settings::new(&options.scan.report, rules, &roots)?;
     let progress = Progress::default();
-    let scan = Scan { rules, policy, progress: &progress, threads: 1, found: &|_| {} };
+    let scan = Scan { rules, policy, progress: &progress, threads: 1, cache: None, found: &|_| {} };
     let asked = fix::Asked { diff: true, allow_dirty: true, roots, quiet: true, colour: false };
     Ok(Plan::new(&scan, outcome, &asked).takes_keys_out_of())
 }
@@ -104,7 +104,7 @@ fn find(options: &cli::Verify, rules: &RuleSet, asking: Option<&Asking>) -> Resu
     }
     let Settings { rules, policy, skipped, .. } = &settings;
     let progress = Progress::default();
-    let scan = Scan { rules, policy, progress: &progress, threads: report.jobs, found: &|_| {} };
+    let scan = Scan { rules, policy, progress: &progress, threads: report.jobs, cache: None, found: &|_| {} };
     let show = !report.shown.quiet && !report.no_progress && io::stderr().is_terminal();
     let work = || {
         let mut outcome = match &given {

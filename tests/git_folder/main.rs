@@ -2,6 +2,7 @@
 //! nothing in a repository runs. In: repositories made by git. Out: what we say of them, beside what git says.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
 
+mod changed;
 mod folders;
 mod hostile;
 mod indexes;

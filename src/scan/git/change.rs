@@ -1,6 +1,8 @@
 //! `--staged`, `--range`, `--pre-push`, and the events of CI systems: what changes in a repository. In: an index, two sets of commits. Out: findings in
 //! content and messages that were not there before.
 
+mod staged;
+
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -11,22 +13,21 @@ use super::sweep;
 use super::tell::Teller;
 use super::{Found, number, skip, unread, whole};
 use crate::blob::{Kind, Origin};
-use crate::finding::{Outcome, Skip};
+use crate::finding::Outcome;
 use crate::judge::{self, Judge};
-use crate::object::{Held, ObjectId, ObjectKind, ObjectMap};
+use crate::object::{ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::Worker;
 use crate::source::MAX_WHOLE;
 use crate::source::git::folder::GitFolder;
 use crate::source::git::history::{self, Folder, Graph};
-use crate::source::git::index::{self, IndexEntry};
 use crate::source::git::object;
 use crate::source::git::pre_push::{BadLine, Push, Pushed, Revision};
 use crate::source::git::refs::{self, Reference};
 use crate::source::git::revision::{self, Lookup, Range, RevisionError};
 use crate::source::git::store::{Reader, Store};
 use crate::source::git::walk;
-use crate::source::tree::{self, BadGlob, Exclude, Tree, Visit};
+use crate::source::tree::{self, BadGlob, Exclude, Tree};
 
 /// A change to scan.
 pub struct Change {
@@ -97,7 +98,10 @@ impl Scan<'_> {
             if seen.insert(folder.git.clone()) {
                 let (_, shown) = whole(root, &folder);
                 let found = Found::new(folder, shown);
-                let store = found.store();
+                let store = match change.what {
+                    What::Staged(..) => Store::open_for_few(&found.folder.objects(), found.folder.shape.id_length),
+                    _ => found.store(),
+                };
                 Changed { scan: self, found: &found, store: &store, change, here, exclude: &exclude, outcome }
                     .scan()?;
             }
@@ -135,19 +139,27 @@ impl Changed<'_, '_> {
         let is_object = |_: &Origin, id: &str| {
             ObjectId::from_hex(id.as_bytes()).is_some_and(|id| store.holds(&id, MAX_WHOLE as u64))
         };
-        let judge = Judge::new(self.scan.rules, self.scan.policy, &is_object).of_habits();
-        let worker = || Worker::new(self.scan, &judge, self.outcome);
-        let (references, gaps) = refs::references(&self.found.folder);
-        gaps.into_iter().for_each(|(path, reason)| self.gap(&path, reason));
+        let judge = || Judge::new(self.scan.rules, self.scan.policy, &is_object).of_habits();
         match &self.change.what {
             What::Staged(index, merged) => {
                 let own = self.found.folder.index();
-                let heads = references.iter().filter(|head| head.name == b"HEAD").filter_map(|head| head.target);
+                let heads = refs::head(&self.found.folder).or_else(|| self.head()).into_iter();
                 let merged = merged.iter().copied().filter(|_| self.here);
                 let heads = heads.chain(refs::merge_heads(&self.found.folder)).chain(merged).collect();
-                self.staged(index.as_ref().filter(|_| self.here).unwrap_or(&own), heads, &worker);
+                self.staged(index.as_ref().filter(|_| self.here).unwrap_or(&own), heads, judge);
+                return Ok(());
             }
-            What::Index => self.staged(&self.found.folder.index(), Vec::new(), &worker),
+            What::Index => {
+                self.staged(&self.found.folder.index(), Vec::new(), judge);
+                return Ok(());
+            }
+            What::Range(_) | What::Push(_) | What::Since(_) => {}
+        }
+        let judge = judge();
+        let worker = || Worker::new(self.scan, &judge, self.outcome);
+        let references = self.references();
+        match &self.change.what {
+            What::Staged(..) | What::Index => {}
             What::Range(range) => {
                 let range = Range::parse(range)?;
                 let looked = Looked(RefCell::new(store.reader()), store);
@@ -173,6 +185,16 @@ impl Changed<'_, '_> {
         Ok(())
     }
 
+    fn references(&self) -> Vec<Reference> {
+        let (references, gaps) = refs::references(&self.found.folder);
+        gaps.into_iter().for_each(|(path, reason)| self.gap(&path, reason));
+        references
+    }
+
+    fn head(&self) -> Option<ObjectId> {
+        self.references().into_iter().find(|head| head.name == b"HEAD")?.target
+    }
+
     fn gap(&self, path: &Path, reason: impl Into<String>) {
         skip(self.outcome, tree::skip(&self.found.show(path), reason, true));
     }
@@ -193,44 +215,6 @@ impl Changed<'_, '_> {
         }
         asked.without.extend(push.without.iter().filter_map(|revision| resolve(revision).ok()));
         asked
-    }
-
-    /// Looks at what is staged and was in none of the commits that the next one follows. A blob that moved is not new.
-    fn staged<'w, 'a: 'w>(&self, index: &Path, heads: Vec<ObjectId>, worker: &(impl Fn() -> Worker<'w, 'a> + Sync)) {
-        let id_length = self.found.folder.shape.id_length;
-        let mut entries = match index::read(index, &self.found.folder) {
-            Ok(entries) => entries,
-            Err(error) => return self.gap(&error.path, error.reason),
-        };
-        let mut reader = self.store.reader();
-        let missing = index::open_folders(&mut entries, id_length, |id| Some(reader.read(id).ok()?.1.to_vec()));
-        if !missing.is_empty() {
-            self.gap(index, format!("{} folders of the sparse index cannot be read", missing.len()));
-        }
-        let trees: Vec<ObjectId> = heads.iter().filter_map(|head| Some(read_commit(&mut reader, head)?.tree)).collect();
-        let before = blobs_in(&mut reader, trees.clone(), id_length);
-        let mut at = |path: &[u8]| at_path(&mut reader, &trees, path, id_length);
-        // What is only said to be added has no content yet, and the common ancestor of a conflict is not new.
-        let staged = |entry: &IndexEntry| !entry.is_submodule() && !entry.intent_to_add && entry.stage != 1;
-        let new = entries.into_iter().filter(staged).map(|entry| (entry.path, entry.id));
-        let new = new.filter(|(path, id)| !before.contains(id) || speaks(path) && !at(path).contains(id));
-        let new = new.filter(|(path, _)| !self.exclude.matches_in_git(&self.found.held().repository, path));
-        // The two sides of a conflict may be the same.
-        let new: Vec<(Vec<u8>, ObjectId)> = new.collect::<BTreeSet<_>>().into_iter().collect();
-        let start = || (worker(), self.store.reader());
-        self.scan.share(&new, start, |(worker, reader), (path, id)| {
-            let held = Held { object: Some(*id), reachable: true, ..self.found.held() };
-            let origin = Origin::new(Kind::Staged, path.clone()).held(held);
-            let most = self.change.tree.max_file_size;
-            match reader.read(id) {
-                Ok((_, bytes)) if most.is_some_and(|most| bytes.len() as u64 > most) => {
-                    let reason = format!("larger than --max-file-size ({} bytes)", bytes.len());
-                    worker.skip(Skip { origin, reason, gap: true });
-                }
-                Ok((_, bytes)) => worker.bytes(&origin, bytes),
-                Err(error) => worker.skip(Skip { origin, reason: format!("object {id} {error}"), gap: true }),
-            }
-        });
     }
 
     /// Looks at the commits between, at their messages, and at the blobs that they introduce.

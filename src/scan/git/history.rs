@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::clean::Clean;
 use super::places::Places;
 use super::sweep::{self, Facts};
 use super::tell::{Staged, Teller};
@@ -125,11 +126,25 @@ impl Scan<'_> {
         self.plain_files(found, tree.max_file_size, &worker);
         let references = self.names(found, &mut worker());
         let staged = self.indexes(found, outcome);
+        let mut clean = Clean::new(self, found, tree);
+        let named = (&references[..], &staged);
+        let known = clean.as_mut().and_then(|clean| clean.objects(self, &store, named, tree, outcome));
+        if let Some(objects) = known {
+            return worker().count_known_clean(objects);
+        }
         let mut listing = store.list();
         for (path, reason) in listing.gaps.drain(..) {
             skip(outcome, tree::skip(&found.show(&path), reason, true));
         }
-        let mut facts = sweep::sweep(self, &store, folder.shape.id_length, listing, tree.max_file_size, worker);
+        let mut facts = sweep::sweep(
+            self,
+            &store,
+            folder.shape.id_length,
+            listing,
+            tree.max_file_size,
+            worker,
+            clean.as_ref().map(|clean| clean.cache),
+        );
         let places = Places::find(self, &store, folder.shape.id_length, &mut facts, &references);
         self.gaps(found, &facts, &places, outcome);
         for reference in references.iter().filter(|reference| reference.holds()) {
@@ -142,6 +157,9 @@ impl Scan<'_> {
         let reachable = self.stopped() || places.too_many;
         let (held, places, staged) = (found.held(), &places, &staged);
         Teller { scan: self, held, exclude, store: &store, places, staged, reachable }.tell(&facts, &worker);
+        if let Some(clean) = clean.filter(|_| !self.stopped()) {
+            clean.learn(&store, facts.listing.entries.len(), outcome);
+        }
     }
 
     /// Reads the files of a git directory that are plain text: configuration, hooks, messages in the making, LFS objects.

@@ -5,11 +5,12 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::known::Known;
 use crate::blob::{Before, Kind, Origin, Text};
+use crate::cache::Cache;
 use crate::object::{ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::{Glance, Worker};
 use crate::source::git::object::{self, EntryKind, RawCommit};
-use crate::source::git::store::{Listing, ReadError, Store};
+use crate::source::git::store::{Entry, Listing, ReadError, Store};
 
 /// From how many entries on a tree is worth a look for equal ones: some are made of nothing else, to exhaust who reads them.
 const MANY: usize = 10_000;
@@ -36,6 +37,8 @@ pub(super) struct Facts {
     pub(super) missing: HashSet<ObjectId>,
     /// What the user wants passed over, and how many bytes it has.
     pub(super) too_large: Vec<(ObjectId, usize)>,
+    /// The blobs that are clean wherever they lie, and point at nothing.
+    pub(super) clean: Vec<ObjectId>,
     /// What LFS pointers point at.
     pub(super) pointers: BTreeSet<String>,
     /// What could not be read.
@@ -50,12 +53,20 @@ pub(super) fn sweep<'w, 'a: 'w>(
     listing: Listing,
     most: Option<u64>,
     worker: impl Fn() -> Worker<'w, 'a> + Sync,
+    cache: Option<&Cache>,
 ) -> Facts {
     let ids: ObjectMap<u32> = (0u32..).zip(&listing.entries).map(|(nth, entry)| (entry.id, nth)).collect();
     // Git knows the empty tree without holding it.
     let empty = object::empty_tree(id_length);
-    let start = || (worker(), store.walk(&listing.entries, &listing.forest), Known::new(&ids), Facts::default());
-    let parts = scan.share_singly(listing.forest.parts(), start, |(worker, walk, known, facts), part| {
+    let is_clean =
+        |entry: &Entry| entry.kind == ObjectKind::Blob && cache.is_some_and(|cache| cache.is_clean(&entry.id));
+    let clean: Vec<bool> = listing.entries.iter().map(is_clean).collect();
+    let known_clean = clean.iter().filter(|clean| **clean).count();
+    worker().count_known_clean(known_clean as u64);
+    let rest = (known_clean > 0).then(|| listing.forest.only(|nth| !clean[nth]));
+    let forest = rest.as_ref().unwrap_or(&listing.forest);
+    let start = || (worker(), store.walk(&listing.entries, forest), Known::new(&ids), Facts::default());
+    let parts = scan.share_singly(forest.parts(), start, |(worker, walk, known, facts), part| {
         walk.read(part, &mut |nth, object| {
             let id = listing.entries[nth].id;
             match object {
@@ -78,6 +89,11 @@ pub(super) fn sweep<'w, 'a: 'w>(
     parts.into_iter().for_each(|part| all.join(part));
     let trees = all.commits.iter().map(|(_, commit)| commit.tree);
     all.missing.extend(trees.filter(|tree| *tree != empty && !ids.contains_key(tree)));
+    let learnt = std::mem::take(&mut all.clean);
+    // What is cut short is not known to be clean.
+    if let Some(cache) = cache.filter(|_| !scan.stopped()) {
+        cache.learn(learnt);
+    }
     all.ids = ids;
     all.listing = listing;
     all.sorted()
@@ -124,9 +140,9 @@ impl Facts {
         if kind == ObjectKind::Blob && most.is_some_and(|most| bytes.len() as u64 > most) {
             return self.too_large.push((id, bytes.len()));
         }
-        if kind == ObjectKind::Blob {
-            self.pointers.extend(object::lfs_pointer(bytes));
-        }
+        let pointer = if kind == ObjectKind::Blob { object::lfs_pointer(bytes) } else { None };
+        let points = pointer.is_some();
+        self.pointers.extend(pointer);
         let glance = match kind {
             ObjectKind::Blob => glance_at_blob(worker, bytes),
             ObjectKind::Commit => {
@@ -143,6 +159,8 @@ impl Facts {
         };
         if glance != Glance::default() {
             self.touched.push((id, kind, glance));
+        } else if kind == ObjectKind::Blob && !points {
+            self.clean.push(id);
         }
     }
 
@@ -154,6 +172,7 @@ impl Facts {
         self.missing.extend(part.missing);
         self.too_large.extend(part.too_large);
         self.pointers.extend(part.pointers);
+        self.clean.extend(part.clean);
         self.unread.extend(part.unread);
     }
 

@@ -1,8 +1,13 @@
 //! Reads an index (gitformat-index, versions 2 to 4), split and sparse ones too. In: its file and the git directory that it
 //! belongs to. Out: what it names. Checksums are not checked: whoever reads the objects sees whether they are there.
 
+mod changed;
+mod entries;
+mod known;
+
 use std::path::{Path, PathBuf};
 
+pub use self::changed::changed;
 use super::file;
 use super::folder::GitFolder;
 use super::object;
@@ -124,15 +129,50 @@ struct Parsed {
     link: Option<Link>,
 }
 
-fn parse(bytes: &[u8], id_length: usize) -> Result<Parsed, String> {
-    let broken = || "is cut off or broken".to_owned();
-    let rest = bytes.strip_prefix(b"DIRC").ok_or("is no index")?;
-    let mut rest = Rest(rest);
+/// The version, the number of entries, and what lies behind the header.
+fn head(bytes: &[u8]) -> Result<(u32, u32, Rest<'_>), String> {
+    let mut rest = Rest(bytes.strip_prefix(b"DIRC").ok_or("is no index")?);
     let version = rest.number().ok_or_else(broken)?;
     if !matches!(version, 2..=4) {
         return Err(format!("has version {version}, which is not known"));
     }
-    let count = rest.number().ok_or_else(broken)?;
+    Ok((version, rest.number().ok_or_else(broken)?, rest))
+}
+
+fn broken() -> String {
+    "is cut off or broken".to_owned()
+}
+
+/// What stands behind the entries.
+#[derive(Default)]
+struct Extensions<'b> {
+    link: Option<Link>,
+    /// The body of `TREE`.
+    trees: Option<&'b [u8]>,
+}
+
+impl<'b> Extensions<'b> {
+    fn parse(mut rest: Rest<'b>, id_length: usize) -> Result<Extensions<'b>, String> {
+        let mut found = Extensions::default();
+        while rest.0.len() > id_length {
+            let name = rest.take(4).ok_or_else(broken)?;
+            let length = rest.number().ok_or_else(broken)?;
+            let body = rest.take(length as usize).ok_or_else(broken)?;
+            match name {
+                b"link" => found.link = Some(Link::parse(body, id_length).ok_or_else(broken)?),
+                b"TREE" => found.trees = Some(body),
+                b"sdir" => {}
+                // git may leave out what begins with a capital letter.
+                [b'A'..=b'Z', ..] => {}
+                name => return Err(format!("has the extension `{}`, which is not known", name.escape_ascii())),
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn parse(bytes: &[u8], id_length: usize) -> Result<Parsed, String> {
+    let (version, count, mut rest) = head(bytes)?;
     let mut entries: Vec<IndexEntry> = Vec::new();
     let mut held = 0;
     for _ in 0..count {
@@ -144,19 +184,7 @@ fn parse(bytes: &[u8], id_length: usize) -> Result<Parsed, String> {
         }
         entries.push(entry);
     }
-    let mut link = None;
-    while rest.0.len() > id_length {
-        let name = rest.take(4).ok_or_else(broken)?;
-        let length = rest.number().ok_or_else(broken)?;
-        let body = rest.take(length as usize).ok_or_else(broken)?;
-        match name {
-            b"link" => link = Some(Link::parse(body, id_length).ok_or_else(broken)?),
-            b"sdir" => {}
-            // git may leave out what begins with a capital letter.
-            [b'A'..=b'Z', ..] => {}
-            name => return Err(format!("has the extension `{}`, which is not known", name.escape_ascii())),
-        }
-    }
+    let link = Extensions::parse(rest, id_length)?.link;
     for entry in &mut entries {
         if entry.is_folder() && entry.path.last() == Some(&b'/') {
             entry.path.pop();

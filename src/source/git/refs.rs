@@ -70,6 +70,37 @@ pub fn references(folder: &GitFolder) -> (Vec<Reference>, Vec<Gap>) {
     found.finish()
 }
 
+/// What `HEAD` of the worktree at hand comes to, if that is a branch of its own file or of `packed-refs`, or a commit. Anything
+/// else only [`references`] tells, which reads all of them.
+pub fn head(folder: &GitFolder) -> Option<ObjectId> {
+    let id_length = folder.shape.id_length;
+    let read = |path: &Path, most| file::read_if_there(path, most).ok();
+    let branch = match says(&read(&folder.git.join("HEAD"), MAX_LOOSE)??, id_length)? {
+        Says::Id(id) => return Some(id),
+        Says::Name(name) => name,
+    };
+    let plain = |part: &[u8]| !part.is_empty() && !part.starts_with(b".") && !part.contains(&0);
+    let is_branch = branch.starts_with(b"refs/heads/") && branch.split(|&b| b == b'/').all(plain);
+    if !is_branch || folder.shape.reftable {
+        return None;
+    }
+    if let Some(text) = read(&folder.common.join(native(&branch)), MAX_LOOSE)? {
+        return match says(&text, id_length)? {
+            Says::Id(id) if !id.is_zero() => Some(id),
+            _ => None,
+        };
+    }
+    let packed = read(&folder.common.join("packed-refs"), MAX_FILE)??;
+    let named = [b" ", &branch[..], b"\n"].concat();
+    let lines = memchr::memmem::find_iter(&packed, &named);
+    let ids = lines.filter_map(|end| {
+        let start = end.checked_sub(id_length * 2)?;
+        let is_line = start == 0 || packed[start - 1] == b'\n';
+        ObjectId::from_hex(&packed[start..end]).filter(|_| is_line)
+    });
+    ids.last()
+}
+
 /// The commits that a merge in progress will have for parents besides `HEAD`.
 pub fn merge_heads(folder: &GitFolder) -> Vec<ObjectId> {
     let text = file::read(&folder.git.join("MERGE_HEAD"), MAX_LOOSE).unwrap_or_default();

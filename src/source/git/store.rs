@@ -22,6 +22,7 @@ use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
 pub use self::forest::{Forest, Part};
+use self::index::Index;
 use self::pack::{Pack, Survey};
 use self::reader::Hand;
 pub use self::reader::Reader;
@@ -117,11 +118,20 @@ impl Store {
     /// Opens the object folder `objects` and the alternates that it names. Ids have `length` bytes: 20 in a repository of
     /// object format `sha1`, 32 in one of `sha256`. What cannot be opened is a gap of the listing.
     pub fn open(objects: &Path, length: usize) -> Store {
+        Store::with(objects, length, &|index| Index::read(index, length))
+    }
+
+    /// Likewise, for whoever reads but a few objects: of the indexes of packs only what is asked for is read.
+    pub fn open_for_few(objects: &Path, length: usize) -> Store {
+        Store::with(objects, length, &|index| Index::open(index, length))
+    }
+
+    fn with(objects: &Path, length: usize, open: &dyn Fn(&Path) -> Result<Index, String>) -> Store {
         let mut gaps = Vec::new();
         let folders = folders::with_alternates(objects, &mut gaps);
         let mut packs = Vec::new();
         for folder in &folders {
-            folders::packs(&folder.join("pack"), length, &mut packs, &mut gaps);
+            folders::packs(&folder.join("pack"), open, length, &mut packs, &mut gaps);
         }
         Store { length, folders, packs, gaps, listed: OnceLock::new(), asked: Mutex::default() }
     }
@@ -150,6 +160,21 @@ impl Store {
             asked.answers.insert((*id, limit), read.is_ok());
         }
         read.is_ok()
+    }
+
+    /// A digest of the ids of all objects, by pack, as far as indexes and the names of files tell them; none if not all of that
+    /// can be read. Nobody has looked at what these objects are.
+    pub fn identity(&self) -> Option<[u8; 32]> {
+        let mut gaps = self.gaps.clone();
+        let loose = folders::loose(&self.folders, self.length, &mut gaps);
+        let packs: Option<Vec<[u8; 32]>> = self.packs.iter().map(Pack::identity).collect();
+        let mut packs = packs.filter(|_| gaps.is_empty())?;
+        packs.sort();
+        let mut sha = Sha256::new();
+        sha.update((packs.len() as u64).to_le_bytes());
+        packs.iter().for_each(|pack| sha.update(pack));
+        loose.keys().for_each(|id| sha.update(id.as_bytes()));
+        Some(sha.finalize().into())
     }
 
     /// Gives back the memory that the next question could use.

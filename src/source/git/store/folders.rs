@@ -95,7 +95,14 @@ fn unquoted(line: &[u8]) -> Vec<u8> {
 }
 
 /// Opens the packs of a pack folder, in the order of their names.
-pub(super) fn packs(folder: &Path, length: usize, packs: &mut Vec<Pack>, gaps: &mut Vec<Gap>) {
+/// An index is read by `open`.
+pub(super) fn packs(
+    folder: &Path,
+    open: &dyn Fn(&Path) -> Result<Index, String>,
+    length: usize,
+    packs: &mut Vec<Pack>,
+    gaps: &mut Vec<Gap>,
+) {
     // What a killed git leaves behind is no pack yet.
     let is_left_over = |path: &Path| {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
@@ -124,7 +131,7 @@ pub(super) fn packs(folder: &Path, length: usize, packs: &mut Vec<Pack>, gaps: &
             gaps.push((data, reason));
             continue;
         }
-        match loose::open(&index).and_then(|file| Index::read(file, length)) {
+        match open(&index) {
             Ok(index) => packs.push(Pack::new(data, index, length)),
             Err(reason) => gaps.push((index, reason)),
         }

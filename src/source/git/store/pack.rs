@@ -7,6 +7,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use sha2::{Digest, Sha256};
+
 use super::families::{Link, Links};
 use super::index::Index;
 use super::{Copies, Gap, loose};
@@ -110,6 +112,15 @@ pub(super) enum What {
 }
 
 impl Pack {
+    /// A digest of the ids that its index names, and of its size in bytes.
+    pub(super) fn identity(&self) -> Option<[u8; 32]> {
+        let size = std::fs::metadata(&self.path).ok()?.len();
+        let mut sha = Sha256::new();
+        sha.update(size.to_le_bytes());
+        sha.update(self.index.ids());
+        Some(sha.finalize().into())
+    }
+
     pub(super) fn new(path: PathBuf, index: Index, length: usize) -> Pack {
         Pack { path, index, length, map: OnceLock::new() }
     }

@@ -1,0 +1,82 @@
+//! Whether a repository is known to be clean as it stands. In: a cache, and what a repository's indexes, references and object
+//! folders name. Out: how many objects need not be read, and after a scan that said nothing, that this was so.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use super::Found;
+use super::tell::Staged;
+use crate::cache::{self, Cache, Digest};
+use crate::finding::Outcome;
+use crate::object::ObjectMap;
+use crate::scan::Scan;
+use crate::source::git::refs::Reference;
+use crate::source::git::store::Store;
+use crate::source::tree::Tree;
+
+/// What is known of a repository, and what is to be learnt.
+pub(super) struct Clean<'c> {
+    pub(super) cache: &'c Cache,
+    identity: Option<[u8; 32]>,
+    digest: Option<Digest>,
+    /// How much the scan had said before.
+    said: usize,
+}
+
+impl<'c> Clean<'c> {
+    /// Asks the cache, unless it lies in what is scanned or could not have the answer.
+    pub(super) fn new(scan: &Scan<'c>, found: &Found, tree: &Tree) -> Option<Clean<'c>> {
+        let cache = scan.cache.filter(|_| scan.policy.wanted.is_none())?;
+        let folder = &found.folder;
+        let own = [&folder.git, &folder.common].into_iter().chain(&folder.worktree).chain(&folder.holder);
+        let mut places = own.map(|path| path.as_path()).chain(tree.roots.iter().map(|root| root.as_path()));
+        let outside = |place: &Path| !place.exists() || !cache.lies_in(place);
+        places.all(outside).then_some(Clean { cache, identity: None, digest: None, said: 0 })
+    }
+
+    /// How many objects a repository has of which all was looked at before, and nothing was to be said of it.
+    pub(super) fn objects(
+        &mut self,
+        scan: &Scan<'_>,
+        store: &Store,
+        (references, staged): (&[Reference], &ObjectMap<Staged>),
+        tree: &Tree,
+        outcome: &Mutex<Outcome>,
+    ) -> Option<u64> {
+        self.said = said(outcome);
+        self.identity = store.identity();
+        let mut parts = vec![self.identity?.to_vec()];
+        for rule in scan.rules.iter().filter(|rule| scan.policy.selects(rule)) {
+            parts.push(rule.id.as_bytes().to_vec());
+        }
+        parts.push(format!("{:?} {:?}", tree.exclude, tree.left_out).into_bytes());
+        for reference in references {
+            let target = reference.target.map(|id| id.as_bytes().to_vec());
+            parts.extend([reference.name.clone(), target.unwrap_or_default()]);
+        }
+        parts.push(b"staged".to_vec());
+        let mut staged: Vec<_> = staged.iter().collect();
+        staged.sort_by_key(|(id, _)| **id);
+        for (id, staged) in staged {
+            parts.extend([id.as_bytes().to_vec(), staged.path.clone()]);
+        }
+        let digest = cache::digest(parts.iter().map(Vec::as_slice));
+        self.digest = Some(digest);
+        self.cache.whole(&digest)
+    }
+
+    /// Learns that nothing was to be said of a repository of so many objects, if that is so.
+    pub(super) fn learn(&self, store: &Store, objects: usize, outcome: &Mutex<Outcome>) {
+        let silent = said(outcome) == self.said;
+        // Objects that were there at first and not when they were listed, nobody has looked at.
+        if let Some(digest) = self.digest.filter(|_| silent && store.identity() == self.identity) {
+            self.cache.learn_whole(&digest, objects as u64);
+        }
+    }
+}
+
+/// How much a scan has said.
+fn said(outcome: &Mutex<Outcome>) -> usize {
+    let outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+    outcome.findings.len() + outcome.suppressed.len() + outcome.coverage.skipped.len()
+}
