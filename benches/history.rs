@@ -1,6 +1,8 @@
 //! `scan --history` beside `git cat-file --batch-all-objects --unordered --buffer --batch`, which only writes every object
-//! out, on a packed history that this bench makes from a seed. The median of pairwise ratios is what counts: at most 1 of wall
-//! time. CPU time is told where GNU time is installed, and what a second thread is worth.
+//! out, `git rev-list --objects --all`, which only lists them, and kingfisher with two rules, if that is installed, on a packed
+//! history that this bench makes from a seed. The median of pairwise ratios of wall time is what counts: at most 1/5 of
+//! `cat-file` and 1/8 of kingfisher, and no more than `rev-list`; one thread takes at least 1.7 times as long as two. CPU time is
+//! told where GNU time is installed, and how much of the time goes to what is found, beside the same history without.
 //! `WANDWARD_BENCH_SMALL=1` makes a tenth of the commits, `-- --commits N` as many as asked for, `-- --repo PATH` takes a
 //! repository that is there, bare or not.
 #![allow(
@@ -53,6 +55,12 @@ fn main() {
     println!("{}: {}", path.display(), sizes(&path));
     println!("{}", answer(&path, planted.as_ref()));
     println!("{}", compare(&path));
+    if planted.is_some() {
+        let clean = place.path().join("clean.git");
+        repository(&clean, SEED, Size { commits, keys: 0, revisions: usize::MAX, ..FULL });
+        pack(&clean);
+        println!("{}", share_of_hits(&path, &clean));
+    }
 }
 
 /// Objects, and bytes on disk and unpacked.
@@ -125,7 +133,7 @@ fn run(command: &Command, note: &Path) -> Run {
     let start = Instant::now();
     let status = timed.stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
     let wall = start.elapsed().as_secs_f64();
-    assert!(matches!(status.code(), Some(0 | 1 | 3)), "{status}");
+    assert!(matches!(status.code(), Some(0 | 1 | 3 | 200)), "{status}");
     // A line above the last one tells of an exit code that is not 0.
     let cpu = || {
         let note = std::fs::read_to_string(note).unwrap();
@@ -134,35 +142,81 @@ fn run(command: &Command, note: &Path) -> Run {
     (wall, measured.then(cpu))
 }
 
-/// Our time, git's, and the medians of the ratios; ours on one thread and on as many as there are.
+/// A command to compare with, and its name.
+type Peer = (&'static str, Command);
+
+/// What there is to compare with; kingfisher looks for the two forms of keys by rules in a file in `place`, and decodes nothing.
+fn peers(path: &Path, place: &Path) -> Vec<Peer> {
+    let (mut cat_file, mut rev_list) = (git(path), git(path));
+    cat_file.args(["cat-file", "--batch-all-objects", "--unordered", "--buffer", "--batch"]);
+    rev_list.args(["rev-list", "--objects", "--all", "--missing=allow-any"]);
+    let mut peers = vec![("git cat-file --batch", cat_file), ("git rev-list --objects --all", rev_list)];
+    if Command::new("kingfisher").arg("--version").stdout(Stdio::null()).status().is_ok() {
+        let rules = place.join("rules");
+        std::fs::create_dir(&rules).unwrap();
+        let rule = |nth: u8, pattern: &str| {
+            format!(
+                "  - name: W&B {nth}\n    id: bench.wandb.{nth}\n    pattern: '{pattern}'\n    min_entropy: 0\n    \
+                 confidence: medium\n    examples: []\n"
+            )
+        };
+        let legacy = rule(1, r"(?i)wandb.{0,40}?\b([0-9a-f]{40})\b");
+        let v1 = rule(2, "wandb_v1_[A-Za-z0-9]{27}_[A-Za-z0-9]{49}");
+        std::fs::write(rules.join("wandb.yml"), format!("rules:\n{legacy}{v1}")).unwrap();
+        let mut kingfisher = Command::new("kingfisher");
+        kingfisher.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", place);
+        kingfisher
+            .args(["scan", "--git-history", "full", "--load-builtins=false", "--no-validate", "--no-update-check"]);
+        kingfisher.args(["--no-base64", "--commit-metadata=false", "--rules-path"]).arg(&rules).arg(path);
+        peers.push(("kingfisher", kingfisher));
+    }
+    peers
+}
+
+/// The median of what is measured in every round.
+fn median(rounds: &[Vec<Run>], of: impl Fn(&[Run]) -> Option<f64>) -> Option<f64> {
+    let mut all: Vec<f64> = rounds.iter().filter_map(|round| of(round)).collect();
+    all.sort_by(f64::total_cmp);
+    all.get(all.len() / 2).copied()
+}
+
+fn told(number: Option<f64>) -> String {
+    number.map_or("not measured".to_owned(), |number| format!("{number:.2}"))
+}
+
+/// Our time, that of others, and the medians of the ratios; ours on one thread and on as many as there are.
 fn compare(path: &Path) -> String {
     let place = tempfile::tempdir().unwrap();
     let note = place.path().join("note");
-    let (all, mut single, mut peer) = (ours(path), ours(path), git(path));
+    let (all, mut single) = (ours(path), ours(path));
     single.args(["--jobs", "1"]);
-    peer.args(["cat-file", "--batch-all-objects", "--unordered", "--buffer", "--batch"]);
-    let round = |_| [&all, &peer, &single].map(|command| run(command, &note));
-    let runs: Vec<[Run; 3]> = (0..PAIRS).map(round).collect();
-    let median = |of: &dyn Fn(&[Run; 3]) -> Option<f64>| {
-        let mut all: Vec<f64> = runs.iter().filter_map(of).collect();
-        all.sort_by(f64::total_cmp);
-        all.get(all.len() / 2).copied()
-    };
-    let told = |number: Option<f64>| number.map_or("not measured".to_owned(), |number| format!("{number:.2}"));
-    let wall = |nth: usize| told(median(&|run| Some(run[nth].0)));
-    let cpu = |nth: usize| told(median(&|run| run[nth].1));
-    format!(
-        "the median of {PAIRS}\n\
-         wall: ours {} s, git cat-file --batch {} s, ratio {}\n\
-         CPU: ours {} s, git cat-file --batch {} s, ratio {}\n\
-         one thread: {} s, {} times as long as all",
-        wall(0),
-        wall(1),
-        told(median(&|run| Some(run[0].0 / run[1].0))),
-        cpu(0),
-        cpu(1),
-        told(median(&|run| Some(run[0].1? / run[1].1?.max(0.01)))),
-        wall(2),
-        told(median(&|run| Some(run[2].0 / run[0].0)))
-    )
+    let peers = peers(path, place.path());
+    let commands: Vec<&Command> = [&all, &single].into_iter().chain(peers.iter().map(|(_, peer)| peer)).collect();
+    let round = |_| commands.iter().map(|command| run(command, &note)).collect();
+    let rounds: Vec<Vec<Run>> = (0..PAIRS).map(round).collect();
+    let wall = |nth: usize| told(median(&rounds, |round| Some(round[nth].0)));
+    let cpu = |nth: usize| told(median(&rounds, |round| round[nth].1));
+    let mut lines = vec![
+        format!("the median of {PAIRS}, wall and CPU seconds; the ratio is that of ours to theirs"),
+        format!("ours: {} s, {} s", wall(0), cpu(0)),
+    ];
+    for (nth, (name, _)) in (2..).zip(&peers) {
+        let ratio = told(median(&rounds, |round| Some(round[0].0 / round[nth].0)));
+        let of_cpu = told(median(&rounds, |round| Some(round[0].1? / round[nth].1?.max(0.01))));
+        lines.push(format!("{name}: {} s, {} s, ratio {ratio}, of CPU {of_cpu}", wall(nth), cpu(nth)));
+    }
+    let longer = told(median(&rounds, |round| Some(round[1].0 / round[0].0)));
+    lines.push(format!("one thread: {} s, {longer} times as long as all", wall(1)));
+    lines.join("\n")
+}
+
+/// How much of the time goes to what is found: to judging it and to its places.
+fn share_of_hits(path: &Path, clean: &Path) -> String {
+    let place = tempfile::tempdir().unwrap();
+    let note = place.path().join("note");
+    let commands = [ours(path), ours(clean)];
+    let round = |_| commands.iter().map(|command| run(command, &note)).collect();
+    let rounds: Vec<Vec<Run>> = (0..PAIRS).map(round).collect();
+    let more = told(median(&rounds, |round| Some(round[0].0 / round[1].0 - 1.0)));
+    format!("the same history with nothing to find: with all that is in it, the scan takes {more} of that more")
 }
