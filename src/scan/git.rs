@@ -9,6 +9,8 @@ mod known;
 mod places;
 mod sweep;
 mod tell;
+mod trees;
+mod versions;
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};

@@ -60,6 +60,17 @@ pub(super) struct Glance {
     pub(super) candidates: bool,
     /// Whether there is something to say, wherever it lies.
     pub(super) says: bool,
+    /// Whether any of it was looked at in another form, or as the bytes of something else.
+    pub(super) viewed: bool,
+    /// Whether it names W&B.
+    pub(super) names: bool,
+}
+
+impl Glance {
+    /// Whether it is clean wherever it lies.
+    pub(super) fn is_clean(self) -> bool {
+        !self.candidates && !self.says
+    }
 }
 
 /// What was told of one text: of which member, where it begins, what about.
@@ -344,6 +355,8 @@ impl<'w, 'a> Worker<'w, 'a> {
         if let Looks::First(glance) = &mut self.look {
             glance.candidates |= look.candidates;
             glance.says |= look.unnamed;
+            glance.viewed |= look.viewed || !matches!(form, As::Text);
+            glance.names |= look.names;
         }
         let open = look.open;
         (look.opinions(), open)

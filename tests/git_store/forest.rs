@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use wandward::source::git::store::{Part, Store};
+use wandward::source::git::store::{Part, Piece, Store, UNMARKED, Version};
 
 use super::generate::{self, Size};
 use super::support::git::Repo;
@@ -30,18 +30,39 @@ pub(super) fn assert_walks(store: &Store, read: &Read) {
 fn walked<'p>(store: &Store, read: &Read, parts: impl Iterator<Item = &'p Part>) -> (Objects, super::Failed) {
     let mut walk = store.walk(&read.listing.entries, &read.listing.forest);
     let (mut found, mut failed) = (Objects::new(), super::Failed::new());
+    // What was given so far, by mark.
+    let mut given: Vec<Vec<u8>> = Vec::new();
     for part in parts {
-        walk.read(part, &mut |nth, object| {
+        walk.read_versions(part, &mut |nth, object| {
             let id = read.listing.entries[nth].id;
             let is_new = match object {
-                Ok((kind, bytes)) => found.insert(id, (kind, bytes.to_vec())).is_none(),
+                Ok(version) => {
+                    assert_made(&version, &given);
+                    given.push(version.bytes.to_vec());
+                    found.insert(id, (version.kind, version.bytes.to_vec())).is_none()
+                }
                 Err(error) => failed.insert(id, error).is_none(),
             };
             assert!(is_new, "{id} twice");
-            true
+            Some(given.len().saturating_sub(1) as u32)
         });
     }
     (found, failed)
+}
+
+/// What is said of an object's base is so: which one it is, and what of it stands where in the object.
+#[track_caller]
+fn assert_made(version: &Version<'_>, given: &[Vec<u8>]) {
+    let Some(base) = &version.base else { return };
+    let mut start = 0;
+    for Piece { end, from } in base.pieces() {
+        if let (Some(from), true) = (from, base.mark != UNMARKED) {
+            assert!(version.bytes[start..end] == given[base.mark as usize][from..from + end - start]);
+        }
+        start = end;
+    }
+    assert_eq!(start, version.bytes.len());
+    assert!(base.mark == UNMARKED || given[base.mark as usize].len() == base.size);
 }
 
 /// Many versions of a few files, in one pack.

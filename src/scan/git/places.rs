@@ -107,10 +107,9 @@ impl Places {
         let mut too_many = parts.iter().any(|(_, too_many)| *too_many);
         // What a `write-tree` left behind without a commit still says how its files were called.
         let mut named = vec![false; hot.len()];
-        facts.trees.iter().flat_map(|(_, names)| names.iter()).for_each(|&nth| named[nth as usize] = true);
+        trees(facts).flat_map(|(_, names)| names).for_each(|nth| named[nth as usize] = true);
         let of_commits: HashSet<ObjectId> = graph.commits.iter().map(|node| node.raw.tree).collect();
-        let hot_trees =
-            facts.trees.iter().map(|(nth, _)| *nth).filter(|&nth| hot[nth as usize] && !named[nth as usize]);
+        let hot_trees = trees(facts).map(|(nth, _)| nth).filter(|&nth| hot[nth as usize] && !named[nth as usize]);
         for id in hot_trees.map(|nth| facts.listing.entries[nth as usize].id).filter(|id| !of_commits.contains(id)) {
             let result = spent.introduced(id, &[], &read, &mut |path, id| {
                 let (_, first) = pinned.entry(id).or_default();
@@ -217,13 +216,21 @@ fn peeled(id: ObjectId, tags: &ObjectMap<ObjectId>) -> impl Iterator<Item = Obje
 /// What the hot trees hold that is hot, by their places in the listing.
 fn folders(scan: &Scan<'_>, store: &Store, id_length: usize, facts: &mut Facts, hot: &[bool]) -> Vec<Option<Folder>> {
     let mut wanted = vec![false; hot.len()];
-    facts.trees.iter().for_each(|(nth, _)| wanted[*nth as usize] = hot[*nth as usize]);
+    trees(facts).for_each(|(nth, _)| wanted[nth as usize] = hot[nth as usize]);
     let forest = facts.listing.forest.only(|nth| wanted[nth]);
     let entries = &facts.listing.entries;
+    // What each of them names, if that was kept in its order.
+    let mut rows = vec![None; hot.len()];
+    let known_rows = facts.trees.iter().flat_map(|named| named.entries());
+    known_rows.filter(|(nth, _)| wanted[*nth as usize]).for_each(|(nth, row)| rows[nth as usize] = Some(row));
     let start = || (store.walk(entries, &forest), Known::new(&facts.ids), Vec::new(), Vec::new());
     let parts = scan.share_singly(forest.parts(), start, |(walk, known, folders, unread), part| {
         walk.read(part, &mut |nth, object| {
-            let mut is_hot = |id: &ObjectId| known.nth(id).is_some_and(|nth| hot[nth as usize]);
+            let mut row = rows[nth].clone();
+            let mut is_hot = |id: &ObjectId| {
+                let nth = row.as_mut().map_or_else(|| known.nth(id), |row| row.next().flatten());
+                nth.is_some_and(|nth| hot[nth as usize])
+            };
             match object {
                 Ok((_, bytes)) => folders.push((nth, history::folder(bytes, id_length, &mut is_hot))),
                 // It could be read a moment ago.
@@ -233,6 +240,7 @@ fn folders(scan: &Scan<'_>, store: &Store, id_length: usize, facts: &mut Facts, 
         });
     });
     let parts: Vec<_> = parts.into_iter().map(|(_, _, folders, unread)| (folders, unread)).collect();
+    drop(rows);
     let mut all = vec![None; hot.len()];
     for (folders, unread) in parts {
         folders.into_iter().for_each(|(nth, folder)| all[nth] = Some(folder));
@@ -241,21 +249,26 @@ fn folders(scan: &Scan<'_>, store: &Store, id_length: usize, facts: &mut Facts, 
     all
 }
 
+/// Each tree and what it names, by places in the listing.
+fn trees(facts: &Facts) -> impl Iterator<Item = (u32, impl Iterator<Item = u32>)> {
+    facts.trees.iter().flat_map(|named| named.iter())
+}
+
 /// Which objects, by their places in the listing, are touched blobs or trees above one.
 fn hot(facts: &Facts) -> Vec<bool> {
     // Who names an object: the places in `above` from its own start to the next one's.
     let mut starts = vec![0usize; facts.listing.entries.len() + 1];
-    for nth in facts.trees.iter().flat_map(|(_, named)| named.iter()) {
-        starts[*nth as usize + 1] += 1;
+    for nth in trees(facts).flat_map(|(_, named)| named) {
+        starts[nth as usize + 1] += 1;
     }
     for nth in 1..starts.len() {
         starts[nth] += starts[nth - 1];
     }
     let mut above = vec![0u32; *starts.last().unwrap_or(&0)];
     let mut ends = starts.clone();
-    for (tree, named) in &facts.trees {
-        for &nth in named.iter() {
-            above[ends[nth as usize]] = *tree;
+    for (tree, named) in trees(facts) {
+        for nth in named {
+            above[ends[nth as usize]] = tree;
             ends[nth as usize] += 1;
         }
     }

@@ -3,20 +3,15 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::known::Known;
+use super::trees::{Named, Trees};
+use super::versions;
 use crate::blob::{Before, Kind, Origin, Text};
 use crate::cache::Cache;
 use crate::object::{ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::{Glance, Worker};
-use crate::source::git::object::{self, EntryKind, RawCommit};
-use crate::source::git::store::{Entry, Listing, ReadError, Store};
-
-/// From how many entries on a tree is worth a look for equal ones: some are made of nothing else, to exhaust who reads them.
-const MANY: usize = 10_000;
-
-/// An entry of a tree has at least so many bytes beside an id: a mode of five digits, a blank, a letter, a NUL.
-const LEAST: usize = 8;
+use crate::source::git::object::{self, RawCommit};
+use crate::source::git::store::{Entry, Listing, ReadError, Store, UNMARKED, Version};
 
 /// What a repository's objects are.
 #[derive(Default)]
@@ -30,7 +25,7 @@ pub(super) struct Facts {
     /// What the annotated tags point at.
     pub(super) tags: ObjectMap<ObjectId>,
     /// What each tree names, by places in the listing.
-    pub(super) trees: Vec<(u32, Box<[u32]>)>,
+    pub(super) trees: Vec<Named>,
     /// The objects that hold anything of a key's shape.
     pub(super) touched: Vec<(ObjectId, ObjectKind, Glance)>,
     /// What trees name and nobody holds.
@@ -56,8 +51,6 @@ pub(super) fn sweep<'w, 'a: 'w>(
     cache: Option<&Cache>,
 ) -> Facts {
     let ids: ObjectMap<u32> = (0u32..).zip(&listing.entries).map(|(nth, entry)| (entry.id, nth)).collect();
-    // Git knows the empty tree without holding it.
-    let empty = object::empty_tree(id_length);
     let is_clean =
         |entry: &Entry| entry.kind == ObjectKind::Blob && cache.is_some_and(|cache| cache.is_clean(&entry.id));
     let clean: Vec<bool> = listing.entries.iter().map(is_clean).collect();
@@ -65,28 +58,40 @@ pub(super) fn sweep<'w, 'a: 'w>(
     worker().count_known_clean(known_clean as u64);
     let rest = (known_clean > 0).then(|| listing.forest.only(|nth| !clean[nth]));
     let forest = rest.as_ref().unwrap_or(&listing.forest);
-    let start = || (worker(), store.walk(&listing.entries, forest), Known::new(&ids), Facts::default());
-    let parts = scan.share_singly(forest.parts(), start, |(worker, walk, known, facts), part| {
-        walk.read(part, &mut |nth, object| {
+    let start = || {
+        let trees = (Trees::new(&ids, id_length), Named::default());
+        (worker(), store.walk(&listing.entries, forest), trees, Facts::default())
+    };
+    let parts = scan.share_singly(forest.parts(), start, |(worker, walk, (trees, named), facts), part| {
+        walk.read_versions(part, &mut |nth, object| {
             let id = listing.entries[nth].id;
-            match object {
-                Ok((ObjectKind::Tree, bytes)) => {
-                    worker.count(&Origin::new(Kind::Blob, ""), bytes.len() as u64);
-                    let named = facts.named(bytes, id_length, known, &empty);
-                    facts.trees.push((nth as u32, named));
-                    if !object::is_whole_tree(bytes, id_length) {
+            let mark = match object {
+                Ok(tree) if tree.kind == ObjectKind::Tree => {
+                    worker.count(&Origin::new(Kind::Blob, ""), tree.bytes.len() as u64);
+                    let (mark, is_whole) = trees.read(nth as u32, &tree, named, &mut facts.missing);
+                    if !is_whole {
                         facts.unread.push((id, ReadError::Damaged("it is no tree to its end".to_owned())));
                     }
+                    mark
                 }
-                Ok((kind, bytes)) => facts.take(worker, id, kind, bytes, most),
-                Err(error) => facts.unread.push((id, error)),
-            }
-            !scan.stopped()
+                Ok(object) => facts.take(worker, id, &object, most),
+                Err(error) => {
+                    facts.unread.push((id, error));
+                    UNMARKED
+                }
+            };
+            (!scan.stopped()).then_some(mark)
         });
     });
     let mut all = Facts::default();
-    let parts: Vec<Facts> = parts.into_iter().map(|(_, _, _, part)| part).collect();
-    parts.into_iter().for_each(|part| all.join(part));
+    // The workers tell what they counted when they go.
+    let parts: Vec<_> = parts.into_iter().map(|(_, _, (_, named), part)| (named, part)).collect();
+    for (named, part) in parts {
+        all.join(part);
+        all.trees.push(named);
+    }
+    // Git knows the empty tree without holding it.
+    let empty = object::empty_tree(id_length);
     let trees = all.commits.iter().map(|(_, commit)| commit.tree);
     all.missing.extend(trees.filter(|tree| *tree != empty && !ids.contains_key(tree)));
     let learnt = std::mem::take(&mut all.clean);
@@ -109,7 +114,7 @@ pub(super) fn some<'w, 'a: 'w>(
 ) -> Facts {
     let start = || (worker(), store.reader(), Facts::default());
     let parts = scan.share(ids, start, |(worker, reader, facts), id| match reader.read(id) {
-        Ok((kind, bytes)) => facts.take(worker, *id, kind, bytes, most),
+        Ok((kind, bytes)) => _ = facts.take(worker, *id, &Version { kind, bytes, base: None }, most),
         Err(error) => facts.unread.push((*id, error)),
     });
     let mut all = Facts::default();
@@ -118,31 +123,26 @@ pub(super) fn some<'w, 'a: 'w>(
 }
 
 impl Facts {
-    /// What a tree names, by places in the listing; what is not there is noted.
-    fn named(&mut self, tree: &[u8], id_length: usize, known: &mut Known<'_>, empty: &ObjectId) -> Box<[u32]> {
-        let mut named = Vec::with_capacity(tree.len() / (id_length + LEAST));
-        for entry in object::tree(tree, id_length).filter(|entry| entry.kind != EntryKind::Submodule) {
-            match known.nth(&entry.id) {
-                Some(nth) => named.push(nth),
-                None if entry.id == *empty => {}
-                None => _ = self.missing.insert(entry.id),
-            }
-        }
-        if named.len() > MANY {
-            named.sort_unstable();
-            named.dedup();
-        }
-        named.into()
-    }
-
-    /// Takes in a commit, a tag, or a blob of at most `most` bytes.
-    fn take(&mut self, worker: &mut Worker<'_, '_>, id: ObjectId, kind: ObjectKind, bytes: &[u8], most: Option<u64>) {
+    /// Takes in a commit, a tag, or a blob of at most `most` bytes; gives the mark of a blob that needs no look when it is
+    /// what others are made from.
+    fn take(&mut self, worker: &mut Worker<'_, '_>, id: ObjectId, object: &Version<'_>, most: Option<u64>) -> u32 {
+        let (kind, bytes) = (object.kind, object.bytes);
         if kind == ObjectKind::Blob && most.is_some_and(|most| bytes.len() as u64 > most) {
-            return self.too_large.push((id, bytes.len()));
+            self.too_large.push((id, bytes.len()));
+            return UNMARKED;
         }
         let pointer = if kind == ObjectKind::Blob { object::lfs_pointer(bytes) } else { None };
         let points = pointer.is_some();
         self.pointers.extend(pointer);
+        if kind == ObjectKind::Blob
+            && let Some(mark) = versions::still_bare(object)
+        {
+            worker.count(&Origin::new(Kind::Blob, ""), bytes.len() as u64);
+            if !points {
+                self.clean.push(id);
+            }
+            return mark;
+        }
         let glance = match kind {
             ObjectKind::Blob => glance_at_blob(worker, bytes),
             ObjectKind::Commit => {
@@ -155,13 +155,20 @@ impl Facts {
                 self.tags.extend(object::tagged(bytes).map(|target| (id, target)));
                 worker.glance(|worker| look_at_message(worker, &Origin::new(Kind::Tag, ""), bytes))
             }
-            ObjectKind::Tree => return self.unread.push((id, ReadError::Damaged("it is a tree".to_owned()))),
+            ObjectKind::Tree => {
+                self.unread.push((id, ReadError::Damaged("it is a tree".to_owned())));
+                return UNMARKED;
+            }
         };
-        if glance != Glance::default() {
+        if !glance.is_clean() {
             self.touched.push((id, kind, glance));
         } else if kind == ObjectKind::Blob && !points {
             self.clean.push(id);
         }
+        if kind == ObjectKind::Blob && glance.is_clean() && !glance.viewed {
+            return versions::mark(bytes, glance.names);
+        }
+        UNMARKED
     }
 
     fn join(&mut self, part: Facts) {

@@ -1,7 +1,7 @@
 //! Judges for good what holds something, where it lies. In: the objects, their bytes, their places. Out: findings, each with
 //! the first place of its object and all the others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::places::{Place, Places};
@@ -42,8 +42,8 @@ pub(super) struct Teller<'t, 'a> {
 impl Teller<'_, '_> {
     /// Judges everything that could be a finding where it lies.
     pub(super) fn tell<'w, 'a: 'w>(&self, facts: &Facts, worker: &(impl Fn() -> Worker<'w, 'a> + Sync)) {
-        let mut speaks = HashMap::new();
-        let hits = facts.touched.iter().filter(|(id, kind, glance)| self.may_say(id, *kind, *glance, &mut speaks));
+        let speaks = self.speaking(facts);
+        let hits = facts.touched.iter().filter(|(id, kind, glance)| self.may_say(id, *kind, *glance, &speaks));
         let hits: Vec<ObjectId> = hits.map(|(id, _, _)| *id).collect();
         let holders = self.places.holders(&hits);
         let hits: Vec<_> = hits.into_iter().zip(holders).collect();
@@ -77,21 +77,27 @@ impl Teller<'_, '_> {
         });
     }
 
-    /// Whether there is something to say of an object at one of its places; `speaks` is what is known of paths by now.
-    fn may_say<'p>(
-        &'p self,
-        id: &ObjectId,
-        kind: ObjectKind,
-        glance: Glance,
-        speaks: &mut HashMap<&'p [u8], bool>,
-    ) -> bool {
+    /// Whether there is something to say of an object at one of its places; `speaks` are the paths that say something.
+    fn may_say(&self, id: &ObjectId, kind: ObjectKind, glance: Glance, speaks: &HashSet<&[u8]>) -> bool {
         let paths = || self.paths(id);
         let excluded = kind == ObjectKind::Blob
             && paths().next().is_some()
             && paths().all(|path| self.exclude.matches_in_git(&self.held.repository, path));
-        let path_speaks = |path: &[u8]| judge::path_class(&Origin::new(Kind::Blob, path), b"").speaks();
-        let mut speaks = |path: &'p [u8]| *speaks.entry(path).or_insert_with(|| path_speaks(path));
-        !excluded && (glance.says || kind == ObjectKind::Blob && paths().any(&mut speaks))
+        !excluded && (glance.says || kind == ObjectKind::Blob && paths().any(|path| speaks.contains(path)))
+    }
+
+    /// The paths of blobs of which there is nothing to say by themselves that say something of them.
+    fn speaking<'p>(&'p self, facts: &'p Facts) -> HashSet<&'p [u8]> {
+        let silent = facts.touched.iter().filter(|(_, kind, glance)| *kind == ObjectKind::Blob && !glance.says);
+        let paths: HashSet<&[u8]> = silent.flat_map(|(id, ..)| self.paths(id)).collect();
+        let paths: Vec<&[u8]> = paths.into_iter().collect();
+        let speaks = |path: &[u8]| judge::path_class(&Origin::new(Kind::Blob, path), b"").speaks();
+        let parts = self.scan.share_all(&paths, Vec::new, |speaking: &mut Vec<&[u8]>, &path| {
+            if speaks(path) {
+                speaking.push(path);
+            }
+        });
+        parts.into_iter().flatten().collect()
     }
 
     /// The paths of a blob: those at which commits introduced it, else the one that an index or a reference to a tree has.

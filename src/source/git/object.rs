@@ -94,13 +94,9 @@ fn signature(who: &[u8]) -> (Vec<u8>, (i64, i32)) {
 
 /// The id in a pointer of Git LFS (its specification, version 1): the content lies elsewhere, under the SHA-256 of it.
 pub fn lfs_pointer(blob: &[u8]) -> Option<String> {
-    let text = str::from_utf8(blob.get(..blob.len().min(1024))?).ok()?;
-    let id = text
-        .strip_prefix("version https://git-lfs.github.com/spec/v1\n")?
-        .split("oid sha256:")
-        .nth(1)?
-        .lines()
-        .next()?;
+    // Most blobs are none.
+    let rest = blob.get(..blob.len().min(1024))?.strip_prefix(b"version https://git-lfs.github.com/spec/v1\n")?;
+    let id = str::from_utf8(rest).ok()?.split("oid sha256:").nth(1)?.lines().next()?;
     (id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id.to_owned())
 }
 
@@ -140,18 +136,24 @@ pub enum EntryKind {
 pub fn tree(bytes: &[u8], length: usize) -> impl Iterator<Item = TreeEntry<'_>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
-        let space = memchr::memchr(b' ', rest)?;
-        let end = space + memchr::memchr(0, &rest[space..])?;
-        let id = ObjectId::from_bytes(rest.get(end + 1..end + 1 + length)?)?;
-        let kind = match mode(&rest[..space]) & 0o170_000 {
-            0o040_000 => EntryKind::Folder,
-            0o160_000 => EntryKind::Submodule,
-            _ => EntryKind::File,
-        };
-        let entry = TreeEntry { name: &rest[space + 1..end], id, kind };
-        rest = &rest[end + 1 + length..];
+        let (entry, size) = entry(rest, length)?;
+        rest = &rest[size..];
         Some(entry)
     })
+}
+
+/// The entry of a tree that `bytes` begin with, and how many of them it has; ids have `length`.
+pub fn entry(bytes: &[u8], length: usize) -> Option<(TreeEntry<'_>, usize)> {
+    // Modes are short.
+    let space = bytes.iter().take(8).position(|b| *b == b' ').or_else(|| memchr::memchr(b' ', bytes))?;
+    let end = space + memchr::memchr(0, &bytes[space..])?;
+    let id = ObjectId::from_bytes(bytes.get(end + 1..end + 1 + length)?)?;
+    let kind = match mode(&bytes[..space]) & 0o170_000 {
+        0o040_000 => EntryKind::Folder,
+        0o160_000 => EntryKind::Submodule,
+        _ => EntryKind::File,
+    };
+    Some((TreeEntry { name: &bytes[space + 1..end], id, kind }, end + 1 + length))
 }
 
 /// A mode, in octal digits; git looks at nothing but its kind.

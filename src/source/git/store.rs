@@ -21,12 +21,13 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
+pub use self::delta::Piece;
 pub use self::forest::{Forest, Part};
 use self::index::Index;
 use self::pack::{Pack, Survey};
 use self::reader::Hand;
 pub use self::reader::Reader;
-pub use self::walk::Walk;
+pub use self::walk::{Base, UNMARKED, Version, Walk};
 use crate::object::{ObjectId, ObjectKind};
 
 /// The largest object that is read, in bytes.

@@ -38,6 +38,38 @@ pub(super) fn apply(base: &[u8], delta: &[u8], limit: u64, out: &mut Vec<u8>) ->
     if out.len() == size { Ok(()) } else { Err(damaged()) }
 }
 
+/// What one operation makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Where it ends in the object; it begins where the one before it ends.
+    pub end: usize,
+    /// Where in the base it begins, if it is copied from there.
+    pub from: Option<usize>,
+}
+
+/// What the operations of a delta make, in order; of one that is damaged, those before the damage.
+pub(super) fn pieces(delta: &[u8]) -> impl Iterator<Item = Piece> {
+    let mut rest = delta;
+    let sizes = [number(&mut rest), number(&mut rest)];
+    if sizes.contains(&None) {
+        rest = &[];
+    }
+    let mut end = 0;
+    std::iter::from_fn(move || {
+        let (&operation, after) = rest.split_first()?;
+        rest = after;
+        let (from, length) = if operation & 0x80 != 0 {
+            let (start, length) = copied(operation, &mut rest)?;
+            (Some(start), length)
+        } else {
+            rest = rest.get(usize::from(operation)..).filter(|_| operation != 0)?;
+            (None, usize::from(operation))
+        };
+        end += length;
+        Some(Piece { end, from })
+    })
+}
+
 /// Start and length of what an operation copies: the bits of `operation` say which of their bytes follow.
 fn copied(operation: u8, rest: &mut &[u8]) -> Option<(usize, usize)> {
     let mut values = [0u32; 2];
@@ -80,6 +112,9 @@ mod tests {
     fn a_delta_copies_and_inserts() {
         let delta = [b"\x05\x08".as_slice(), &[0x90 | 0x01, 3, 2], &[3], b"new", &[0x90, 3]].concat();
         assert_eq!(applied(b"abcde", &delta).expect("sound"), b"denewabc");
+        let copied = |end, from| Piece { end, from: Some(from) };
+        let made: Vec<Piece> = pieces(&delta).collect();
+        assert_eq!(made, [copied(2, 3), Piece { end: 5, from: None }, copied(8, 0)]);
         let whole = vec![7; 0x10000];
         assert_eq!(applied(&whole, b"\x80\x80\x04\x80\x80\x04\x80").expect("a length of 0 is 64 KiB"), whole);
     }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use libdeflater::{Decompressor, crc32};
 
 use super::forest::{Forest, Part, Reads, Step};
 use super::pack::{self, MAX_HEADER, Pack, What};
@@ -15,11 +15,11 @@ use super::{Entry, MAX_OBJECT, Place, ReadError, Reader, Store, delta, has_id};
 use crate::object::ObjectKind;
 
 /// The most compressed bytes that are read at once; larger entries are the reader's.
-const MAX_PACKED: usize = 1 << 20;
-/// How much more than an entry is read, and how much more room than for it there is: inflating is slower near either end.
+const MAX_PACKED: usize = 8 << 20;
+/// How much more room there is than for an object: inflating is slower near the end.
 const MARGIN: usize = 512;
-/// How much is read at once beyond that: often the next entry lies there.
-const AHEAD: usize = 4 << 10;
+/// How much more than an entry is read at once: often the next entries lie there.
+const AHEAD: usize = 16 << 10;
 /// The most bytes of bases that are held.
 const BUDGET: usize = 96 << 20;
 /// The most bytes, and the most pieces, of memory that are kept for the next bases.
@@ -28,6 +28,38 @@ const MOST_KEPT: usize = 32;
 
 /// Takes the number in the listing of an object, and that object or why it could not be read; tells whether to go on.
 pub(super) type Take<'t> = dyn FnMut(usize, Result<(ObjectKind, &[u8]), ReadError>) -> bool + 't;
+/// Likewise, with what it was made from; gives the mark to remember it by, or nothing to end.
+pub(super) type TakeVersion<'t> = dyn FnMut(usize, Result<Version<'_>, ReadError>) -> Option<u32> + 't;
+
+/// An object, and what it was made from.
+pub struct Version<'v> {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Its content.
+    pub bytes: &'v [u8],
+    /// What it was made from, if that was read by the same walk.
+    pub base: Option<Base<'v>>,
+}
+
+/// What an object was made from.
+pub struct Base<'v> {
+    /// The mark that its taker gave it; [`UNMARKED`] if it is not listed.
+    pub mark: u32,
+    /// How many bytes it has.
+    pub size: usize,
+    /// What made the object of it: it fits both.
+    pub(super) delta: &'v [u8],
+}
+
+impl Base<'_> {
+    /// What the object consists of, in order.
+    pub fn pieces(&self) -> impl Iterator<Item = delta::Piece> {
+        delta::pieces(self.delta)
+    }
+}
+
+/// The mark of what nobody remembers.
+pub const UNMARKED: u32 = u32::MAX;
 
 /// Reads parts; one a thread.
 pub struct Walk<'s> {
@@ -44,12 +76,15 @@ pub struct Walk<'s> {
     /// How many bytes they have, and may have.
     bytes: usize,
     budget: usize,
-    stream: Decompress,
+    /// Inflates what is whole and of a known size, faster than a stream is inflated.
+    inflater: Decompressor,
     /// Some bytes of the pack at hand, and where in it they begin.
     input: Vec<u8>,
     start: u64,
     /// A delta, and what is left of longer ones before it.
     delta: Vec<u8>,
+    /// How much of that made the object that was made last; nothing if none did.
+    applied: usize,
     /// The object that was made last.
     made: Vec<u8>,
     /// Memory for more.
@@ -59,6 +94,7 @@ pub struct Walk<'s> {
 /// A base.
 struct Held {
     step: u32,
+    mark: u32,
     object: Object,
 }
 
@@ -80,10 +116,11 @@ impl<'s> Walk<'s> {
             held: Vec::new(),
             bytes: 0,
             budget: BUDGET,
-            stream: Decompress::new(true),
+            inflater: Decompressor::new(),
             input: Vec::new(),
             start: 0,
             delta: Vec::new(),
+            applied: 0,
             made: Vec::new(),
             spare: Vec::new(),
         }
@@ -91,10 +128,18 @@ impl<'s> Walk<'s> {
 
     /// Reads a part of the plan, and gives each object to `take` until that says to stop.
     pub fn read(&mut self, part: &Part, take: &mut Take<'_>) {
+        self.read_versions(part, &mut |nth, object| {
+            let object = object.map(|object| (object.kind, object.bytes));
+            take(nth, object).then_some(UNMARKED)
+        });
+    }
+
+    /// Likewise, each with what it was made from.
+    pub fn read_versions(&mut self, part: &Part, take: &mut TakeVersion<'_>) {
         match &part.0 {
             Reads::Each(entries) => {
                 for entry in entries.clone() {
-                    if !take(entry, self.reader.read_entry(&self.entries[entry])) {
+                    if take(entry, alone(self.reader.read_entry(&self.entries[entry]))).is_none() {
                         return;
                     }
                 }
@@ -110,29 +155,43 @@ impl<'s> Walk<'s> {
     }
 
     /// Makes the object of a step, tells it if it is listed, and holds it if it is a base.
-    fn step(&mut self, pack: u32, number: u32, take: &mut Take<'_>) -> bool {
+    fn step(&mut self, pack: u32, number: u32, take: &mut TakeVersion<'_>) -> bool {
         let steps = self.forest.steps(pack);
         let Step { base, entry, is_base, is_last, .. } = steps[number as usize];
         let made = self.make(pack, &steps[number as usize], steps.get(base as usize));
-        let goes_on = self.entries.get(entry as usize).is_none_or(|listed| match made {
-            Some(kind) if is_it(listed, kind, &self.made) => take(entry as usize, Ok((kind, &self.made))),
-            _ => take(entry as usize, self.reader.read_entry(listed)),
-        });
+        let mark = match (self.entries.get(entry as usize), made) {
+            (None, _) => Some(UNMARKED),
+            (Some(listed), Some(kind)) if is_it(listed, kind, &self.made) => {
+                take(entry as usize, Ok(Version { kind, bytes: &self.made, base: self.base() }))
+            }
+            // What is read another way need not be what others are made from.
+            (Some(listed), _) => take(entry as usize, alone(self.reader.read_entry(listed))).map(|_| UNMARKED),
+        };
         // Its base is not needed any more.
         if is_last && self.held.last().is_some_and(|top| top.step == base) {
             self.let_go();
         }
         if is_base {
-            self.hold(number, made);
+            self.hold(number, mark.unwrap_or(UNMARKED), made);
         } else if self.made.capacity() > MAX_SPARE {
             self.made = Vec::new();
         }
-        goes_on
+        if self.delta.capacity() > MAX_SPARE {
+            self.delta = Vec::new();
+        }
+        mark.is_some()
+    }
+
+    /// What the object that was made last was made from.
+    fn base(&self) -> Option<Base<'_>> {
+        let Held { mark, object: Object::At(_, bytes), .. } = self.held.last()? else { return None };
+        (self.applied > 0).then(|| Base { mark: *mark, size: bytes.len(), delta: &self.delta[..self.applied] })
     }
 
     /// Makes the object of a step into `made`; `None` if it is not to be made so.
     fn make(&mut self, number: u32, step: &Step, base: Option<&Step>) -> Option<ObjectKind> {
         let pack = &self.store.packs[number as usize];
+        self.applied = 0;
         if self.pack.as_ref().is_none_or(|(open, _)| *open != number) {
             while !self.held.is_empty() {
                 self.let_go();
@@ -152,7 +211,7 @@ impl<'s> Walk<'s> {
     /// Sees to it that a base is at hand: the last of those that are held.
     fn bring(&mut self, pack: u32, base: u32, offset: u64) -> Option<()> {
         if self.held.is_empty() {
-            self.held.push(Held { step: base, object: Object::Away });
+            self.held.push(Held { step: base, mark: UNMARKED, object: Object::Away });
         }
         let top = self.held.last_mut()?;
         if matches!(top.object, Object::Away) {
@@ -167,29 +226,27 @@ impl<'s> Walk<'s> {
         matches!(top.object, Object::At(..)).then_some(())
     }
 
-    /// Where in `input` the bytes from `offset` on stand: so many, and some more.
+    /// Where in `input` the bytes from `offset` on stand: so many, or as many as the pack has.
     fn load(&mut self, offset: u64, packed: usize) -> Option<Range<usize>> {
         let within = offset.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());
-        let within = within.map(|from| from..from.saturating_add(packed + MARGIN));
+        let within = within.map(|from| from..from.saturating_add(packed));
         if let Some(within) = within.filter(|within| within.end <= self.input.len()) {
             return Some(within);
         }
         let (_, file) = self.pack.as_ref()?;
-        self.input.resize(packed + MARGIN + AHEAD, 0);
+        self.input.resize(packed + AHEAD, 0);
         let read = pack::read_at(file, &mut self.input, offset).ok()?;
         self.input.truncate(read);
         self.start = offset;
-        Some(0..read.min(packed + MARGIN))
+        Some(0..read.min(packed))
     }
 
     /// Inflates the entry of a step, and applies it to the base if it is a delta. Nothing that the plan says of it is believed.
     fn inflate(&mut self, pack: &Pack, step: &Step, base: Option<&Step>) -> Option<ObjectKind> {
         let packed = Some(step.packed as usize).filter(|packed| *packed <= MAX_PACKED)?;
         let input = self.load(step.offset, packed)?;
-        let entry = self.input[input.clone()].get(..packed)?;
-        let mut crc = Crc::new();
-        crc.update(entry);
-        let header = pack.header(&entry[..entry.len().min(MAX_HEADER)]).filter(|_| crc.sum() == step.crc)?;
+        let entry = self.input[input].get(..packed)?;
+        let header = pack.header(&entry[..entry.len().min(MAX_HEADER)]).filter(|_| crc32(entry) == step.crc)?;
         let size =
             usize::try_from(header.size).ok().filter(|_| header.size <= MAX_OBJECT.min(packed as u64 * MAX_RATIO))?;
         let whole = match header.what {
@@ -201,13 +258,9 @@ impl<'s> Walk<'s> {
             out.try_reserve((size + MARGIN).saturating_sub(out.len())).ok()?;
             out.resize(size + MARGIN, 0);
         }
-        self.stream.reset(true);
-        let input = &self.input[input][header.length..];
-        let status = self.stream.decompress(input, &mut out[..size + MARGIN], FlushDecompress::Finish).ok()?;
-        let is_whole = status == Status::StreamEnd && self.stream.total_out() == size as u64;
-        if !is_whole || self.stream.total_in() > (packed - header.length) as u64 {
-            return None;
-        }
+        // The stream must end within the entry, and its checksum be that of what it gave.
+        let inflated = self.inflater.zlib_decompress(&entry[header.length..], &mut out[..size + MARGIN]);
+        inflated.ok().filter(|inflated| *inflated == size)?;
         if whole.is_some() {
             out.truncate(size);
         }
@@ -215,17 +268,15 @@ impl<'s> Walk<'s> {
             return whole.filter(|_| base.is_none());
         }
         let Some(Held { object: Object::At(kind, bytes), .. }) = self.held.last() else { return None };
-        let applied = delta::apply(bytes, &self.delta[..size], MAX_OBJECT, &mut self.made);
-        if self.delta.capacity() > MAX_SPARE {
-            self.delta = Vec::new();
-        }
-        applied.ok().map(|()| *kind)
+        delta::apply(bytes, &self.delta[..size], MAX_OBJECT, &mut self.made).ok()?;
+        self.applied = size;
+        Some(*kind)
     }
 
     /// Holds what was made last as a base.
-    fn hold(&mut self, step: u32, made: Option<ObjectKind>) {
+    fn hold(&mut self, step: u32, mark: u32, made: Option<ObjectKind>) {
         let Some(kind) = made else {
-            return self.held.push(Held { step, object: Object::Away });
+            return self.held.push(Held { step, mark, object: Object::Away });
         };
         let next = self.spare.pop().unwrap_or_default();
         let mut bytes = std::mem::replace(&mut self.made, next);
@@ -234,7 +285,7 @@ impl<'s> Walk<'s> {
             bytes.shrink_to_fit();
         }
         self.bytes += bytes.capacity();
-        self.held.push(Held { step, object: Object::At(kind, Arc::new(bytes)) });
+        self.held.push(Held { step, mark, object: Object::At(kind, Arc::new(bytes)) });
         for held in 0..self.held.len() - 1 {
             if self.bytes <= self.budget {
                 break;
@@ -261,6 +312,11 @@ impl<'s> Walk<'s> {
             self.spare.push(bytes);
         }
     }
+}
+
+/// An object that nothing is known of beside its bytes.
+fn alone(object: Result<(ObjectKind, &[u8]), ReadError>) -> Result<Version<'_>, ReadError> {
+    object.map(|(kind, bytes)| Version { kind, bytes, base: None })
 }
 
 /// Whether an object is the listed one. Where there is no other copy of it, the index vouches for that.
@@ -317,11 +373,9 @@ mod tests {
             let mut stream = flate2::write::ZlibEncoder::new(entry, flate2::Compression::fast());
             stream.write_all(&content).expect("memory");
             let entry = stream.finish().expect("memory");
-            let mut crc = Crc::new();
-            crc.update(&entry);
             let hash = Sha1::digest([format!("blob {}\0", text.len()).as_bytes(), &text].concat());
             ids.push(ObjectId::from_bytes(&hash).expect("20 bytes"));
-            rows.push((ids[nth], crc.sum(), pack.len() as u32));
+            rows.push((ids[nth], crc32(&entry), pack.len() as u32));
             pack.extend(entry);
             texts.push(text);
         }
@@ -356,8 +410,8 @@ mod tests {
             let Reads::Steps { pack, steps } = &part.0 else { panic!("it has no loose objects") };
             for step in steps.clone() {
                 walk.step(*pack, step as u32, &mut |_, object| {
-                    seen.push(object.expect("sound").1.to_vec());
-                    true
+                    seen.push(object.expect("sound").bytes.to_vec());
+                    Some(UNMARKED)
                 });
                 let at_hand = walk.held.iter().filter(|held| matches!(held.object, Object::At(..)));
                 most = (most.0.max(walk.bytes), most.1.max(at_hand.count()));
