@@ -70,7 +70,7 @@ impl Clean {
         command
     }
 
-    /// One that compiles: with Rust, with the crates that were fetched already, and with what was compiled already.
+    /// One that compiles: with Rust, with the crates that were fetched already, and with what was compiled of them already.
     fn compiling(&self, line: &str) -> Command {
         let mut command = self.shell(line);
         let cargo = Path::new(env!("CARGO")).parent().unwrap();
@@ -78,7 +78,12 @@ impl Clean {
         let home = std::env::home_dir().unwrap();
         let fetched = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
         let target = Path::new(env!("CARGO_BIN_EXE_wandward")).ancestors().nth(2).unwrap().join("packages");
-        command.env("CARGO_HOME", fetched).env("CARGO_TARGET_DIR", target).env("CARGO_INSTALL_ROOT", self.at("venv"));
+        command.env("CARGO_HOME", fetched).env("CARGO_TARGET_DIR", &target).env("CARGO_INSTALL_ROOT", self.at("venv"));
+        // What is unpacked is older than what was built last, which cargo would take for its own.
+        let mut clean = Command::new(env!("CARGO"));
+        clean.args(["clean", "--quiet", "--release", "--package", "wandward", "--target-dir"]).arg(&target);
+        clean.current_dir(root());
+        done(clean);
         let ours = |name: &str| name.starts_with("PIP_") || name.starts_with("CARGO_PROFILE_");
         command.envs(std::env::vars().filter(|(name, _)| ours(name)));
         command
@@ -157,6 +162,8 @@ fn shared(clean: &Clean, prefix: &Path, program: &Path) {
     for ask in asks {
         let mut command = clean.shell(ask);
         command.env("share", &share).env("TERM", "dumb");
+        // fish completes what it can start.
+        command.env("PATH", format!("{}:/usr/bin:/bin", program.parent().unwrap().display()));
         let said = done(command);
         assert!(said.contains("install"), "{ask}: {said}");
     }
