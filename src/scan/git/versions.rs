@@ -49,12 +49,12 @@ pub(super) fn mark(text: &[u8], names: bool) -> u32 {
 
 /// The mark of a version of a bare text, if that is bare too.
 pub(super) fn still_bare(version: &Version<'_>) -> Option<u32> {
-    let base = version.base.as_ref()?;
+    let base = version.base.as_ref().filter(|base| matches!(base.mark, BARE | NAMES))?;
     still(version.bytes, base.mark, changes(base.pieces(), base.size, version.bytes.len()))
 }
 
 fn still(text: &[u8], mark: u32, changes: Vec<Range<usize>>) -> Option<u32> {
-    if !matches!(mark, BARE | NAMES) || is_opened(text) {
+    if !matches!(mark, BARE | NAMES) || least(&changes) > text.len() / 2 || is_opened(text) {
         return None;
     }
     let windows = windows(text, changes)?;
@@ -97,6 +97,17 @@ fn changes(pieces: impl Iterator<Item = Piece>, base: usize, size: usize) -> Vec
         change(start..size);
     }
     changes
+}
+
+/// How much is looked at round the changes, at least.
+fn least(changes: &[Range<usize>]) -> usize {
+    let mut end = 0;
+    let round = |change: &Range<usize>| {
+        let start = change.start.saturating_sub(NEAR + BEYOND).max(end);
+        end = end.max(change.end + NEAR);
+        end.saturating_sub(start)
+    };
+    changes.iter().map(round).sum()
 }
 
 /// What is to be looked at round the changes; nothing if that is most of the text or has no end.
@@ -436,12 +447,15 @@ mod tests {
     #[test]
     fn what_a_delta_changes_is_found() {
         let piece = |end, from| Piece { end, from };
-        let changed = |pieces: &[Piece], base, size| changes(pieces.iter().copied(), base, size);
-        assert!(changed(&[piece(10, Some(0)), piece(20, Some(10))], 20, 20).is_empty());
-        assert_eq!(changed(&[piece(10, Some(0)), piece(15, None), piece(25, Some(10))], 20, 25), [10..15]);
-        assert_eq!(changed(&[piece(10, Some(0)), piece(20, Some(5))], 15, 20), [10..10]);
-        assert_eq!(changed(&[piece(10, Some(5))], 20, 10), [0..0, 10..10]);
-        assert_eq!(changed(&[], 20, 0), [0..0]);
+        let changed = |pieces: &[Piece], base, size| {
+            let changes = changes(pieces.iter().copied(), base, size).into_iter();
+            changes.map(|change| (change.start, change.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(changed(&[piece(10, Some(0)), piece(20, Some(10))], 20, 20), []);
+        assert_eq!(changed(&[piece(10, Some(0)), piece(15, None), piece(25, Some(10))], 20, 25), [(10, 15)]);
+        assert_eq!(changed(&[piece(10, Some(0)), piece(20, Some(5))], 15, 20), [(10, 10)]);
+        assert_eq!(changed(&[piece(10, Some(5))], 20, 10), [(0, 0), (10, 10)]);
+        assert_eq!(changed(&[], 20, 0), [(0, 0)]);
     }
 
     #[test]
@@ -451,7 +465,7 @@ mod tests {
         assert_eq!(mark_of(&text), BARE);
         let at = text.len() / 2;
         let with = |what: &str| [&text[..at], what.as_bytes(), &text[at..]].concat();
-        let marked = |what: &str| still(&with(what), BARE, vec![at..at + what.len()]);
+        let marked = |what: &str| still(&with(what), BARE, std::iter::once(at..at + what.len()).collect());
         assert_eq!(marked("and so on"), Some(BARE));
         for what in [
             v1_key("1"),
@@ -462,7 +476,7 @@ mod tests {
         ] {
             assert_eq!(marked(&what), None, "{what}");
         }
-        let windows = windows(&with("x"), vec![at..at + 1]).expect("calm lines");
+        let windows = windows(&with("x"), std::iter::once(at..at + 1).collect()).expect("calm lines");
         assert!(windows.iter().map(Range::len).sum::<usize>() < 2000, "{windows:?}");
     }
 }
