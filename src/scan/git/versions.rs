@@ -444,6 +444,64 @@ mod tests {
         }
     }
 
+    /// A key in every form that goes over several lines or signs, cut into so many pieces.
+    fn hidden(form: usize, pieces: usize) -> String {
+        let key = v1_key("hidden");
+        let width = key.len().div_ceil(pieces);
+        let cut = |text: &str, width: usize| -> Vec<String> {
+            text.as_bytes().chunks(width).map(|piece| String::from_utf8_lossy(piece).into_owned()).collect()
+        };
+        let pieces = cut(&key, width);
+        let base64 =
+            data_encoding::BASE64.encode(format!("{}{key} and so on", "what stands before ".repeat(9)).as_bytes());
+        match form {
+            0 => format!("key = (\"{}\")\n", pieces.join("\"\n       \"")),
+            1 => format!("key = \"{}\"\n", pieces.join(&format!("\" +\n  # {}\n  \"", "and what follows ".repeat(10)))),
+            2 => format!("key = ''.join([\n    \"{}\",\n])\n", pieces.join("\",\n    \"")),
+            3 => format!("key = \"{}\";\n", pieces.join("\";\nkey += \"")),
+            4 => format!("key = \"{}\"\n", pieces.join("\\\n")),
+            5 => format!("<p>{}</p>\n", pieces.join("</b><b\n  class=it>")),
+            6 => cut(&base64, 64).join("\n") + "\n",
+            7 => format!("key: {}\n", key.bytes().map(|b| format!("%{b:02X}")).collect::<String>()),
+            8 => format!("{} {}\n", "and so on ".repeat(6), pieces.join("=\n")),
+            9 => format!("key = \"{}\"\n", key.replacen('_', "\\_", 1)),
+            _ => format!("key = \"{key}\"\n"),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 6000, ..ProptestConfig::default() })]
+
+        /// What hides a key and was spoilt somewhere is not called bare when it is mended.
+        #[test]
+        fn what_a_change_completes_is_found(
+            form in 0..11usize,
+            pieces in 1..9usize,
+            at in any::<Index>(),
+            cut in 0..40usize,
+            spoil in prop::sample::select(vec!["", "x", " ", "; ", "\n", "\nreturn\n", "\nreturn nothing at all\n"]),
+        ) {
+            let calm = "import wandb\nreturn nothing at all\nfor each in all:\n".repeat(60);
+            let hidden = hidden(form, pieces);
+            let at = at.index(hidden.len());
+            let end = hidden.len().min(at + cut);
+            let base = format!("{calm}{}{spoil}{}{calm}", &hidden[..at], &hidden[end..]).into_bytes();
+            let version = format!("{calm}{hidden}{calm}").into_bytes();
+            let [of_base, of_version] = glances(&[base.clone(), version.clone()])[..] else { unreachable!() };
+            if !of_base.is_clean() || of_base.viewed {
+                return Ok(());
+            }
+            let (start, end) = (calm.len() + at, calm.len() + end);
+            let behind = Some(start + spoil.len());
+            let pieces = [(start, Some(0)), (end, None), (version.len(), behind)].map(|(end, from)| Piece { end, from });
+            let pieces = pieces.into_iter().filter(|piece| piece.from.is_some() || start < end);
+            let changes = changes(pieces, base.len(), version.len());
+            if still(&version, mark(&base, of_base.names), changes).is_some() {
+                prop_assert!(of_version.is_clean() && !of_version.viewed, "{form}: {}", String::from_utf8_lossy(&base));
+            }
+        }
+    }
+
     #[test]
     fn what_a_delta_changes_is_found() {
         let piece = |end, from| Piece { end, from };
