@@ -49,12 +49,12 @@ pub(super) fn mark(text: &[u8], names: bool) -> u32 {
 
 /// The mark of a version of a bare text, if that is bare too.
 pub(super) fn still_bare(version: &Version<'_>) -> Option<u32> {
-    let base = version.base.as_ref()?;
+    let base = version.base.as_ref().filter(|base| matches!(base.mark, BARE | NAMES))?;
     still(version.bytes, base.mark, changes(base.pieces(), base.size, version.bytes.len()))
 }
 
 fn still(text: &[u8], mark: u32, changes: Vec<Range<usize>>) -> Option<u32> {
-    if !matches!(mark, BARE | NAMES) || is_opened(text) {
+    if !matches!(mark, BARE | NAMES) || least(&changes) > text.len() / 2 || is_opened(text) {
         return None;
     }
     let windows = windows(text, changes)?;
@@ -97,6 +97,17 @@ fn changes(pieces: impl Iterator<Item = Piece>, base: usize, size: usize) -> Vec
         change(start..size);
     }
     changes
+}
+
+/// How much is looked at round the changes, at least.
+fn least(changes: &[Range<usize>]) -> usize {
+    let mut end = 0;
+    let round = |change: &Range<usize>| {
+        let start = change.start.saturating_sub(NEAR + BEYOND).max(end);
+        end = end.max(change.end + NEAR);
+        end.saturating_sub(start)
+    };
+    changes.iter().map(round).sum()
 }
 
 /// What is to be looked at round the changes; nothing if that is most of the text or has no end.
@@ -439,15 +450,76 @@ mod tests {
         }
     }
 
+    /// A key in every form that goes over several lines or signs, cut into so many pieces.
+    fn hidden(form: usize, pieces: usize) -> String {
+        let key = v1_key("hidden");
+        let width = key.len().div_ceil(pieces);
+        let cut = |text: &str, width: usize| -> Vec<String> {
+            text.as_bytes().chunks(width).map(|piece| String::from_utf8_lossy(piece).into_owned()).collect()
+        };
+        let pieces = cut(&key, width);
+        let base64 =
+            data_encoding::BASE64.encode(format!("{}{key} and so on", "what stands before ".repeat(9)).as_bytes());
+        match form {
+            0 => format!("key = (\"{}\")\n", pieces.join("\"\n       \"")),
+            1 => format!("key = \"{}\"\n", pieces.join(&format!("\" +\n  # {}\n  \"", "and what follows ".repeat(10)))),
+            2 => format!("key = ''.join([\n    \"{}\",\n])\n", pieces.join("\",\n    \"")),
+            3 => format!("key = \"{}\";\n", pieces.join("\";\nkey += \"")),
+            4 => format!("key = \"{}\"\n", pieces.join("\\\n")),
+            5 => format!("<p>{}</p>\n", pieces.join("</b><b\n  class=it>")),
+            6 => cut(&base64, 64).join("\n") + "\n",
+            7 => format!("key: {}\n", key.bytes().map(|b| format!("%{b:02X}")).collect::<String>()),
+            8 => format!("{} {}\n", "and so on ".repeat(6), pieces.join("=\n")),
+            9 => format!("key = \"{}\"\n", key.replacen('_', "\\_", 1)),
+            _ => format!("key = \"{key}\"\n"),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 6000, ..ProptestConfig::default() })]
+
+        /// What hides a key and was spoilt somewhere is not called bare when it is mended.
+        #[test]
+        fn what_a_change_completes_is_found(
+            form in 0..11usize,
+            pieces in 1..9usize,
+            at in any::<Index>(),
+            cut in 0..40usize,
+            spoil in prop::sample::select(vec!["", "x", " ", "; ", "\n", "\nreturn\n", "\nreturn nothing at all\n"]),
+        ) {
+            let calm = "import wandb\nreturn nothing at all\nfor each in all:\n".repeat(60);
+            let hidden = hidden(form, pieces);
+            let at = at.index(hidden.len());
+            let end = hidden.len().min(at + cut);
+            let base = format!("{calm}{}{spoil}{}{calm}", &hidden[..at], &hidden[end..]).into_bytes();
+            let version = format!("{calm}{hidden}{calm}").into_bytes();
+            let [of_base, of_version] = glances(&[base.clone(), version.clone()])[..] else { unreachable!() };
+            if !of_base.is_clean() || of_base.viewed {
+                return Ok(());
+            }
+            let (start, end) = (calm.len() + at, calm.len() + end);
+            let behind = Some(start + spoil.len());
+            let pieces = [(start, Some(0)), (end, None), (version.len(), behind)].map(|(end, from)| Piece { end, from });
+            let pieces = pieces.into_iter().filter(|piece| piece.from.is_some() || start < end);
+            let changes = changes(pieces, base.len(), version.len());
+            if still(&version, mark(&base, of_base.names), changes).is_some() {
+                prop_assert!(of_version.is_clean() && !of_version.viewed, "{form}: {}", String::from_utf8_lossy(&base));
+            }
+        }
+    }
+
     #[test]
     fn what_a_delta_changes_is_found() {
         let piece = |end, from| Piece { end, from };
-        let changed = |pieces: &[Piece], base, size| changes(pieces.iter().copied(), base, size);
-        assert!(changed(&[piece(10, Some(0)), piece(20, Some(10))], 20, 20).is_empty());
-        assert_eq!(changed(&[piece(10, Some(0)), piece(15, None), piece(25, Some(10))], 20, 25), [10..15]);
-        assert_eq!(changed(&[piece(10, Some(0)), piece(20, Some(5))], 15, 20), [10..10]);
-        assert_eq!(changed(&[piece(10, Some(5))], 20, 10), [0..0, 10..10]);
-        assert_eq!(changed(&[], 20, 0), [0..0]);
+        let changed = |pieces: &[Piece], base, size| {
+            let changes = changes(pieces.iter().copied(), base, size).into_iter();
+            changes.map(|change| (change.start, change.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(changed(&[piece(10, Some(0)), piece(20, Some(10))], 20, 20), []);
+        assert_eq!(changed(&[piece(10, Some(0)), piece(15, None), piece(25, Some(10))], 20, 25), [(10, 15)]);
+        assert_eq!(changed(&[piece(10, Some(0)), piece(20, Some(5))], 15, 20), [(10, 10)]);
+        assert_eq!(changed(&[piece(10, Some(5))], 20, 10), [(0, 0), (10, 10)]);
+        assert_eq!(changed(&[], 20, 0), [(0, 0)]);
     }
 
     #[test]
@@ -457,7 +529,7 @@ mod tests {
         assert_eq!(mark_of(&text), BARE);
         let at = text.len() / 2;
         let with = |what: &str| [&text[..at], what.as_bytes(), &text[at..]].concat();
-        let marked = |what: &str| still(&with(what), BARE, vec![at..at + what.len()]);
+        let marked = |what: &str| still(&with(what), BARE, std::iter::once(at..at + what.len()).collect());
         assert_eq!(marked("and so on"), Some(BARE));
         for what in [
             v1_key("1"),
@@ -468,7 +540,7 @@ mod tests {
         ] {
             assert_eq!(marked(&what), None, "{what}");
         }
-        let windows = windows(&with("x"), vec![at..at + 1]).expect("calm lines");
+        let windows = windows(&with("x"), std::iter::once(at..at + 1).collect()).expect("calm lines");
         assert!(windows.iter().map(Range::len).sum::<usize>() < 2000, "{windows:?}");
     }
 }
