@@ -78,7 +78,7 @@ fn programs(folder: &Path) -> Vec<(&'static str, Command)> {
     let mut programs = vec![("wandward scan --staged", own()), ("git diff --cached --raw --no-renames", peer)];
     let peers: [(&str, &[&str]); 2] = [
         ("gitleaks", &["git", "--staged", "--pre-commit", "--no-banner", "--max-decode-depth", "0"]),
-        ("betterleaks", &["git", "--staged", "--pre-commit", "--no-banner", "--max-decode-depth=0"]),
+        ("betterleaks", &["git", "--staged", "--no-banner", "--max-decode-depth=0"]),
     ];
     for (name, arguments) in peers {
         if Command::new(name).arg("--version").output().is_err() {
