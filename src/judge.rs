@@ -13,7 +13,7 @@ mod server;
 mod whole;
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::blob::{Before, Encoding, Origin, Place, Text};
 use crate::detect::{self, Candidate, Shape};
@@ -75,7 +75,8 @@ pub struct Judge<'a> {
     rules: &'a RuleSet,
     policy: &'a Policy,
     is_object: &'a (dyn Fn(&Origin, &str) -> bool + Sync),
-    habits: Option<Habits>,
+    /// Made by the first text that asks.
+    habits: Option<OnceLock<Habits>>,
     lies: Option<WhereItLies<'a>>,
     project: Mutex<Project>,
 }
@@ -145,7 +146,7 @@ impl<'a> Judge<'a> {
     /// The same, who speaks of habits too. Of what lies in the past nobody can change the habits.
     pub fn of_habits(self) -> Judge<'a> {
         // Who looks for certain keys asks for nothing else.
-        let habits = (!self.finds()).then(|| Habits::new(self.rules, self.policy));
+        let habits = (!self.finds()).then(OnceLock::new);
         Judge { habits, ..self }
     }
 
@@ -299,8 +300,10 @@ impl<'a> Judge<'a> {
         is_said: impl Fn(&Range<u64>) -> bool,
     ) -> Broken {
         let mut broken = Broken::default();
+        let habits = self.habits.as_ref().filter(|_| habit::passage::may_be_told(origin));
+        let habits = habits.map(|habits| habits.get_or_init(|| Habits::new(self.rules, self.policy)));
         let speaks = |habits: &&Habits| !habits.is_empty() || self.rule(project::DANGLING).is_some();
-        let Some(habits) = self.habits.as_ref().filter(speaks).filter(|_| habit::passage::may_be_told(origin)) else {
+        let Some(habits) = habits.filter(speaks) else {
             return broken;
         };
         if origin.name().is_empty() {

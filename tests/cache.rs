@@ -303,3 +303,22 @@ fn an_object_that_is_gone_is_missed_all_the_same() {
     fs::rename(&aside, &path).unwrap();
     same(&repo, &caches, &[]).complete();
 }
+
+#[test]
+fn a_pipeline_neither_reads_nor_writes_it() {
+    let repo = clean();
+    let caches = repo.place().join("caches");
+    let zeros = "0".repeat(40);
+    let head = repo.id("HEAD");
+    let run = || {
+        let mut command = binary(&repo.path);
+        command.env("XDG_CACHE_HOME", &caches).env("GITLAB_CI", "true").env("CI_PIPELINE_SOURCE", "schedule");
+        command.env("CI_COMMIT_SHA", &head).env("CI_COMMIT_BEFORE_SHA", &zeros).env("CI_PROJECT_DIR", &repo.path);
+        Report::of(command.args(["ci", "--format", "json"]).output().unwrap(), &[])
+    };
+    let first = run();
+    let objects = first.json["coverage"]["objects"].as_u64().unwrap();
+    assert!(objects > 60 && files_of(&caches).is_empty(), "{}", first.err);
+    assert!(known(&same(&repo, &caches, &[])) == 0 && known(&same(&repo, &caches, &[])) > 0);
+    assert_eq!((known(&run()), first.code), (0, 0));
+}

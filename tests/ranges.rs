@@ -124,6 +124,18 @@ fn a_blob_that_only_moved_is_not_new() {
 }
 
 #[test]
+fn among_many_staged_files_only_new_content_is_told() {
+    let world = World::new();
+    for nth in 0..60 {
+        world.repo.write(&format!("many/{nth}.py"), format!("import wandb\n\nx = {nth}\n"));
+    }
+    world.repo.git(&["mv", "old.env", "many/old.env"]);
+    world.repo.write("many/new.env", leak(&world.new));
+    world.repo.git(&["add", "."]);
+    world.expect_staged("many/new.env");
+}
+
+#[test]
 fn staged_rename_with_a_new_key() {
     let world = World::new();
     world.repo.save("a.env", "# settings\nB=1\nC=2\nD=3\n");

@@ -160,7 +160,8 @@ pub(crate) fn answer(
             failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
     };
-    let cache = if options.no_cache { None } else { cached::of(rules, &policy, inputs) };
+    // Where others' jobs run as the same user, any of them could have written it.
+    let cache = if options.no_cache || ci.is_some() { None } else { cached::of(rules, &policy, inputs) };
     let (threads, cache) = (options.jobs, cache.as_ref());
     let scan = Scan { rules, policy: &policy, progress: &progress, threads, cache, found: &found };
     let show = !options.shown.quiet && !options.no_progress && io::stderr().is_terminal();

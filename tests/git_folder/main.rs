@@ -53,6 +53,14 @@ fn same_references(folder: &GitFolder, repo: &Repo) {
     assert_eq!(ours, theirs, "{}", repo.path.display());
 }
 
+/// `HEAD` comes to the same by itself as among all references, where it can be told by itself.
+fn same_head(folder: &GitFolder) {
+    if let Some(head) = refs::head(folder) {
+        let all = all_references(folder);
+        assert_eq!(all.iter().find(|reference| reference.name == b"HEAD").unwrap().target, Some(head));
+    }
+}
+
 /// Our logs are those of git.
 fn same_logs(folder: &GitFolder, repo: &Repo) {
     let (lines, gaps) = refs::reflogs(folder);
@@ -120,6 +128,7 @@ fn same_index(folder: &GitFolder, repo: &Repo) -> Vec<IndexEntry> {
 fn same(repo: &Repo) -> GitFolder {
     let folder = opened(&repo.path);
     same_references(&folder, repo);
+    same_head(&folder);
     same_logs(&folder, repo);
     same_index(&folder, repo);
     let real = |asked: &str| fs::canonicalize(repo.at(&repo.git(&["rev-parse", asked]))).unwrap();

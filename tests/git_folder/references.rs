@@ -56,3 +56,40 @@ fn a_table_that_is_cut_off_is_a_gap() {
     assert_eq!(gaps.len(), 1);
     assert!(gaps[0].1.contains("reftable"));
 }
+
+#[test]
+fn head_is_told_by_itself_where_it_is_a_branch_or_a_commit() {
+    for format in ["sha1", "sha256"] {
+        let repo = busy(&[&format!("--object-format={format}")]);
+        let head = || refs::head(&opened(&repo.path));
+        let same = || {
+            same(&repo);
+            assert_eq!(hex(head()), repo.id("HEAD"));
+        };
+        same();
+        repo.git(&["pack-refs", "--all"]);
+        assert!(!repo.at(".git/refs/heads/main").exists());
+        same();
+        repo.commit("a loose one hides the packed one");
+        same();
+        repo.git(&["checkout", "-q", "--detach"]);
+        same();
+        repo.git(&["checkout", "-q", "-b", "main-2"]);
+        repo.git(&["pack-refs", "--all"]);
+        repo.commit("a name that begins like another");
+        repo.git(&["checkout", "-q", "main"]);
+        same();
+        // A branch that is another's name, one without a commit, one that is a link, and none of these.
+        repo.git(&["symbolic-ref", "HEAD", "refs/heads/alias"]);
+        assert_eq!(head(), None);
+        repo.git(&["symbolic-ref", "HEAD", "refs/heads/unborn"]);
+        assert_eq!(head(), None);
+        for text in ["ref: refs/heads/../../HEAD\n", "ref: refs/heads/\n", "ref: refs/tags/light\n", "ref:\n", ""] {
+            fs::write(repo.at(".git/HEAD"), text).unwrap();
+            assert_eq!(head(), None, "{text}");
+        }
+        let tables = repo.beside("tables", &["--ref-format=reftable", &format!("--object-format={format}")]);
+        tables.commit("first");
+        assert_eq!(refs::head(&opened(&tables.path)), None);
+    }
+}
