@@ -1,6 +1,6 @@
-//! How fast the search for key shapes is on one core, beside the regex crate on the same buffers in the same run.
-//! The ratio is what counts: at least 10 on source text and 2 on a list of SHA-1 ids. `WANDWARD_BENCH_SMALL=1` takes
-//! smaller buffers.
+//! How fast the search for key shapes is on one core, beside the regex crate on the same buffers in the same run, and then each
+//! kernel by itself, measured by criterion. The ratio is what counts: at least 10 on source text and 2 on a list of SHA-1 ids.
+//! `WANDWARD_BENCH_SMALL=1` takes smaller buffers and fewer samples.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -8,12 +8,17 @@
     reason = "a bench prints and may panic"
 )]
 
-use std::hint::black_box;
-use std::time::Instant;
+mod text;
 
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput};
 use regex::bytes::Regex;
+use text::{BUFFERS, base64, buffer, literals};
+use wandward::decode;
+use wandward::decode::probe;
 use wandward::detect::{self, Shape};
-use wandward::rule::example::{legacy_key, v1_key};
 
 /// Both formats as one would write them down first. ASCII: a Unicode `\b` is 15 times slower still.
 const ORACLE: &str = r"(?-u)\b(?:[0-9a-f]{40}|wandb_v1_[A-Za-z0-9]{27}_[A-Za-z0-9]{49})\b";
@@ -26,13 +31,40 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let megabytes = if std::env::var_os("WANDWARD_BENCH_SMALL").is_some_and(|value| value == "1") { 6 } else { 64 };
+    let small = std::env::var_os("WANDWARD_BENCH_SMALL").is_some_and(|value| value == "1");
+    let megabytes = if small { 6 } else { 64 };
     let oracle = Regex::new(ORACLE).unwrap();
     println!("one core, {megabytes} MB each, GB/s, best of {RUNS}\n");
     println!("{:<20}{:>8}{:>10}{:>8}{:>8}", "buffer", "keys", "wandward", "regex", "ratio");
     for (name, line) in BUFFERS {
         row(name, &buffer(megabytes * 1_000_000, line), &oracle);
     }
+    println!();
+    kernels(small, &oracle);
+}
+
+/// Measures each kernel by itself on a buffer that stays in a core's cache, and compares it with the run before.
+fn kernels(small: bool, oracle: &Regex) {
+    const SIZE: usize = 256 * 1024;
+    let time = Duration::from_millis(if small { 200 } else { 3000 });
+    let criterion = Criterion::default().without_plots().sample_size(if small { 10 } else { 100 });
+    let mut criterion = criterion.measurement_time(time).warm_up_time(time / 3).configure_from_args();
+    for (name, line) in
+        BUFFERS.into_iter().chain([("literals", literals as text::Line), ("base64 lines", base64 as text::Line)])
+    {
+        let text = buffer(SIZE, line);
+        let seen = probe::survey(&text);
+        let runs: Vec<_> = probe::runs(&text).collect();
+        let mut group = criterion.benchmark_group(name);
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        let id = |kernel: &str| BenchmarkId::from_parameter(kernel);
+        group.bench_function(id("candidates"), |bench| bench.iter(|| detect::candidates(black_box(&text), 0..SIZE)));
+        group.bench_function(id("survey"), |bench| bench.iter(|| probe::survey(black_box(&text))));
+        group.bench_function(id("views"), |bench| bench.iter(|| decode::views(black_box(&text), &seen, &runs, &[])));
+        group.bench_function(id("regex"), |bench| bench.iter(|| oracle.find_iter(black_box(&text)).count()));
+        group.finish();
+    }
+    criterion.final_summary();
 }
 
 /// Measures one buffer, and refuses to compare two that do not find the same.
@@ -62,126 +94,4 @@ fn best(text: &[u8], work: impl Fn(&[u8]) -> usize) -> (usize, f64) {
         seconds = seconds.min(started.elapsed().as_secs_f64());
     }
     (count, text.len() as f64 / seconds / 1e9)
-}
-
-/// Appends a line of its kind.
-type Line = fn(&mut Rng, &mut Vec<u8>);
-
-const BUFFERS: [(&str, Line); 5] = [
-    ("source text", source),
-    ("log and JSON lines", log),
-    ("SHA-1 list", sha1_list),
-    ("hex dump (xxd -p)", hex_dump),
-    ("random bytes", noise),
-];
-
-/// Lines of one kind, always the same ones.
-fn buffer(size: usize, line: Line) -> Vec<u8> {
-    let mut rng = Rng(0x5EED);
-    let mut text = Vec::with_capacity(size + 4096);
-    while text.len() < size {
-        line(&mut rng, &mut text);
-    }
-    text.truncate(size);
-    text
-}
-
-const WORDS: &[&str] = &[
-    "batch",
-    "config",
-    "self",
-    "return",
-    "value",
-    "index",
-    "loss",
-    "model",
-    "optimizer",
-    "step",
-    "path",
-    "result",
-    "if",
-    "else",
-    "for",
-    "in",
-    "import",
-    "from",
-    "dataset",
-    "train",
-    "evaluate",
-    "name",
-    "None",
-    "True",
-    "error",
-    "gradient_accumulation_steps",
-    "learning_rate",
-    "num_workers",
-    "checkpoint",
-    "wandb",
-    "log",
-    "metrics",
-    "tensor",
-];
-
-fn source(rng: &mut Rng, out: &mut Vec<u8>) {
-    out.extend(std::iter::repeat_n(b' ', rng.below(5) * 4));
-    for _ in 0..2 + rng.below(8) {
-        out.extend_from_slice(rng.pick(WORDS).as_bytes());
-        out.extend_from_slice(rng.pick(&[" ", " = ", ".", "(", ", ", ") ", "[0] ", " + ", ": ", "_"]).as_bytes());
-    }
-    match rng.below(4000) {
-        0 => out.extend_from_slice(format!(" # since {}", legacy_key(&rng.next().to_string())).as_bytes()),
-        1 => out.extend_from_slice(format!(" key=\"{}\"", v1_key(&rng.next().to_string())).as_bytes()),
-        _ => {}
-    }
-    out.push(b'\n');
-}
-
-fn log(rng: &mut Rng, out: &mut Vec<u8>) {
-    let (step, loss, id) = (rng.below(100_000), rng.below(10_000), rng.next());
-    let line = match rng.below(3) {
-        0 => format!("2026-03-04T12:{:02}:{:02}Z INFO trainer: step {step} loss 0.{loss:04}", step % 60, loss % 60),
-        1 => format!("{{\"step\":{step},\"loss\":0.{loss:04},\"trace\":\"{id:016x}{:016x}\"}}", rng.next()),
-        _ => format!("127.0.0.1 - - \"GET /api/runs/{id:016x}/files?limit={loss} HTTP/1.1\" 200 {step}"),
-    };
-    out.extend_from_slice(line.as_bytes());
-    out.push(b'\n');
-}
-
-fn sha1_list(rng: &mut Rng, out: &mut Vec<u8>) {
-    hex(rng, 40, out);
-    let (folder, name) = (rng.pick(WORDS), rng.pick(WORDS));
-    out.extend_from_slice(format!("  data/{folder}/{name}_{:05}.bin\n", rng.below(100_000)).as_bytes());
-}
-
-fn hex_dump(rng: &mut Rng, out: &mut Vec<u8>) {
-    hex(rng, 60, out);
-    out.push(b'\n');
-}
-
-fn noise(rng: &mut Rng, out: &mut Vec<u8>) {
-    out.extend_from_slice(&rng.next().to_le_bytes());
-}
-
-fn hex(rng: &mut Rng, digits: usize, out: &mut Vec<u8>) {
-    out.extend((0..digits).map(|_| b"0123456789abcdef"[rng.below(16)]));
-}
-
-/// SplitMix64: the same buffers on every machine, and no dependency.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
-    }
 }
