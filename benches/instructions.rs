@@ -119,13 +119,13 @@ fn main() {
     compare(&fs::read_to_string(path).unwrap(), &shares);
 }
 
-const TABLE_HEAD: &str = "# Instructions of each case, as a share of those of a well-known search: kernels of memchr's search for a word that\n\
-    # is not there, scans of the regex crate's search for both formats. `UPDATE=1 cargo test --bench instructions -- --bench`\n\
-    # writes it; a share that grew is a decision, for the commit that makes it grow to explain.\n";
+const TABLE_HEAD: &str = "//! Instructions of each case, as a share of those of a well-known search: kernels of memchr's search for a word that\n\
+    //! is not there, scans of the regex crate's search for both formats. `UPDATE=1 cargo test --bench instructions -- --bench`\n\
+    //! writes it; a share that grew is a decision, for the commit that makes it grow to explain.\n";
 
 /// Prints every share beside the one that the table holds; leaves with 1 if one grew too much.
 fn compare(table: &str, shares: &[(&str, f64)]) {
-    let rows = table.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.trim().split_once("  "));
+    let rows = table.lines().filter(|line| !line.starts_with("//!")).filter_map(|line| line.trim().split_once("  "));
     let wanted: BTreeMap<&str, f64> = rows.map(|(share, name)| (name, share.parse().unwrap())).collect();
     let mut grown = Vec::new();
     println!("{:<26}{:>10}{:>10}{:>8}", "instructions", "share", "table", "");
