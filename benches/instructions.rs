@@ -179,7 +179,8 @@ fn work(name: &str, times: u32) {
             let rules = RuleSet::builtin().unwrap();
             let policy = Policy::new(&rules, Vec::new(), Vec::new(), true).unwrap();
             let progress = Progress::default();
-            let scan = Scan { rules: &rules, policy: &policy, progress: &progress, threads: 1, cache: None, found: &|_| {} };
+            let scan =
+                Scan { rules: &rules, policy: &policy, progress: &progress, threads: 1, cache: None, found: &|_| {} };
             // What is made when it is first needed is made before anything is counted.
             for _ in 0..=times {
                 black_box(scan.text(path, black_box(&text)));

@@ -51,14 +51,14 @@ fn main() {
     };
     let mut tables = Vec::new();
     for input in asked {
-        let table = match input {
-            "tree" => bench.tree(),
-            "large" => bench.large(),
+        let of_input = match input {
+            "tree" => vec![bench.tree()],
+            "large" => vec![bench.large()],
             "history" => bench.history(repository.as_deref()),
             _ => bench.staged(),
         };
-        println!("{}", table.text());
-        tables.push(table);
+        of_input.iter().for_each(|table| println!("{}", table.text()));
+        tables.extend(of_input);
     }
     if set("UPDATE") {
         update(&tables);
@@ -103,45 +103,64 @@ impl Bench {
         self.table(title, &corpus.folder, &ours, theirs, goals)
     }
 
-    fn history(&self, there: Option<&str>) -> Table {
+    fn history(&self, there: Option<&str>) -> Vec<Table> {
         let history = match there {
             Some(path) => History::there(path),
-            None => History::made(self.place.join("history.git"), self.share),
+            None => History::made(self.place.join("history.git"), self.share, false),
         };
         let path = &history.path;
         let title = format!("history: {}", history.verify(&self.place));
-        let ours = Side::ours("itself", "--history").with(path);
+        let all = |name: &str, path: &Path| Side::ours(name, "--history --no-cache").with(path);
+        let ours = all("itself", path);
         let batch = "cat-file --batch-all-objects --unordered --buffer --batch";
         let mut theirs = vec![
-            Side::ours("itself on one thread", "--history --jobs=1").with(path),
+            all("itself on one thread", path).with("--jobs=1"),
             git("git cat-file --batch-all-objects", path, batch),
             git("git rev-list --objects --all", path, "rev-list --objects --all"),
         ];
         theirs.extend(self.peers.of_history(path));
-        self.table(title, path, &ours, theirs, &|name| match name {
+        let clean = there.is_none().then(|| History::made(self.place.join("clean.git"), self.share, true).path);
+        theirs.extend(clean.as_deref().map(|clean| all("itself with nothing to find", clean)));
+        let mut tables = vec![self.table(title, path, &ours, theirs, &|name| match name {
             "itself on one thread" => vec![Goal::Wall(1.0 / 1.7, 1.0 / 1.9)],
             "git cat-file --batch-all-objects" => vec![Goal::Wall(1.0 / 5.0, 1.0 / 10.0)],
             "git rev-list --objects --all" => vec![Goal::Wall(1.0, 0.7)],
             "kingfisher" => vec![Goal::Wall(1.0 / 8.0, 1.0 / 15.0), Goal::Memory(0.8, 0.6)],
+            "itself with nothing to find" => vec![Goal::Wall(1.7, 1.4)],
             _ => Vec::new(),
-        })
+        })];
+        for path in std::iter::once(path).chain(&clean) {
+            let again = Side::ours("itself", "--history").with(path);
+            // The first run remembers.
+            again.report(&self.place);
+            let title = format!("{}, a second time", path.file_name().unwrap().display());
+            let theirs = vec![all("itself, nothing remembered", path)];
+            tables.push(self.table(title, path, &again, theirs, &|name| match name {
+                "itself, nothing remembered" => vec![Goal::Wall(1.0 / 10.0, 1.0 / 50.0)],
+                _ => Vec::new(),
+            }));
+        }
+        tables
     }
 
-    fn staged(&self) -> Table {
-        let path = self.place.join("staged");
-        let files = 300_000 / self.share;
-        index(&path, files);
-        let ours = Side::ours("itself", "--staged").with(&path);
-        let found = ours.report(&self.place)["findings"].as_array().unwrap().len();
-        assert_eq!(found, 1, "the one key that is staged");
-        let title = format!("staged: 3 of {files} files, 1 key planted and found");
-        let mut theirs = vec![git("git diff --cached --raw", &path, "diff --cached --raw --no-renames")];
-        theirs.extend(self.peers.of_index(&path));
-        self.table(title, &path, &ours, theirs, &|name| match name {
-            "git diff --cached --raw" => vec![Goal::Wall(1.0, 0.4)],
-            "gitleaks" => vec![Goal::Wall(1.0 / 15.0, 1.0 / 40.0)],
-            _ => Vec::new(),
-        })
+    fn staged(&self) -> Vec<Table> {
+        let sizes = [10_000, 300_000].map(|files| files / self.share);
+        let table = |files: usize| {
+            let path = self.place.join(format!("staged-{files}"));
+            index(&path, files);
+            let ours = Side::ours("itself", "--staged").with(&path);
+            let found = ours.report(&self.place)["findings"].as_array().unwrap().len();
+            assert_eq!(found, 1, "the one key that is staged");
+            let title = format!("staged: 6 of {files} files, 1 key planted and found");
+            let mut theirs = vec![git("git diff --cached --raw", &path, "diff --cached --raw --no-renames")];
+            theirs.extend(self.peers.of_index(&path));
+            self.table(title, &path, &ours, theirs, &|name| match name {
+                "git diff --cached --raw" => vec![Goal::Wall(1.0, 0.4)],
+                "gitleaks" => vec![Goal::Wall(1.0 / 15.0, 1.0 / 40.0)],
+                _ => Vec::new(),
+            })
+        };
+        sizes.map(table).into()
     }
 
     /// Ours beside itself, and beside each other program.

@@ -1,7 +1,8 @@
 //! A packed history made from a seed, and an index of very many files. In: how many. Out: repositories, and what is in them.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -24,8 +25,10 @@ pub struct History {
 }
 
 impl History {
-    pub fn made(path: PathBuf, share: usize) -> History {
-        let planted = generate::repository(&path, SEED, Size { commits: FULL.commits / share, ..FULL });
+    /// One part in `share` of the commits, with keys and revisions or with neither.
+    pub fn made(path: PathBuf, share: usize, clean: bool) -> History {
+        let what = if clean { Size { keys: 0, revisions: usize::MAX, ..FULL } } else { FULL };
+        let planted = generate::repository(&path, SEED, Size { commits: FULL.commits / share, ..what });
         generate::pack(&path);
         History { path, planted: Some(planted) }
     }
@@ -37,7 +40,7 @@ impl History {
     /// Says what it is. Panics unless what was planted is found. In a repository that was there, a plain search tells what it
     /// sees: it knows fewer forms of keys, and takes placeholders for keys.
     pub fn verify(&self, home: &Path) -> String {
-        let report = Side::ours("", "--history").with(&self.path).report(home);
+        let report = Side::ours("", "--history --no-cache").with(&self.path).report(home);
         let findings = report["findings"].as_array().unwrap();
         let print = |finding: &'_ Value| finding["key"]["fingerprint"].as_str().map(str::to_owned);
         let found: BTreeSet<String> = findings.iter().filter_map(print).collect();
@@ -73,35 +76,34 @@ impl History {
     }
 }
 
-/// A repository whose index holds so many files, three of them newly staged; one of those exposes a key.
+/// A repository of so many committed files in folders of 15. Staged are six of them, one with a key, as a commit finds them.
 pub fn index(path: &Path, files: usize) {
     std::fs::create_dir_all(path).unwrap();
-    told(path, &["init", "-q", "-b", "main"], b"");
-    let old = told(path, &["hash-object", "-w", "--stdin"], b"print('nothing')\n");
-    let name = |nth: usize| format!("package_{:03}/module_{:02}/file_{nth:06}.py", nth / 2000, nth / 50 % 40);
-    let listed: String = (0..files).map(|nth| format!("100644 {old}\t{}\n", name(nth))).collect();
-    told(path, &["update-index", "--index-info"], listed.as_bytes());
-    let tree = told(path, &["write-tree"], b"");
-    let who = ["-c", "user.name=Bench", "-c", "user.email=bench@example.org"];
-    let commit = told(path, &[&who[..], &["commit-tree", "-m", "All", &tree]].concat(), b"");
-    told(path, &["update-ref", "refs/heads/main", &commit], b"");
-    let key = legacy_key("bench staged");
-    for (nth, text) in [
-        (files / 3, format!("wandb.login(key=\"{key}\")\n")),
-        (files / 2, "a = 1\n".into()),
-        (files - 1, "b = 2\n".into()),
-    ] {
-        let new = told(path, &["hash-object", "-w", "--stdin"], text.as_bytes());
-        told(path, &["update-index", "--cacheinfo", &format!("100644,{new},{}", name(nth))], b"");
+    let run = |arguments: &[&str], input: &str| {
+        let mut command = git(path);
+        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    };
+    let name = |nth: usize| format!("area{:03}/module{:02}/source_file_{nth:06}.py", nth / 1500, nth / 15 % 100);
+    let mut stream = "commit refs/heads/main\ncommitter A <a@example.org> 1700000000 +0000\ndata 1\nx\n".to_owned();
+    for nth in 0..files {
+        let text = format!("import wandb\n\n\ndef thing_{nth}():\n    return {}\n", nth * 7919 % 1_000_003);
+        write!(stream, "M 100644 inline {}\ndata {}\n{text}\n", name(nth), text.len()).unwrap();
     }
-}
-
-/// What git says, without the last line break.
-fn told(path: &Path, arguments: &[&str], input: &[u8]) -> String {
-    let mut command = git(path);
-    let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{arguments:?}");
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    run(&["init", "-q", "-b", "main"], "");
+    run(&["fast-import", "--quiet"], &stream);
+    run(&["repack", "-q", "-a", "-d"], "");
+    run(&["read-tree", "main"], "");
+    let key = legacy_key("bench staged");
+    let texts = (0..6).map(|nth| format!("import wandb\n\nrun = wandb.init(project=\"p{nth}\")\n"));
+    let texts = texts.take(5).chain([format!("wandb.login(key=\"{key}\")\n")]);
+    for (nth, text) in texts.enumerate() {
+        let id = run(&["hash-object", "-w", "--stdin"], &text);
+        run(&["update-index", "--cacheinfo", &format!("100644,{id},{}", name(nth * files / 7))], "");
+    }
+    // As `git commit` does before it starts a hook.
+    run(&["write-tree"], "");
 }
