@@ -322,3 +322,15 @@ fn a_pipeline_neither_reads_nor_writes_it() {
     assert!(known(&same(&repo, &caches, &[])) == 0 && known(&same(&repo, &caches, &[])) > 0);
     assert_eq!((known(&run()), first.code), (0, 0));
 }
+
+#[test]
+fn what_a_pointer_points_at_is_asked_for_each_time() {
+    let repo = clean();
+    let caches = repo.place().join("caches");
+    let id = format!("{:064x}", 7);
+    repo.save("model.bin", format!("version https://git-lfs.github.com/spec/v1\noid sha256:{id}\nsize 12\n"));
+    for _ in 0..3 {
+        let report = same(&repo, &caches, &[]);
+        assert!(report.json["coverage"]["skipped"].to_string().contains("Git LFS"), "{:#}", report.json);
+    }
+}
