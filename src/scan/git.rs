@@ -10,7 +10,6 @@ mod places;
 mod sweep;
 mod tell;
 mod trees;
-mod versions;
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};

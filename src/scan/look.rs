@@ -33,10 +33,6 @@ pub(super) struct Look<'l> {
     pub(super) open: bool,
     /// Whether anything has the shape of a key, in any form.
     pub(super) candidates: bool,
-    /// Whether it was looked at in any other form.
-    pub(super) viewed: bool,
-    /// Whether it names W&B.
-    pub(super) names: bool,
     /// Whether habits may be told of it once it has a name.
     pub(super) unnamed: bool,
     /// The keys that no selected rule speaks of.
@@ -63,8 +59,6 @@ impl<'l> Look<'l> {
             digests: RandomState::new(),
             open: false,
             candidates: false,
-            viewed: false,
-            names: false,
             unnamed: false,
             passed: Vec::new(),
             budget,
@@ -89,7 +83,6 @@ impl<'l> Look<'l> {
     /// Looks at a piece of a text, in every form, and at the habits that it shows as it stands.
     pub(super) fn at(&mut self, piece: &Piece<'_>) {
         let seen = probe::survey(piece.text.bytes);
-        self.names = seen.names_wandb;
         self.forms(&piece.text, piece.own.clone(), &seen, 0);
         let found = self.opinions.iter().filter_map(|opinion| Some(key_span(opinion)?.clone()));
         let keys: Vec<Range<u64>> = found.chain(self.passed.drain(..)).collect();
@@ -120,7 +113,6 @@ impl<'l> Look<'l> {
             }
         }
         for view in decode::views(text.bytes, seen, &runs, &silent) {
-            self.viewed = true;
             // The same text comes of the same place whichever of two encodings is undone first. What a scanned text could
             // foretell, it could use to hide another view.
             let place = text.offsets(view.source(0..view.bytes.len())).start;

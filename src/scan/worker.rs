@@ -60,10 +60,6 @@ pub(super) struct Glance {
     pub(super) candidates: bool,
     /// Whether there is something to say, wherever it lies.
     pub(super) says: bool,
-    /// Whether any of it was looked at in another form, or as the bytes of something else.
-    pub(super) viewed: bool,
-    /// Whether it names W&B.
-    pub(super) names: bool,
 }
 
 impl Glance {
@@ -355,8 +351,6 @@ impl<'w, 'a> Worker<'w, 'a> {
         if let Looks::First(glance) = &mut self.look {
             glance.candidates |= look.candidates;
             glance.says |= look.unnamed;
-            glance.viewed |= look.viewed || !matches!(form, As::Text);
-            glance.names |= look.names;
         }
         let open = look.open;
         (look.opinions(), open)

@@ -4,14 +4,13 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::trees::{Named, Trees};
-use super::versions;
 use crate::blob::{Before, Kind, Origin, Text};
 use crate::cache::Cache;
 use crate::object::{ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::{Glance, Worker};
 use crate::source::git::object::{self, RawCommit};
-use crate::source::git::store::{Entry, Listing, ReadError, Store, UNMARKED, Version};
+use crate::source::git::store::{Entry, Listing, ReadError, Store, UNMARKED};
 
 /// What a repository's objects are.
 #[derive(Default)]
@@ -74,7 +73,10 @@ pub(super) fn sweep<'w, 'a: 'w>(
                     }
                     mark
                 }
-                Ok(object) => facts.take(worker, id, &object, most),
+                Ok(object) => {
+                    facts.take(worker, id, object.kind, object.bytes, most);
+                    UNMARKED
+                }
                 Err(error) => {
                     facts.unread.push((id, error));
                     UNMARKED
@@ -114,7 +116,7 @@ pub(super) fn some<'w, 'a: 'w>(
 ) -> Facts {
     let start = || (worker(), store.reader(), Facts::default());
     let parts = scan.share(ids, start, |(worker, reader, facts), id| match reader.read(id) {
-        Ok((kind, bytes)) => _ = facts.take(worker, *id, &Version { kind, bytes, base: None }, most),
+        Ok((kind, bytes)) => facts.take(worker, *id, kind, bytes, most),
         Err(error) => facts.unread.push((*id, error)),
     });
     let mut all = Facts::default();
@@ -123,26 +125,14 @@ pub(super) fn some<'w, 'a: 'w>(
 }
 
 impl Facts {
-    /// Takes in a commit, a tag, or a blob of at most `most` bytes; gives the mark of a blob that needs no look when it is
-    /// what others are made from.
-    fn take(&mut self, worker: &mut Worker<'_, '_>, id: ObjectId, object: &Version<'_>, most: Option<u64>) -> u32 {
-        let (kind, bytes) = (object.kind, object.bytes);
+    /// Takes in a commit, a tag, or a blob of at most `most` bytes.
+    fn take(&mut self, worker: &mut Worker<'_, '_>, id: ObjectId, kind: ObjectKind, bytes: &[u8], most: Option<u64>) {
         if kind == ObjectKind::Blob && most.is_some_and(|most| bytes.len() as u64 > most) {
-            self.too_large.push((id, bytes.len()));
-            return UNMARKED;
+            return self.too_large.push((id, bytes.len()));
         }
         let pointer = if kind == ObjectKind::Blob { object::lfs_pointer(bytes) } else { None };
         let points = pointer.is_some();
         self.pointers.extend(pointer);
-        if kind == ObjectKind::Blob
-            && let Some(mark) = versions::still_bare(object)
-        {
-            worker.count(&Origin::new(Kind::Blob, ""), bytes.len() as u64);
-            if !points {
-                self.clean.push(id);
-            }
-            return mark;
-        }
         let glance = match kind {
             ObjectKind::Blob => glance_at_blob(worker, bytes),
             ObjectKind::Commit => {
@@ -156,8 +146,7 @@ impl Facts {
                 worker.glance(|worker| look_at_message(worker, &Origin::new(Kind::Tag, ""), bytes))
             }
             ObjectKind::Tree => {
-                self.unread.push((id, ReadError::Damaged("it is a tree".to_owned())));
-                return UNMARKED;
+                return self.unread.push((id, ReadError::Damaged("it is a tree".to_owned())));
             }
         };
         if !glance.is_clean() {
@@ -165,10 +154,6 @@ impl Facts {
         } else if kind == ObjectKind::Blob && !points {
             self.clean.push(id);
         }
-        if kind == ObjectKind::Blob && glance.is_clean() && !glance.viewed {
-            return versions::mark(bytes, glance.names);
-        }
-        UNMARKED
     }
 
     fn join(&mut self, part: Facts) {
