@@ -128,7 +128,7 @@ impl Reader {
         let mut before = Before { bytes: first_byte(nth), ..Before::default() };
         let mut kept = 0;
         for _ in 0..SLICE {
-            let filled = kept + fill_at(file, &mut buffer[kept..], before.bytes + kept as u64)?;
+            let filled = kept + read_at(file, &mut buffer[kept..], before.bytes + kept as u64)?;
             let ended = filled < WINDOW;
             let end = before.bytes + filled as u64;
             // What lies so close to the end was part of the window before, which is of the slice before.
@@ -162,18 +162,19 @@ fn first_byte(nth: u64) -> u64 {
     (WHOLE - 2 * MARGIN) as u64 + nth * (SLICE * STEP) as u64
 }
 
-/// Reads from a place of a file until the buffer is full or the file ends.
-fn fill_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+/// Reads from `offset` on until the buffer is full or the file ends; returns how much that was.
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     #[cfg(unix)]
     use std::os::unix::fs::FileExt;
     #[cfg(windows)]
     use std::os::windows::fs::FileExt;
     let mut filled = 0;
     while filled < buffer.len() {
+        let (rest, at) = (&mut buffer[filled..], offset.saturating_add(filled as u64));
         #[cfg(unix)]
-        let read = file.read_at(&mut buffer[filled..], at + filled as u64);
+        let read = file.read_at(rest, at);
         #[cfg(windows)]
-        let read = file.seek_read(&mut buffer[filled..], at + filled as u64);
+        let read = file.seek_read(rest, at);
         match read {
             Ok(0) => break,
             Ok(read) => filled += read,

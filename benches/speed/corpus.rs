@@ -9,6 +9,7 @@ use wandward::rule::example::{legacy_key, v1_key};
 use wandward::secret::Fingerprint;
 
 use crate::run::Side;
+use crate::text::{Line, Rng};
 
 /// A folder of files, and the keys in them.
 pub struct Corpus {
@@ -128,9 +129,6 @@ pub fn plant_large(corpus: &mut Corpus, share: usize) {
     // About 70 bytes a line, so 100,000 of them.
     corpus.write("checksums.sha1", 7_000_000 / share, checksum, &shapes[..3]);
 }
-
-/// Appends a line of its kind.
-type Line = fn(&mut Rng, &mut Vec<u8>);
 
 const WORDS: &[&str] = &[
     "batch",
@@ -257,23 +255,16 @@ fn checksum(rng: &mut Rng, out: &mut Vec<u8>) {
     out.extend_from_slice(line.as_bytes());
 }
 
-/// SplitMix64: the same corpus on every machine, and no dependency.
-struct Rng(u64);
+/// What lines are made of.
+trait Pick {
+    fn word(&mut self) -> &'static str;
+    fn hex(&mut self, digits: usize) -> String;
+    fn normal(&mut self) -> f64;
+}
 
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
+impl Pick for Rng {
     fn word(&mut self) -> &'static str {
-        WORDS[self.below(WORDS.len())]
+        self.pick(WORDS)
     }
 
     fn hex(&mut self, digits: usize) -> String {

@@ -14,6 +14,8 @@
 
 #[path = "../../tests/support/generate.rs"]
 mod generate;
+#[path = "../text/mod.rs"]
+mod text;
 
 mod corpus;
 mod peers;

@@ -1,4 +1,4 @@
-//! What the benches of kernels look through: lines of each kind, from a seed.
+//! What benches look through: lines of each kind, from a seed.
 #![allow(dead_code, unreachable_pub, reason = "no bench needs all of them, and each has them to itself")]
 
 use wandward::rule::example::{legacy_key, v1_key};
@@ -145,7 +145,7 @@ pub fn hex(rng: &mut Rng, digits: usize, out: &mut Vec<u8>) {
 }
 
 /// SplitMix64: the same buffers on every machine, and no dependency.
-pub struct Rng(u64);
+pub struct Rng(pub u64);
 
 impl Rng {
     pub fn next(&mut self) -> u64 {

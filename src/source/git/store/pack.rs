@@ -3,7 +3,6 @@
 //! is made from it. Every offset and size is hostile.
 
 use std::fs::File;
-use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -14,6 +13,7 @@ use super::index::Index;
 use super::{Copies, Gap, loose};
 use crate::object::{ObjectId, ObjectKind};
 use crate::source::git::varint;
+use crate::source::read_at;
 use crate::source::tree;
 
 /// Bytes of the header of a pack: `PACK`, the version, the number of objects.
@@ -295,27 +295,4 @@ impl Window {
         self.bytes.truncate(read);
         &self.bytes
     }
-}
-
-/// Reads from `offset` on until the buffer is full or the file ends; returns how much that was.
-pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    #[cfg(unix)]
-    use std::os::unix::fs::FileExt;
-    #[cfg(windows)]
-    use std::os::windows::fs::FileExt;
-    let mut filled = 0;
-    while filled < buffer.len() {
-        let (rest, at) = (&mut buffer[filled..], offset.saturating_add(filled as u64));
-        #[cfg(unix)]
-        let read = file.read_at(rest, at);
-        #[cfg(windows)]
-        let read = file.seek_read(rest, at);
-        match read {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 use super::cache::{self, Cache};
-use super::pack::{self, Extent, Header, MAX_DEPTH, MAX_HEADER, Pack, What};
+use super::pack::{Extent, Header, MAX_DEPTH, MAX_HEADER, Pack, What};
 use super::{Entry, Place, ReadError, Store, delta, has_id, loose};
 use crate::object::{ObjectId, ObjectKind};
+use crate::source::read_at;
 
 /// The most compressed bytes that are held at once.
 const CHUNK: usize = 1 << 20;
@@ -281,7 +282,7 @@ impl Inflater {
     /// Reads up to `length` bytes from `offset` on.
     fn fill(&mut self, file: &File, offset: u64, length: u64) -> Result<(), ReadError> {
         self.input.resize(length.min(CHUNK as u64) as usize, 0);
-        let read = pack::read_at(file, &mut self.input, offset).map_err(|_| damaged("its pack cannot be read"))?;
+        let read = read_at(file, &mut self.input, offset).map_err(|_| damaged("its pack cannot be read"))?;
         self.input.truncate(read);
         Ok(())
     }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use libdeflater::{Decompressor, crc32};
 
 use super::forest::{Forest, Part, Reads, Step};
-use super::pack::{self, MAX_HEADER, Pack, What};
+use super::pack::{MAX_HEADER, Pack, What};
 use super::reader::{MAX_RATIO, MAX_SPARE};
 use super::{Entry, MAX_OBJECT, Place, ReadError, Reader, Store, delta, has_id};
 use crate::object::ObjectKind;
+use crate::source::read_at;
 
 /// The most compressed bytes that are read at once; larger entries are the reader's.
 const MAX_PACKED: usize = 8 << 20;
@@ -235,7 +236,7 @@ impl<'s> Walk<'s> {
         }
         let (_, file) = self.pack.as_ref()?;
         self.input.resize(packed + AHEAD, 0);
-        let read = pack::read_at(file, &mut self.input, offset).ok()?;
+        let read = read_at(file, &mut self.input, offset).ok()?;
         self.input.truncate(read);
         self.start = offset;
         Some(0..read.min(packed))
