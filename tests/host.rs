@@ -153,6 +153,7 @@ fn every_kind_of_place_is_looked_at_and_nothing_is_changed() {
     home.write("a/b/c/.env", &format!("WANDB_API_KEY={key}\n"));
     home.write("code/notes.md", &format!("wandb login {key}\n"));
     home.write(".bashrc", "alias ll='ls -l'\n");
+    home.write("work/.env", "A=1\n");
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(home.path("a/b/c/.env"), home.path("code/.env")).unwrap();
@@ -170,6 +171,10 @@ fn every_kind_of_place_is_looked_at_and_nothing_is_changed() {
     };
     assert_eq!([".netrc", ".config/wandb", ".zshrc", ".cache/wandb"].map(state), ["found"; 4]);
     assert_eq!([".bashrc", ".zprofile", "_netrc"].map(state), ["clean", "absent", "absent"]);
+    let there = places.iter().filter(|place| place["state"] != "absent").map(|place| place["path"].as_str().unwrap());
+    let each: BTreeSet<&str> = there.clone().collect();
+    assert_eq!(there.count(), each.len(), "a place is told twice: {places:#?}");
+    assert!(each.contains(".env"), "{each:?}");
     let pretty = String::from_utf8(home.host(&["--color", "never", "-v"]).stdout).unwrap();
     let (_, pretty) = pretty.split_once("Places of this machine:").unwrap();
     for (state, path) in [("found", ".netrc"), ("clean", ".bashrc"), ("absent", ".zprofile")] {

@@ -34,6 +34,17 @@ fn verify(server: &str, input: &str) -> (Value, i32) {
     (report(&output), output.status.code().unwrap())
 }
 
+#[test]
+fn a_server_whose_name_nobody_knows_is_told() {
+    let (report, code) = verify("https://wandb.invalid", &key("v1", "nobody knows"));
+    let reason = report["findings"][0]["liveness_reason"].as_str().unwrap();
+    assert_eq!(code, 3);
+    assert!(
+        ["its name cannot be looked up", "no such host is known"].iter().any(|said| reason.contains(said)),
+        "{reason}"
+    );
+}
+
 fn json_error(message: &str) -> String {
     format!("{{\"errors\": [{{\"message\": \"{message}\"}}]}}")
 }

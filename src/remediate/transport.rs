@@ -222,13 +222,13 @@ fn failure(error: &ureq::Error) -> (String, bool) {
         ureq::Error::Timeout(_) => ("it did not answer in time".to_owned(), false),
         ureq::Error::HostNotFound => ("no such host is known".to_owned(), false),
         ureq::Error::ConnectionFailed => ("it cannot be reached".to_owned(), true),
-        ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<Private>()) => {
-            (Private.to_string(), false)
+        ureq::Error::Io(error) => {
+            match (error.get_ref().and_then(|inner| inner.downcast_ref::<Name>()), error.kind()) {
+                (Some(wrong), _) => (wrong.to_string(), matches!(wrong, Name::Unknown)),
+                (None, std::io::ErrorKind::InvalidData) => ("its certificate does not hold".to_owned(), false),
+                (None, kind) => (format!("the connection failed: {kind}"), true),
+            }
         }
-        ureq::Error::Io(error) => match error.kind() {
-            std::io::ErrorKind::InvalidData => ("its certificate does not hold".to_owned(), false),
-            kind => (format!("the connection failed: {kind}"), true),
-        },
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
             ("its certificate does not hold".to_owned(), false)
         }
@@ -251,15 +251,27 @@ struct Addresses {
     all: DefaultResolver,
 }
 
+/// What is wrong with a name.
 #[derive(Debug, thiserror::Error)]
-#[error("its name stands for an address that is not public, and nobody asked for that (`--base-url`, `--allow-host`)")]
-struct Private;
+enum Name {
+    #[error(
+        "its name stands for an address that is not public, and nobody asked for that (`--base-url`, `--allow-host`)"
+    )]
+    Private,
+    #[error("its name cannot be looked up; is there a network?")]
+    Unknown,
+}
 
 impl Resolver for Addresses {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.all.resolve(uri, config, timeout)?;
+        // The system has no kind of error for it.
+        let unknown = |error| match error {
+            ureq::Error::Io(_) => ureq::Error::Io(std::io::Error::other(Name::Unknown)),
+            error => error,
+        };
+        let found = self.all.resolve(uri, config, timeout).map_err(unknown)?;
         if !self.private && found.iter().any(|address| !is_public(address.ip())) {
-            return Err(ureq::Error::Io(std::io::Error::other(Private)));
+            return Err(ureq::Error::Io(std::io::Error::other(Name::Private)));
         }
         Ok(found)
     }

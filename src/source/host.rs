@@ -194,6 +194,10 @@ impl Found {
 
     /// Takes what lies at a path, if anything does; tells whether.
     fn one(&mut self, entry: &Entry, path: &Path, deep: bool, named: bool) -> bool {
+        // Two patterns may fit one name.
+        if self.places.iter().any(|known| known.path == path && known.exists != Some(false)) {
+            return true;
+        }
         let mut place = Sought { what: entry.what, path: path.to_owned(), files: Vec::new(), exists: Some(true) };
         let meta = if named { fs::metadata(path) } else { fs::symlink_metadata(path) };
         match meta {
