@@ -10,7 +10,7 @@ use crate::blob::{Kind, Origin};
 use crate::finding::Skip;
 use crate::judge::Judge;
 use crate::object::{Held, ObjectId, ObjectKind};
-use crate::scan::worker::{Glance, Told, Worker};
+use crate::scan::worker::{Told, Worker};
 use crate::source::git::index::{self, IndexEntry};
 use crate::source::git::store::Reader;
 use crate::source::tree::Visit;
@@ -30,7 +30,7 @@ impl Changed<'_, '_> {
         let new = self.new_at(index, &trees, &mut reader);
         let first = judge();
         let found = self.each(&new, &first, |worker, reader, at| {
-            worker.glance(|worker| self.look(worker, reader, at)) != Glance::default()
+            !worker.glance(|worker| self.look(worker, reader, at)).is_clean()
         });
         let mut touched: Vec<At> = if first.remembers() { new } else { found };
         if touched.is_empty() {
