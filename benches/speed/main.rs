@@ -146,23 +146,27 @@ impl Bench {
     }
 
     fn staged(&self) -> Vec<Table> {
-        let sizes = [10_000, 300_000].map(|files| files / self.share);
-        let table = |files: usize| {
-            let path = self.place.join(format!("staged-{files}"));
-            index(&path, files);
-            let ours = Side::ours("itself", "--staged").with(&path);
-            let found = ours.report(&self.place)["findings"].as_array().unwrap().len();
-            assert_eq!(found, 1, "the one key that is staged");
-            let title = format!("staged: 6 of {files} files, 1 key planted and found");
-            let mut theirs = vec![git("git diff --cached --raw", &path, "diff --cached --raw --no-renames")];
-            theirs.extend(self.peers.of_index(&path));
-            self.table(title, &path, &ours, theirs, &|name| match name {
-                "git diff --cached --raw" => vec![Goal::Wall(1.0, 0.4)],
-                "gitleaks" => vec![Goal::Wall(1.0 / 15.0, 1.0 / 40.0)],
-                _ => Vec::new(),
-            })
-        };
-        sizes.map(table).into()
+        let states =
+            [10_000, 300_000].into_iter().flat_map(|files| [(files / self.share, false), (files / self.share, true)]);
+        states.map(|(files, key)| self.staged_of(files, key)).collect()
+    }
+
+    fn staged_of(&self, files: usize, key: bool) -> Table {
+        let path = self.place.join("staged");
+        index(&path, files, key);
+        let ours = Side::ours("itself", "--staged").with(&path);
+        let found = ours.report(&self.place)["findings"].as_array().unwrap().len();
+        assert_eq!(found, usize::from(key), "the key that is staged");
+        let title = format!("staged: 6 of {files} files, {found} keys planted and found");
+        let mut theirs = vec![git("git diff --cached --raw", &path, "diff --cached --raw --no-renames")];
+        theirs.extend(self.peers.of_index(&path));
+        let table = self.table(title, &path, &ours, theirs, &|name| match name {
+            "git diff --cached --raw" => vec![Goal::Wall(1.0, 0.4)],
+            "gitleaks" => vec![Goal::Wall(1.0 / 15.0, 1.0 / 40.0)],
+            _ => Vec::new(),
+        });
+        std::fs::remove_dir_all(&path).unwrap();
+        table
     }
 
     /// Ours beside itself, and beside each other program.

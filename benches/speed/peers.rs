@@ -59,7 +59,7 @@ impl Peers {
 
     /// Those that read what is staged.
     pub fn of_index(&self, repository: &Path) -> Vec<Side> {
-        [self.gitleaks("git --staged --pre-commit"), self.betterleaks("git --staged --pre-commit")]
+        [self.gitleaks("git --staged --pre-commit"), self.betterleaks("git --staged")]
             .into_iter()
             .map(|side| side.with(repository))
             .collect()

@@ -76,8 +76,9 @@ impl History {
     }
 }
 
-/// A repository of so many committed files in folders of 15. Staged are six of them, one with a key, as a commit finds them.
-pub fn index(path: &Path, files: usize) {
+/// A repository of so many committed files in folders of 15. Staged are six of them, the last with a key or not, as a commit
+/// finds them.
+pub fn index(path: &Path, files: usize, key: bool) {
     std::fs::create_dir_all(path).unwrap();
     let run = |arguments: &[&str], input: &str| {
         let mut command = git(path);
@@ -97,10 +98,11 @@ pub fn index(path: &Path, files: usize) {
     run(&["fast-import", "--quiet"], &stream);
     run(&["repack", "-q", "-a", "-d"], "");
     run(&["read-tree", "main"], "");
-    let key = legacy_key("bench staged");
-    let texts = (0..6).map(|nth| format!("import wandb\n\nrun = wandb.init(project=\"p{nth}\")\n"));
-    let texts = texts.take(5).chain([format!("wandb.login(key=\"{key}\")\n")]);
-    for (nth, text) in texts.enumerate() {
+    for nth in 0..6 {
+        let text = match nth {
+            5 if key => format!("wandb.login(key=\"{}\")\n", legacy_key("bench staged")),
+            _ => format!("import wandb\n\nrun = wandb.init(project=\"p{nth}\")\n"),
+        };
         let id = run(&["hash-object", "-w", "--stdin"], &text);
         run(&["update-index", "--cacheinfo", &format!("100644,{id},{}", name(nth * files / 7))], "");
     }

@@ -29,9 +29,8 @@ impl Changed<'_, '_> {
         let trees: Vec<ObjectId> = heads.iter().filter_map(|head| Some(read_commit(&mut reader, head)?.tree)).collect();
         let new = self.new_at(index, &trees, &mut reader);
         let first = judge();
-        let found = self.each(&new, &first, |worker, reader, at| {
-            !worker.glance(|worker| self.look(worker, reader, at)).is_clean()
-        });
+        let found = self
+            .each(&new, &first, |worker, reader, at| !worker.glance(|worker| self.look(worker, reader, at)).is_clean());
         let mut touched: Vec<At> = if first.remembers() { new } else { found };
         if touched.is_empty() {
             return;
