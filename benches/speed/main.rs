@@ -157,7 +157,7 @@ impl Bench {
         let ours = Side::ours("itself", "--staged").with(&path);
         let found = ours.report(&self.place)["findings"].as_array().unwrap().len();
         assert_eq!(found, usize::from(key), "the key that is staged");
-        let title = format!("staged: 6 of {files} files, {found} keys planted and found");
+        let title = format!("staged: 6 of {files} files, {} with a key", if key { "one" } else { "none" });
         let mut theirs = vec![git("git diff --cached --raw", &path, "diff --cached --raw --no-renames")];
         theirs.extend(self.peers.of_index(&path));
         let table = self.table(title, &path, &ours, theirs, &|name| match name {

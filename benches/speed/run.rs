@@ -121,7 +121,7 @@ fn cost(note: &str) -> (f64, f64) {
 pub struct Shares {
     /// Wall time: the median, the least and the most.
     pub wall: [f64; 3],
-    /// CPU time, where it can be measured.
+    /// CPU time, where it can be measured: the clock has hundredths of a second.
     pub cpu: Option<f64>,
     /// Peak memory of each in megabytes, and the share.
     pub memory: Option<[f64; 3]>,
@@ -149,8 +149,7 @@ pub fn beside(ours: &Side, theirs: &Side, warm: &dyn Fn(), home: &Path) -> Resul
     };
     Ok(Shares {
         wall: [median(&wall), wall[0], wall[wall.len() - 1]],
-        // A clock of hundredths of a second may say that a run took none.
-        cpu: of(&|our, their| our.0 / their.0.max(0.01)),
+        cpu: of(&|our, their| our.0 / their.0).filter(|share| share.is_finite() && *share > 0.0),
         memory: of(&|our, _| our.1)
             .zip(of(&|_, their| their.1))
             .zip(of(&|our, their| our.1 / their.1))

@@ -60,9 +60,10 @@ impl Table {
 
 fn numbers(shares: &Shares) -> String {
     let [wall, low, high] = shares.wall;
-    let cost = match (shares.cpu, shares.memory) {
-        (Some(cpu), Some([ours, theirs, _])) => format!("{:>7}{ours:>8.0}{theirs:>8.0}", short(cpu)),
-        _ => format!("{:>23}", "not measured"),
+    let cpu = shares.cpu.map_or("–".to_owned(), short);
+    let cost = match shares.memory {
+        Some([ours, theirs, _]) => format!("{cpu:>7}{ours:>8.0}{theirs:>8.0}"),
+        None => format!("{:>23}", "not measured"),
     };
     format!("{:>7}{:>12}{cost}  {}", short(wall), format!("{}–{}", short(low), short(high)), shares.pairs)
 }
