@@ -2,6 +2,7 @@
 //! Out: which objects there are and of what kind, their bytes by [`Reader`], and what cannot be listed. It reads files and
 //! nothing else: no configuration, no replacement, no graft, no program, no network; a missing object stays missing.
 
+mod blocks;
 mod cache;
 mod delta;
 mod families;

@@ -2,25 +2,21 @@
 //! In: the plan. Out: every object of it, or why there is none, as [`Reader`] would read it. What is not as the plan says,
 //! or too large for one piece, is left to that. It never holds more bases than its budget, or one.
 
-use std::fs::File;
-use std::ops::Range;
 use std::sync::Arc;
 
 use libdeflater::{Decompressor, crc32};
 
+use super::blocks::Blocks;
 use super::forest::{Forest, Part, Reads, Step};
 use super::pack::{MAX_HEADER, Pack, What};
 use super::reader::{MAX_RATIO, MAX_SPARE};
 use super::{Entry, MAX_OBJECT, Place, ReadError, Reader, Store, delta, has_id};
 use crate::object::ObjectKind;
-use crate::source::read_at;
 
 /// The most compressed bytes that are read at once; larger entries are the reader's.
 const MAX_PACKED: usize = 8 << 20;
 /// How much more room there is than for an object: inflating is slower near the end.
 const MARGIN: usize = 512;
-/// How much more than an entry is read at once: often the next entries lie there.
-const AHEAD: usize = 16 << 10;
 /// The most bytes of bases that are held.
 const BUDGET: usize = 96 << 20;
 /// The most bytes, and the most pieces, of memory that are kept for the next bases.
@@ -71,7 +67,7 @@ pub struct Walk<'s> {
     forest: &'s Forest,
     reader: Reader<'s>,
     /// The pack at hand.
-    pack: Option<(u32, File)>,
+    pack: Option<(u32, Blocks)>,
     /// Bases whose next children are to come, each made from the one before it or from what that was made from.
     held: Vec<Held>,
     /// How many bytes they have, and may have.
@@ -79,9 +75,6 @@ pub struct Walk<'s> {
     budget: usize,
     /// Inflates what is whole and of a known size, faster than a stream is inflated.
     inflater: Decompressor,
-    /// Some bytes of the pack at hand, and where in it they begin.
-    input: Vec<u8>,
-    start: u64,
     /// A delta, and what is left of longer ones before it.
     delta: Vec<u8>,
     /// How much of that made the object that was made last; nothing if none did.
@@ -118,8 +111,6 @@ impl<'s> Walk<'s> {
             bytes: 0,
             budget: BUDGET,
             inflater: Decompressor::new(),
-            input: Vec::new(),
-            start: 0,
             delta: Vec::new(),
             applied: 0,
             made: Vec::new(),
@@ -197,8 +188,7 @@ impl<'s> Walk<'s> {
             while !self.held.is_empty() {
                 self.let_go();
             }
-            self.input.clear();
-            self.pack = Some((number, pack.open().ok()?));
+            self.pack = Some((number, Blocks::new(pack.open().ok()?)));
         }
         while self.held.last().is_some_and(|top| top.step != step.base) {
             self.let_go();
@@ -227,26 +217,11 @@ impl<'s> Walk<'s> {
         matches!(top.object, Object::At(..)).then_some(())
     }
 
-    /// Where in `input` the bytes from `offset` on stand: so many, or as many as the pack has.
-    fn load(&mut self, offset: u64, packed: usize) -> Option<Range<usize>> {
-        let within = offset.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());
-        let within = within.map(|from| from..from.saturating_add(packed));
-        if let Some(within) = within.filter(|within| within.end <= self.input.len()) {
-            return Some(within);
-        }
-        let (_, file) = self.pack.as_ref()?;
-        self.input.resize(packed + AHEAD, 0);
-        let read = read_at(file, &mut self.input, offset).ok()?;
-        self.input.truncate(read);
-        self.start = offset;
-        Some(0..read.min(packed))
-    }
-
     /// Inflates the entry of a step, and applies it to the base if it is a delta. Nothing that the plan says of it is believed.
     fn inflate(&mut self, pack: &Pack, step: &Step, base: Option<&Step>) -> Option<ObjectKind> {
         let packed = Some(step.packed as usize).filter(|packed| *packed <= MAX_PACKED)?;
-        let input = self.load(step.offset, packed)?;
-        let entry = self.input[input].get(..packed)?;
+        let (_, blocks) = self.pack.as_mut()?;
+        let entry = blocks.at(step.offset, packed)?;
         let header = pack.header(&entry[..entry.len().min(MAX_HEADER)]).filter(|_| crc32(entry) == step.crc)?;
         let size =
             usize::try_from(header.size).ok().filter(|_| header.size <= MAX_OBJECT.min(packed as u64 * MAX_RATIO))?;
