@@ -12,7 +12,7 @@ use memchr::memmem;
 
 use super::call;
 use super::escape::{MAX_ESCAPES, line_end};
-use super::probe::GZIP_START;
+use super::probe::{GZIP_START, base64_before, base64_from};
 use crate::blob::{Encoding, View};
 
 /// Forty characters hold at least so many whole quads, at whatever place in a triple they begin.
@@ -243,32 +243,17 @@ const PADDING: [&[u8]; 5] = [b"=3D", b"%3D", b"%3d", b"\\u003d", b"="];
 /// No encoder breaks lines shorter than this.
 const MIN_LINE: usize = 40;
 
-fn is_base64(byte: u8) -> bool {
-    BASE64_SIGNS[usize::from(byte)]
-}
-
-/// The signs of both alphabets; a table, for most of a long blob is looked at only so.
-static BASE64_SIGNS: [bool; 256] = {
-    let mut signs = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        signs[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'+' | b'/' | b'-' | b'_');
-        byte += 1;
-    }
-    signs
-};
-
 /// Where the base64 ends that a run is part of, and whether its line ends there too, so that it may go on in the next one.
 fn reach(text: &[u8], run: &Range<usize>) -> (usize, bool) {
     let end = text.len().min(run.end + REACH);
-    let end = run.end + text[run.end..end].iter().take_while(|&&b| is_base64(b)).count();
+    let end = run.end + base64_from(&text[run.end..end]);
     (end, line_end(&text[end..]).is_some())
 }
 
 /// The base64 round a run, in its own line.
 fn line_round(text: &[u8], run: &Range<usize>, within: Range<usize>) -> Range<usize> {
-    let before = text[within.start..run.start].iter().rev().take_while(|&&b| is_base64(b)).count();
-    let behind = text[run.end..within.end].iter().take_while(|&&b| is_base64(b)).count();
+    let before = base64_before(&text[within.start..run.start]);
+    let behind = base64_from(&text[run.end..within.end]);
     let start = run.start - before;
     // The letter of an escape that ends the line above is none of it.
     let escape = start > 0 && text[start - 1] == b'\\' && matches!(text[start], b'n' | b'r' | b't');
@@ -279,7 +264,7 @@ fn line_round(text: &[u8], run: &Range<usize>, within: Range<usize>) -> Range<us
 fn line_below(text: &[u8], line: &Range<usize>, ceiling: usize) -> Option<Range<usize>> {
     let next = line.end + line_end(&text[line.end..])?;
     let start = next + text[next..].iter().take(64).take_while(|b| matches!(b, b' ' | b'\t')).count();
-    let length = text[start..ceiling.max(start)].iter().take_while(|&&b| is_base64(b)).count();
+    let length = base64_from(&text[start..ceiling.max(start)]);
     (length > 0).then_some(start..start + length)
 }
 
@@ -300,7 +285,7 @@ fn line_above(text: &[u8], at: usize, floor: usize) -> Option<Range<usize>> {
         }
     };
     let end = floor + before.len();
-    Some(end - before.iter().rev().take_while(|&&b| is_base64(b)).count()..end)
+    Some(end - base64_before(before)..end)
 }
 
 /// Which characters of base64 stand at which place of a quad when the three bytes are text in ASCII.

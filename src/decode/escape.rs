@@ -12,6 +12,16 @@ const DENSE: usize = 6;
 
 /// What escapes begin with.
 const INTRODUCERS: [u8; 4] = [b'%', b'\\', b'&', b'='];
+/// Whether a byte is one of them.
+static INTRODUCES: [bool; 256] = {
+    let mut introduces = [false; 256];
+    let mut nth = 0;
+    while nth < INTRODUCERS.len() {
+        introduces[INTRODUCERS[nth] as usize] = true;
+        nth += 1;
+    }
+    introduces
+};
 
 /// The lengths of the lines that an encoder breaks.
 const MIN_LINE: usize = 40;
@@ -50,7 +60,7 @@ pub(super) fn dense(text: &[u8], mut at: usize) -> Option<Encoding> {
 /// base64 and `%0A`.
 pub(super) fn beside(text: &[u8], run: &Range<usize>) -> Option<Encoding> {
     let word = |at: usize| {
-        let escape = read(text, at)?;
+        let escape = text.get(at).filter(|b| INTRODUCES[usize::from(**b)]).and_then(|_| read(text, at))?;
         let joins = match escape.means {
             Some(c) => c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '/' | '%' | '\\' | '&' | '\r' | '\n'),
             None => text.get(at + escape.length).is_some_and(|&b| is_word(b)),
@@ -60,7 +70,7 @@ pub(super) fn beside(text: &[u8], run: &Range<usize>) -> Option<Encoding> {
     let behind = word(run.end).map(|(encoding, _)| encoding);
     // The run may begin within the escape: the `5F` of `%5F` are key characters too.
     let before = run.start.saturating_sub(9)..run.start;
-    if !text[before.clone()].iter().any(|b| INTRODUCERS.contains(b)) {
+    if !text[before.clone()].iter().any(|b| INTRODUCES[usize::from(*b)]) {
         return behind;
     }
     let before = before.rev().find_map(|at| word(at).filter(|(_, end)| *end >= run.start && *end < run.end));

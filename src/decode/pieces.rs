@@ -229,19 +229,19 @@ fn quoted(text: &[u8]) -> Option<&[u8]> {
     rest[open + 1..].iter().all(|b| matches!(b, b'%' | b's' | b'{' | b'}' | b'0'..=b'9')).then_some(&rest[..open])
 }
 
-/// The joints round the literal of a key shape, whatever stands in the pieces.
+/// The joints before the literal of a key shape, whatever stands in the pieces.
 fn beside(text: &[u8], key: usize, joints: &mut Vec<Joint>) {
-    let near = key.saturating_sub(NEAR)..text.len().min(key + NEAR);
-    let mut at = near.start;
-    while let Some(next) = memchr::memchr2(b'"', b'\'', &text[at..near.end]).map(|next| at + next) {
+    let is_quote = |b: &u8| matches!(b, b'"' | b'\'');
+    let inside = text[..key].iter().rev().take(NEAR).take_while(|b| b.is_ascii_graphic() && !is_quote(b)).count();
+    let literal = key - inside;
+    // The key stands in the second literal, behind the quote that opens it.
+    if !text[..literal].last().is_some_and(is_quote) && !text[literal..key].contains(&b'`') {
+        return;
+    }
+    let mut at = literal.saturating_sub(MAX_JOINT + 2).max(key.saturating_sub(NEAR));
+    while let Some(next) = memchr::memchr2(b'"', b'\'', &text[at..literal]).map(|next| at + next) {
         at = next + 1;
-        let Some(joint) = joint(text, next).filter(|joint| !joint.listed) else { continue };
-        // The key begins where the second literal does, or the first one ends behind the key.
-        let touches = joint.span.end <= key
-            && text[joint.span.end..key].iter().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\''));
-        if touches {
-            joints.push(joint);
-        }
+        joints.extend(joint(text, next).filter(|joint| !joint.listed && (literal..=key).contains(&joint.span.end)));
     }
 }
 

@@ -87,33 +87,66 @@ fn within<S: Simd>(simd: S, bytes: u8x16<S>, low: u8, high: u8) -> mask8x16<S> {
     (bytes - u8x16::splat(simd, low)).simd_le(u8x16::splat(simd, high - low))
 }
 
+/// How many characters of base64, of either alphabet, a text begins with.
+pub(super) fn base64_from(text: &[u8]) -> usize {
+    dispatch!(Level::new(), simd => row_from::<_, true>(simd, text, 0))
+}
+
+/// How many it ends with.
+pub(super) fn base64_before(text: &[u8]) -> usize {
+    dispatch!(Level::new(), simd => row_before::<_, true>(simd, text, text.len()))
+}
+
+fn is_base64(byte: u8) -> bool {
+    is_word(byte) || matches!(byte, b'+' | b'/' | b'-')
+}
+
 /// How many key characters stand in a row up to `at`.
 #[inline(always)]
 fn words_before<S: Simd>(simd: S, text: &[u8], at: usize) -> usize {
-    let mut start = at;
-    while let Some(window) = text[..start].last_chunk::<WINDOW>() {
-        let row =
-            (words(simd, u8x16::load_array_ref(simd, window)).to_bitmask() << (64 - WINDOW)).leading_ones() as usize;
-        start -= row;
-        if row < WINDOW {
-            return at - start;
-        }
-    }
-    at - start + text[..start].iter().rev().take_while(|&&b| is_word(b)).count()
+    row_before::<_, false>(simd, text, at)
 }
 
 /// How many key characters stand in a row from `at` on.
 #[inline(always)]
 fn words_from<S: Simd>(simd: S, text: &[u8], at: usize) -> usize {
+    row_from::<_, false>(simd, text, at)
+}
+
+/// Which bytes of a window can stand in a row.
+#[inline(always)]
+fn in_row<S: Simd, const SIGNS: bool>(simd: S, window: &[u8; WINDOW]) -> u64 {
+    let bytes = u8x16::load_array_ref(simd, window);
+    if SIGNS { base64(simd, bytes).to_bitmask() } else { words(simd, bytes).to_bitmask() }
+}
+
+/// How many key characters, and signs of base64 if `SIGNS`, stand in a row up to `at`. A function that is handed over would not
+/// be compiled for the vectors at hand.
+#[inline(always)]
+fn row_before<S: Simd, const SIGNS: bool>(simd: S, text: &[u8], at: usize) -> usize {
+    let mut start = at;
+    while let Some(window) = text[..start].last_chunk::<WINDOW>() {
+        let row = (in_row::<_, SIGNS>(simd, window) << (64 - WINDOW)).leading_ones() as usize;
+        start -= row;
+        if row < WINDOW {
+            return at - start;
+        }
+    }
+    at - start + text[..start].iter().rev().take_while(|&&b| if SIGNS { is_base64(b) } else { is_word(b) }).count()
+}
+
+/// Likewise from `at` on.
+#[inline(always)]
+fn row_from<S: Simd, const SIGNS: bool>(simd: S, text: &[u8], at: usize) -> usize {
     let mut end = at;
     while let Some(window) = text[end..].first_chunk::<WINDOW>() {
-        let row = words(simd, u8x16::load_array_ref(simd, window)).to_bitmask().trailing_ones() as usize;
+        let row = in_row::<_, SIGNS>(simd, window).trailing_ones() as usize;
         end += row;
         if row < WINDOW {
             return end - at;
         }
     }
-    end - at + text[end..].iter().take_while(|&&b| is_word(b)).count()
+    end - at + text[end..].iter().take_while(|&&b| if SIGNS { is_base64(b) } else { is_word(b) }).count()
 }
 
 /// How much a survey looks at for what is written character by character, and how far apart. A key of 40 characters takes
@@ -154,12 +187,19 @@ impl Survey {
         while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<{ LOOKS + LAST }>()) {
             seen.look(simd, text, at);
             seen.gzip(simd, text, at, block, &mut base64);
-            if may_name_wandb(simd, block) {
-                seen.name(text, at..at + LOOKS);
+            let starts = may_name_wandb(simd, block);
+            if starts != 0 {
+                seen.name(text, at, starts);
             }
             at += LOOKS;
         }
-        seen.name(text, at..text.len());
+        // What is left is shorter than a block and the rest of a name, so none begins behind a block.
+        let mut block = [0; LOOKS + LAST];
+        block[..text.len() - at].copy_from_slice(&text[at..]);
+        let starts = may_name_wandb(simd, &block);
+        if starts != 0 {
+            seen.name(text, at, starts);
+        }
         seen.look(simd, text, at);
         seen.gzip_in(text, text.len().saturating_sub(2 * LOOKS)..text.len());
         seen
@@ -180,16 +220,20 @@ impl Survey {
         }
     }
 
-    /// Notes where W&B's name begins in a part of a text.
+    /// Notes where W&B's name begins, of some places behind `at`.
     #[cold]
     #[inline(never)]
-    fn name(&mut self, text: &[u8], part: Range<usize>) {
-        let starts = memchr::memchr2_iter(b'w', b'W', &text[part.clone()]).map(|at| part.start + at);
-        let named =
-            starts.filter(|at| text[*at..].get(..NAME.len()).is_some_and(|word| word.eq_ignore_ascii_case(NAME)));
-        let room = MOST_NAMES.saturating_sub(self.names.len());
-        self.names.extend(named.take(room));
-        self.names_wandb |= !self.names.is_empty();
+    fn name(&mut self, text: &[u8], at: usize, mut starts: u64) {
+        while starts != 0 {
+            let start = at + starts.trailing_zeros() as usize;
+            if text.get(start..start + NAME.len()).is_some_and(|word| word.eq_ignore_ascii_case(NAME)) {
+                self.names_wandb = true;
+                if self.names.len() < MOST_NAMES {
+                    self.names.push(start);
+                }
+            }
+            starts &= starts - 1;
+        }
     }
 
     /// Notes where a gzip stream begins in base64, if half a block holds nothing but what base64 may be made of. One that holds
@@ -263,14 +307,14 @@ const WIDE: [u64; 6] = [0xAAAA, 0x5555, 0xEEEE, 0xDDDD, 0xBBBB, 0x7777];
 /// How many places at which W&B is named are noted.
 const MOST_NAMES: usize = 1 << 16;
 
-/// Whether the name of W&B may begin in the first [`LOOKS`] bytes: its first and its last letter stand where they would.
+/// At which of the first [`LOOKS`] bytes the name of W&B may begin: its first and its last letter stand where they would.
 #[inline(always)]
-fn may_name_wandb<S: Simd>(simd: S, block: &[u8; LOOKS + LAST]) -> bool {
+fn may_name_wandb<S: Simd>(simd: S, block: &[u8; LOOKS + LAST]) -> u64 {
     let case = u8x64::splat(simd, 0x20);
     let first = window64(simd, block, 0) ^ u8x64::splat(simd, b'w');
     let last = window64(simd, block, LAST) ^ u8x64::splat(simd, b'b');
     // Of two letters that fit nothing differs but their case.
-    (first | last | case).simd_eq(case).any_true()
+    (first | last | case).simd_eq(case).to_bitmask()
 }
 
 /// A block of a text, from one of its first places on.
@@ -358,6 +402,8 @@ mod tests {
             }
             assert_eq!(runs(&text).collect::<Vec<_>>(), wanted);
             assert_eq!(runs_in(&text, 0..text.len()), wanted);
+            assert_eq!(base64_from(&text), text.iter().take_while(|byte| is_base64(**byte)).count());
+            assert_eq!(base64_before(&text), text.iter().rev().take_while(|byte| is_base64(**byte)).count());
             for level in levels() {
                 let mut at = 0;
                 let next = || dispatch!(level, simd => next_run(simd, &text, &mut at));
