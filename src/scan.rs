@@ -221,9 +221,22 @@ impl Scan<'_> {
             }
             state
         };
-        match rayon::ThreadPoolBuilder::new().num_threads(self.threads).build() {
-            Ok(pool) if items.len() > 1 => pool.broadcast(|_| work()),
+        match self.pool() {
+            Some(pool) if items.len() > 1 => pool.broadcast(|_| work()),
             _ => vec![work()],
+        }
+    }
+
+    /// The threads that the scan may use, if they can be had.
+    fn pool(&self) -> Option<rayon::ThreadPool> {
+        rayon::ThreadPoolBuilder::new().num_threads(self.threads).build().ok()
+    }
+
+    /// Does what shares itself out over the threads.
+    fn within<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match self.pool() {
+            Some(pool) => pool.install(work),
+            None => work(),
         }
     }
 

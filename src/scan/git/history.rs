@@ -132,7 +132,7 @@ impl Scan<'_> {
         if let Some(objects) = known {
             return worker().count_known_clean(objects);
         }
-        let mut listing = store.list();
+        let mut listing = self.within(|| store.list());
         for (path, reason) in listing.gaps.drain(..) {
             skip(outcome, tree::skip(&found.show(&path), reason, true));
         }

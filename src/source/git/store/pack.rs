@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::families::{Link, Links};
@@ -24,6 +25,8 @@ pub(super) const MAX_HEADER: usize = 64;
 pub(super) const MAX_DEPTH: usize = 10_000;
 /// How much of a pack is read at once for headers.
 const WINDOW: usize = 32 * 1024;
+/// How many headers one thread reads at a time.
+const HEADERS: usize = 8 * 1024;
 
 const BEYOND: &str = "it lies beyond the end of the pack";
 const NO_ENTRY: &str = "its place in the pack holds no object";
@@ -202,8 +205,7 @@ impl Pack {
             survey.lost.extend((0..count as u32).map(|nth| (nth, UNREADABLE)));
             return survey;
         };
-        let mut window = Window { file, start: 0, bytes: Vec::new() };
-        if !self.has_head(window.at(0)) {
+        if !self.has_head(Window::of(&file).at(0)) {
             gaps.push((self.path.clone(), "does not begin as a pack of its index does".to_owned()));
         }
         let end = size.saturating_sub(self.length as u64);
@@ -217,7 +219,7 @@ impl Pack {
         entries.sort_unstable();
         let (offsets, nths): (Vec<u64>, Vec<u32>) = entries.into_iter().unzip();
         let ends = ends(&offsets, end);
-        let links = self.link(&mut window, &offsets, &nths, &mut survey.lost);
+        let links = self.link(&file, &offsets, &nths, &mut survey.lost);
         let is_base = links.order(&offsets, &ends, &nths, &mut survey);
         if self.index.is_intact() && self.index.crc(0).is_some() {
             // Another listing may have set it to the same.
@@ -233,26 +235,29 @@ impl Pack {
             && number(8).is_some_and(|count| count as usize == self.index.count())
     }
 
-    /// Finds the base of every delta.
-    fn link(&self, window: &mut Window, offsets: &[u64], nths: &[u32], lost: &mut Vec<(u32, &'static str)>) -> Links {
-        let links = offsets.iter().zip(nths).map(|(&offset, &nth)| {
-            let Some(header) = self.header(window.at(offset)) else {
-                lost.push((nth, NO_ENTRY));
-                return Link::Lost;
-            };
-            if let What::Whole(kind) = header.what {
-                return Link::Root(kind, header.size);
-            }
-            let base = self.base(offset, header.what).and_then(|base| offsets.binary_search(&base).ok());
-            base.map_or_else(
-                || {
-                    lost.push((nth, NO_BASE));
-                    Link::Lost
-                },
-                |base| Link::To(base as u32),
-            )
+    /// Finds the base of every delta, on all threads of the pool at hand.
+    fn link(&self, file: &File, offsets: &[u64], nths: &[u32], lost: &mut Vec<(u32, &'static str)>) -> Links {
+        let parts = offsets.par_chunks(HEADERS).map(|part| {
+            let mut window = Window::of(file);
+            part.iter().map(|&offset| self.link_one(&mut window, offset, offsets)).collect::<Vec<_>>()
+        });
+        let links = parts.collect::<Vec<_>>().into_iter().flatten().zip(nths).map(|(link, &nth)| {
+            link.unwrap_or_else(|reason| {
+                lost.push((nth, reason));
+                Link::Lost
+            })
         });
         Links(links.collect())
+    }
+
+    /// Finds the base of the entry at `offset`, or why it has none.
+    fn link_one(&self, window: &mut Window<'_>, offset: u64, offsets: &[u64]) -> Result<Link, &'static str> {
+        let header = self.header(window.at(offset)).ok_or(NO_ENTRY)?;
+        if let What::Whole(kind) = header.what {
+            return Ok(Link::Root(kind, header.size));
+        }
+        let base = self.base(offset, header.what).and_then(|base| offsets.binary_search(&base).ok());
+        base.map(|base| Link::To(base as u32)).ok_or(NO_BASE)
     }
 
     /// The gap that some of its objects are.
@@ -276,13 +281,17 @@ fn ends(offsets: &[u64], end: u64) -> Vec<u64> {
 }
 
 /// A part of a pack at hand.
-struct Window {
-    file: File,
+struct Window<'f> {
+    file: &'f File,
     start: u64,
     bytes: Vec<u8>,
 }
 
-impl Window {
+impl<'f> Window<'f> {
+    fn of(file: &'f File) -> Window<'f> {
+        Window { file, start: 0, bytes: Vec::new() }
+    }
+
     /// The bytes from `offset` on: at least those of a header, if the file has them.
     fn at(&mut self, offset: u64) -> &[u8] {
         let within = offset.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());
@@ -291,7 +300,7 @@ impl Window {
         }
         self.start = offset;
         self.bytes.resize(WINDOW, 0);
-        let read = read_at(&self.file, &mut self.bytes, offset).unwrap_or(0);
+        let read = read_at(self.file, &mut self.bytes, offset).unwrap_or(0);
         self.bytes.truncate(read);
         &self.bytes
     }
