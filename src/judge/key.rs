@@ -243,7 +243,7 @@ impl<'t> KeyJudge<'t> {
             Format::V1 => Some(Verdict::key(Confidence::High, self.carrier(&credential))),
             Format::Legacy => match shape::not_a_key(key, &self.text[credential.clone()]) {
                 Some(reason) => Some(Verdict::Not(reason)),
-                None if Says::of(prefix) == Says::Revision => {
+                None if !prefix.is_empty() && Says::of(prefix) == Says::Revision => {
                     Some(Verdict::not("its prefix names a revision or a digest"))
                 }
                 None => token::read(self.text, credential.clone()).or_else(|| revision(self.text, &credential)),
