@@ -504,9 +504,9 @@ fn fills(content: &[u8], value: Range<usize>) -> bool {
     scheme && (silent(after) || after == b"\\n" || after == b"\\r\\n")
 }
 
-/// Whether a file of that name holds a list of keys by service.
-pub(super) fn file_is_for_keys(stem: &str) -> bool {
-    matches!(Says::of(stem.as_bytes()), Says::Key | Says::WandbKey)
+/// Whether a file whose name says so holds a list of keys by service.
+pub(super) fn file_is_for_keys(name: Says) -> bool {
+    matches!(name, Says::Key | Says::WandbKey)
 }
 
 /// Whether a file of that name is about revisions or digests.
@@ -515,9 +515,9 @@ pub(super) fn file_is_for_revisions(name: &str) -> bool {
     names::names_revision(name.as_bytes()) && !message
 }
 
-/// Whether a file of that name, in a folder of that name, is one for W&B's key.
-pub(super) fn file_is_for_key(stem: &str, folder: &str) -> bool {
-    match Says::of(stem.as_bytes()) {
+/// Whether a file whose name says so, in a folder of that name, is one for W&B's key.
+pub(super) fn file_is_for_key(name: Says, folder: &str) -> bool {
+    match name {
         Says::WandbKey | Says::Wandb => true,
         Says::Key => matches!(Says::of(folder.as_bytes()), Says::WandbKey | Says::Wandb),
         _ => false,

@@ -8,6 +8,7 @@ use crate::rule::Site;
 
 use super::habit::passage::is_installed;
 use super::keeper::Keeper;
+use super::key::names::Says;
 use super::key::{self, Because};
 
 /// What the name of a file says.
@@ -21,6 +22,8 @@ pub(super) struct File {
     keeper: Option<Keeper>,
     /// Whether it is a Kubernetes manifest, once somebody asked.
     manifest: OnceCell<bool>,
+    /// What its name without extensions says, once somebody asked.
+    says: OnceCell<Says>,
 }
 
 /// See [`File::class`].
@@ -53,7 +56,7 @@ impl File {
         let nameless = origin.process.is_some() || origin.kind == Kind::Stdin && origin.name() == b"-";
         let path = if nameless { String::new() } else { path.to_ascii_lowercase() };
         let site = by_kind(origin.kind).or_else(|| by_path(&path)).unwrap_or_else(|| by_text(text));
-        File { path, name, site, keeper: Keeper::of(origin), manifest: OnceCell::new() }
+        File { path, name, site, keeper: Keeper::of(origin), manifest: OnceCell::new(), says: OnceCell::new() }
     }
 
     /// What of the name can change a verdict or the rule that speaks: two paths that agree in it need judging once.
@@ -69,6 +72,12 @@ impl File {
             installed: is_installed(self.path.as_bytes()),
             keeper: self.keeper,
         }
+    }
+
+    /// What the name without its extensions says.
+    fn says(&self) -> Says {
+        let stem = || self.name.trim_start_matches('.').split('.').next().unwrap_or_default();
+        *self.says.get_or_init(|| Says::of(stem().as_bytes()))
     }
 
     /// Whether the file's name has W&B's in it.
@@ -92,10 +101,8 @@ impl File {
         if self.path.is_empty() || self.site == Site::RunFolder {
             return false;
         }
-        let stem = self.name.trim_start_matches('.');
-        let stem = stem.split('.').next().unwrap_or_default();
         let folder = self.path.rsplit('/').nth(1).unwrap_or_default().trim_start_matches('.');
-        key::file_is_for_key(stem, folder)
+        key::file_is_for_key(self.says(), folder)
     }
 
     /// Whether the file's name says that it holds revisions or digests: `SHA1SUMS`, `.git-blame-ignore-revs`, `x.sha1`.
@@ -112,7 +119,7 @@ impl File {
 
     /// Whether the file's name says that it holds keys, whosever: `api_keys.yaml`.
     pub(super) fn is_for_keys(&self) -> bool {
-        key::file_is_for_keys(self.name.trim_start_matches('.').split('.').next().unwrap_or_default())
+        key::file_is_for_keys(self.says())
     }
 
     /// Whether a bare `wandb: VALUE` in this file names a service and its key, as lists of keys and notes do.
@@ -170,10 +177,14 @@ fn by_path(path: &str) -> Option<Site> {
     let name = path.rsplit('/').next().unwrap_or_default();
     let stem = name.strip_prefix('.').unwrap_or(name);
     let extension = stem.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let within = |folder: &str| path.contains(folder);
-    let starts = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
-    let is = |names: &[&str]| names.contains(&name);
-    let ends = |extensions: &[&str]| extensions.contains(&extension);
+    // All that is looked for begins with a slash.
+    let parts: Vec<&[u8]> = memchr::memchr_iter(b'/', path.as_bytes()).map(|at| &path.as_bytes()[at..]).collect();
+    let within = |folder: &str| {
+        parts.iter().any(|part| part.get(1) == folder.as_bytes().get(1) && part.starts_with(folder.as_bytes()))
+    };
+    let starts = |starts: &[&str]| starts.iter().any(|start| begin_alike(name, start) && name.starts_with(start));
+    let is = |names: &[&str]| names.iter().any(|one| begin_alike(name, one) && name == *one);
+    let ends = |extensions: &[&str]| extensions.iter().any(|one| begin_alike(extension, one) && extension == *one);
 
     if stem == "netrc" || name == "_netrc" || extension == "netrc" || stem.starts_with("netrc.") {
         return Some(Site::Netrc);
@@ -188,7 +199,7 @@ fn by_path(path: &str) -> Option<Site> {
     if path.ends_with(".git/config") || name == ".gitconfig" || is(&["config.worktree"]) || within("/.config/git/") {
         return Some(Site::GitConfig);
     }
-    if within(".git/") && (name.ends_with("_editmsg") || name.ends_with("_msg")) {
+    if (name.ends_with("_editmsg") || name.ends_with("_msg")) && path.contains(".git/") {
         return Some(Site::GitMessage);
     }
     let run = ["/wandb/run-", "/wandb/offline-run-", "/wandb/latest-run/", "/wandb/sweep-", "/.wandb/run-"];
@@ -339,6 +350,11 @@ fn by_path(path: &str) -> Option<Site> {
         return Some(Site::Config);
     }
     None
+}
+
+/// Whether two words begin with the same letter: most of the many that a name is held against are ruled out by it.
+fn begin_alike(one: &str, other: &str) -> bool {
+    one.as_bytes().first() == other.as_bytes().first()
 }
 
 /// The site that the first line tells when the name tells none.
