@@ -2,6 +2,7 @@
 //! In: the names that undecided values go by. Out: verdicts for those whose name stands, somewhere in the text, where
 //! a key itself would be judged one. Looks only near words for W&B, so the cost does not grow with the names.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -130,7 +131,12 @@ pub(super) fn imports(text: &[u8]) -> Vec<Vec<u8>> {
         // An import is one line, and few lines have the name.
         let start = memchr::memrchr(b'\n', &text[passed..at]).map_or(passed, |end| passed + end + 1);
         passed = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |length| at + length);
-        for captures in IMPORTS.captures_iter(&text[start..passed]) {
+        let line = &text[start..passed];
+        // The name alone imports nothing.
+        if !line.contains(&b'=') && memchr::memmem::find(line, b"import").is_none() {
+            continue;
+        }
+        for captures in IMPORTS.captures_iter(line) {
             for group in captures.iter().skip(1).flatten() {
                 for name in group.as_bytes().split(|&b| b == b',') {
                     // `login as wandb_login` is called by its last word.
@@ -152,7 +158,7 @@ impl KeyJudge<'_> {
         let mut names = Names::default();
         let mut groups = Groups::default();
         let mut calls: HashMap<Passed, Vec<usize>> = HashMap::new();
-        let shell = defines_commands(self.text);
+        let shell = LazyCell::new(|| defines_commands(self.text));
         for (nth, trail) in undecided {
             let Some(one) = &mut judged[*nth] else { continue };
             let aliases =
@@ -170,7 +176,7 @@ impl KeyJudge<'_> {
                 }
             }
             let passed = trail.passed.clone().or_else(|| {
-                let ask = shell && calls.len() < MAX_CALLS;
+                let ask = calls.len() < MAX_CALLS && *shell;
                 ask.then(|| command::passed(self.text, &one.credential)).flatten()
             });
             if let Some(passed) = passed {
@@ -204,8 +210,8 @@ impl KeyJudge<'_> {
         let mut calls: HashMap<Passed, Vec<usize>> = HashMap::new();
         let occurrences = self.occurrences(names);
         let starts: Vec<usize> = occurrences.iter().map(|(start, _, _)| *start).collect();
-        let (_, spots) = Outline::read(self.text, &starts);
-        for ((start, end, name), spot) in occurrences.into_iter().zip(spots) {
+        let places = Places::of(self.text, starts);
+        for (place, (start, end, name)) in occurrences.into_iter().enumerate() {
             for mapping in [false, true] {
                 let waits = |one: &&Waiting| {
                     (one.how == How::Mapping) == mapping
@@ -280,6 +286,8 @@ impl KeyJudge<'_> {
         for wandb in WANDB.find_iter(text) {
             let from = wandb.start().saturating_sub(NEAR).max(read_to);
             let to = text.len().min(wandb.end() + NEAR);
+        let mut begins = [false; 256];
+        names.keys().filter_map(|name| name.first()).for_each(|&first| begins[usize::from(first)] = true);
             let mut at = from;
             while at < to {
                 if !is_identifier(text[at]) {
@@ -289,6 +297,11 @@ impl KeyJudge<'_> {
                 let mut end = at + text[at..].iter().take_while(|&&b| is_identifier(b)).count();
                 let cut = at == from && at > 0 && is_identifier(text[at - 1]);
                 // The name of an anchor in YAML may have dashes.
+                // Few words begin as one of the names does; those behind an escape or an anchor's sign need a closer look.
+                if !begins[usize::from(text[at])] && (at == 0 || !matches!(text[at - 1], b'\\' | b'*')) {
+                    at += text[at..].iter().take_while(|&&b| is_identifier(b)).count();
+                    continue;
+                }
                 if at > 0 && text[at - 1] == b'*' {
                     end += text[end..].iter().take_while(|&&b| is_identifier(b) || b == b'-').count();
                 }
@@ -339,9 +352,9 @@ fn callees<'p>(calls: impl Iterator<Item = &'p Passed>) -> HashSet<Vec<u8>> {
 
 /// Whether a text defines commands of its own, or sets the arguments of the shell.
 fn defines_commands(text: &[u8]) -> bool {
-    [&b"() {"[..], b"(){", b"()\n{", b"function ", b"set -- "]
-        .iter()
-        .any(|sign| memchr::memmem::find(text, sign).is_some())
+    let opens = |at: usize| matches!(text[at + b"()".len()..], [b'{', ..] | [b' ' | b'\n', b'{', ..]);
+    memchr::memmem::find_iter(text, b"()").any(opens)
+        || [&b"function "[..], b"set -- "].iter().any(|sign| memchr::memmem::find(text, sign).is_some())
 }
 
 fn is_identifier(byte: u8) -> bool {
