@@ -15,6 +15,7 @@ pub(super) mod names;
 pub(super) mod netrc;
 mod object;
 mod outline;
+mod places;
 mod prose;
 mod published;
 mod shape;
@@ -34,6 +35,7 @@ use crate::secret::Format;
 use chain::Chain;
 use names::Says;
 use outline::{Outline, Spot};
+use places::Places;
 use trail::Trail;
 
 /// How far a command, a row or a sentence is read to both sides of a value.
@@ -184,11 +186,14 @@ impl<'t> KeyJudge<'t> {
         let credentials: Vec<Range<usize>> =
             open.iter().filter_map(|&nth| Some(judged[nth].as_ref()?.credential.clone())).collect();
         let starts: Vec<usize> = credentials.iter().map(|credential| credential.start).collect();
-        let (outline, spots) = Outline::read(self.text, &starts);
+        let places = Places::of(self.text, starts);
         let mut undecided = Vec::new();
-        for ((nth, credential), spot) in open.into_iter().zip(credentials).zip(&spots) {
-            let mut trail = Trail::default();
-            let verdict = self.in_context(&outline, spot, &credential, &mut trail);
+        for (place, (nth, credential)) in open.into_iter().zip(credentials).enumerate() {
+            let asked = places.ask(place, &self.effort, |outline, spot| {
+                let mut trail = Trail::default();
+                (self.in_context(outline, spot, &credential, &mut trail), trail)
+            });
+            let Some((verdict, trail)) = asked else { continue };
             if verdict.is_none() {
                 undecided.push((nth, trail));
             }
@@ -196,7 +201,7 @@ impl<'t> KeyJudge<'t> {
                 one.verdict = verdict;
             }
         }
-        self.follow(&mut judged, &undecided, &outline);
+        self.follow(&mut judged, &undecided);
         judged
     }
 
@@ -338,7 +343,7 @@ impl<'t> KeyJudge<'t> {
             }
             start = quote;
         } else if let Some(comment) = spot.comment {
-            let inner = literal::comment(text, outline, spot, comment, value);
+            let inner = literal::comment(text, outline.line(spot.line), comment, value);
             let verdict = self.within(&inner, trail, depth);
             if verdict.is_some() {
                 return verdict;

@@ -11,7 +11,7 @@ use regex::bytes::Regex;
 
 use super::argument::{self, Definitions};
 use super::names::Says;
-use super::outline::Outline;
+use super::places::Places;
 use super::trail::{Passed, Trail};
 use super::{Because, Judged, KeyJudge, Verdict, command, lead};
 use crate::finding::Confidence;
@@ -154,7 +154,7 @@ pub(super) fn imports(text: &[u8]) -> Vec<Vec<u8>> {
 
 impl KeyJudge<'_> {
     /// Decides the undecided by what becomes of their names.
-    pub(super) fn follow(&self, judged: &mut [Option<Judged>], undecided: &[(usize, Trail)], outline: &Outline) {
+    pub(super) fn follow(&self, judged: &mut [Option<Judged>], undecided: &[(usize, Trail)]) {
         let mut names = Names::default();
         let mut groups = Groups::default();
         let mut calls: HashMap<Passed, Vec<usize>> = HashMap::new();
@@ -200,12 +200,12 @@ impl KeyJudge<'_> {
             if names.is_empty() {
                 return;
             }
-            names = self.step(judged, &names, &mut groups, outline);
+            names = self.step(judged, &names, &mut groups);
         }
     }
 
     /// Decides what the uses of `names` decide; tells the names that they are given on.
-    fn step(&self, judged: &mut [Option<Judged>], names: &Names, groups: &mut Groups, outline: &Outline) -> Names {
+    fn step(&self, judged: &mut [Option<Judged>], names: &Names, groups: &mut Groups) -> Names {
         let mut next = Names::default();
         let mut calls: HashMap<Passed, Vec<usize>> = HashMap::new();
         let occurrences = self.occurrences(names);
@@ -222,14 +222,17 @@ impl KeyJudge<'_> {
                 if waiting.is_empty() {
                     continue;
                 }
-                let mut trail = Trail::default();
-                // `{ baseURL: "…", apiKey }`: the name of the member is that of the variable.
-                let shorthand = spot.frame.is_some_and(|frame| self.text[outline.frames[frame].open] == b'{')
-                    && self.text[spot.item.min(start)..start].trim_ascii().is_empty();
-                if mapping || (shorthand && Says::of(&name) == Says::Key) {
-                    trail.leaf = Some(Says::Key);
-                }
-                let verdict = self.context(self.text, outline, &spot, &(start..end), &mut trail, 0);
+                let asked = places.ask(place, &self.effort, |outline, spot| {
+                    let mut trail = Trail::default();
+                    // `{ baseURL: "…", apiKey }`: the name of the member is that of the variable.
+                    let shorthand = spot.frame.is_some_and(|frame| self.text[outline.frames[frame].open] == b'{')
+                        && self.text[spot.item.min(start)..start].trim_ascii().is_empty();
+                    if mapping || (shorthand && Says::of(&name) == Says::Key) {
+                        trail.leaf = Some(Says::Key);
+                    }
+                    (self.context(self.text, outline, spot, &(start..end), &mut trail, 0), trail)
+                });
+                let Some((verdict, trail)) = asked else { continue };
                 if let Some(Verdict::Key { .. }) = verdict {
                     for nth in waiting.into_iter().flat_map(|group| groups.take(group)) {
                         if let Some(one) = judged[nth].as_mut().filter(|one| one.verdict.is_none()) {
@@ -283,25 +286,25 @@ impl KeyJudge<'_> {
         let text = self.text;
         let mut found = Vec::new();
         let mut read_to = 0;
+        let mut begins = [false; 256];
+        names.keys().filter_map(|name| name.first()).for_each(|&first| begins[usize::from(first)] = true);
         for wandb in WANDB.find_iter(text) {
             let from = wandb.start().saturating_sub(NEAR).max(read_to);
             let to = text.len().min(wandb.end() + NEAR);
-        let mut begins = [false; 256];
-        names.keys().filter_map(|name| name.first()).for_each(|&first| begins[usize::from(first)] = true);
             let mut at = from;
             while at < to {
                 if !is_identifier(text[at]) {
                     at += 1;
                     continue;
                 }
-                let mut end = at + text[at..].iter().take_while(|&&b| is_identifier(b)).count();
-                let cut = at == from && at > 0 && is_identifier(text[at - 1]);
-                // The name of an anchor in YAML may have dashes.
                 // Few words begin as one of the names does; those behind an escape or an anchor's sign need a closer look.
                 if !begins[usize::from(text[at])] && (at == 0 || !matches!(text[at - 1], b'\\' | b'*')) {
                     at += text[at..].iter().take_while(|&&b| is_identifier(b)).count();
                     continue;
                 }
+                let mut end = at + text[at..].iter().take_while(|&&b| is_identifier(b)).count();
+                let cut = at == from && at > 0 && is_identifier(text[at - 1]);
+                // The name of an anchor in YAML may have dashes.
                 if at > 0 && text[at - 1] == b'*' {
                     end += text[end..].iter().take_while(|&&b| is_identifier(b) || b == b'-').count();
                 }
