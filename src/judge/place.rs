@@ -183,8 +183,9 @@ fn by_path(path: &str) -> Option<Site> {
         parts.iter().any(|part| part.get(1) == folder.as_bytes().get(1) && part.starts_with(folder.as_bytes()))
     };
     let starts = |starts: &[&str]| starts.iter().any(|start| begin_alike(name, start) && name.starts_with(start));
-    let is = |names: &[&str]| names.iter().any(|one| begin_alike(name, one) && name == *one);
-    let ends = |extensions: &[&str]| extensions.iter().any(|one| begin_alike(extension, one) && extension == *one);
+    // Held against words that are written in place, a name costs a few instructions each; against a list of them, a call.
+    macro_rules! is { [$($known:literal),+ $(,)?] => { matches!(name, $($known)|+) }; }
+    macro_rules! ends { [$($known:literal),+ $(,)?] => { matches!(extension, $($known)|+) }; }
 
     if stem == "netrc" || name == "_netrc" || extension == "netrc" || stem.starts_with("netrc.") {
         return Some(Site::Netrc);
@@ -192,11 +193,11 @@ fn by_path(path: &str) -> Option<Site> {
     if path.ends_with("wandb/settings")
         || within("/.weave-claude-code/")
         || within("/.weave_claude_plugin/")
-        || (within("/.config/wandb/") && !ends(&["md"]))
+        || (within("/.config/wandb/") && !ends!["md"])
     {
         return Some(Site::Settings);
     }
-    if path.ends_with(".git/config") || name == ".gitconfig" || is(&["config.worktree"]) || within("/.config/git/") {
+    if path.ends_with(".git/config") || name == ".gitconfig" || is!["config.worktree"] || within("/.config/git/") {
         return Some(Site::GitConfig);
     }
     if (name.ends_with("_editmsg") || name.ends_with("_msg")) && path.contains(".git/") {
@@ -211,7 +212,7 @@ fn by_path(path: &str) -> Option<Site> {
         return Some(Site::RunFolder);
     }
     if name.ends_with("_history")
-        || is(&[
+        || is![
             ".histfile",
             ".history",
             "consolehost_history.txt",
@@ -219,7 +220,7 @@ fn by_path(path: &str) -> Option<Site> {
             "history.sqlite",
             "history.txt",
             ".zhistory",
-        ])
+        ]
         || within("/.local/share/fish/")
         || within("/.zsh_sessions/")
     {
@@ -231,7 +232,7 @@ fn by_path(path: &str) -> Option<Site> {
         "/.amazonq/", "/sublime-text/",
     ];
     if editor.iter().any(|folder| within(folder))
-        || is(&[
+        || is![
             "mcp.json",
             ".mcp.json",
             "claude_desktop_config.json",
@@ -244,8 +245,8 @@ fn by_path(path: &str) -> Option<Site> {
             "launch.json",
             "opencode.json",
             "mcp-config.json",
-        ])
-        || ends(&["code-workspace", "iml", "sublime-project"])
+        ]
+        || ends!["code-workspace", "iml", "sublime-project"]
     {
         return Some(Site::Editor);
     }
@@ -258,69 +259,69 @@ fn by_path(path: &str) -> Option<Site> {
             ".gitlab-ci", "azure-pipelines", "bitbucket-pipelines", ".travis", "jenkinsfile", ".drone", "appveyor",
             ".appveyor", "cloudbuild", ".woodpecker", "buildspec", ".cirrus", "codemagic", "wercker", "semaphore.yml",
         ])
-        || (is(&["action.yml", "action.yaml"]))
+        || (is!["action.yml", "action.yaml"])
         || extension == "jenkinsfile"
     {
         return Some(Site::Ci);
     }
     if starts(&[
         "dockerfile", "containerfile", "docker-compose", "compose.y", "compose.override", "docker-bake", ".dockerenv",
-    ]) || (starts(&["compose."]) && ends(&["yml", "yaml"]))
-        || ends(&["dockerfile", "containerfile", "def", "sif"])
+    ]) || (starts(&["compose."]) && ends!["yml", "yaml"])
+        || ends!["dockerfile", "containerfile", "def", "sif"]
         || name.contains(".dockerfile.")
     {
         return Some(Site::Image);
     }
-    if ends(&["tf", "tfvars", "tfstate", "hcl", "bicep", "nomad", "pkr"])
+    if ends!["tf", "tfvars", "tfstate", "hcl", "bicep", "nomad", "pkr"]
         || name.contains(".tfvars.")
         || name.contains(".tfstate.")
-        || (starts(&["values"]) && ends(&["yaml", "yml"]))
+        || (starts(&["values"]) && ends!["yaml", "yml"])
         || starts(&["helmfile", "kustomization", "chart.y", "skaffold"])
         || ["/templates/", "/charts/", "/k8s/", "/kubernetes/", "/helm/", "/manifests/", "/terraform/", "/kustomize/"]
             .iter()
-            .any(|folder| within(folder) && ends(&["yaml", "yml", "tpl", "json"]))
+            .any(|folder| within(folder) && ends!["yaml", "yml", "tpl", "json"])
     {
         return Some(Site::Deployment);
     }
-    if ends(&["eml", "mbox", "msg", "emlx"])
+    if ends!["eml", "mbox", "msg", "emlx"]
         || within("/slack") && extension == "json"
         || name.contains("slack_export")
         || starts(&["mbox", "chat", "discord", "_chat", "whatsapp"])
     {
         return Some(Site::Chat);
     }
-    if ends(&["ipynb"]) {
+    if ends!["ipynb"] {
         return Some(Site::Notebook);
     }
-    if ends(&["log", "out", "err", "stdout", "stderr", "journal"])
+    if ends!["log", "out", "err", "stdout", "stderr", "journal"]
         || name.contains(".log.")
         || (starts(&["slurm-", "nohup"]))
-        || (within("/logs/") && (extension.is_empty() || ends(&["txt", "jsonl", "json"])))
+        || (within("/logs/") && (extension.is_empty() || ends!["txt", "jsonl", "json"]))
     {
         return Some(Site::Log);
     }
-    if ends(&[
+    if ends![
         "sh", "bash", "zsh", "fish", "ksh", "csh", "tcsh", "dash", "ps1", "psm1", "psd1", "bat", "cmd", "slurm",
         "sbatch", "pbs", "sge", "lsf", "job", "qsub", "command", "mk", "mak", "just", "nu", "exp", "expect", "sub",
         "submit",
-    ]) || is(&[
+    ] || is![
         "makefile", "gnumakefile", "bsdmakefile", "justfile", ".justfile", "taskfile.yml", "taskfile.yaml", "taskfile",
         "rakefile", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".zshrc", ".zprofile",
         ".zshenv", ".zlogin", ".profile", ".kshrc", ".cshrc", ".tcshrc", ".login", ".xprofile", ".xsessionrc",
         "config.fish", "crontab", "procfile", ".aliases", ".exports", "bashrc", "zshrc", "profile",
-    ]) || starts(&["makefile.", "crontab"])
+    ] || starts(&["makefile.", "crontab"])
     {
         return Some(Site::Script);
     }
-    if ends(&[
+    if ends![
         "md", "markdown", "mdx", "rst", "adoc", "asciidoc", "org", "html", "htm", "tex", "textile", "pod", "rmd",
         "qmd", "mdown", "wiki", "ltx", "xhtml", "mkd",
-    ]) || starts(&["readme", "contributing", "changelog", "install", "notes", "todo", "howto"])
+    ] || starts(&["readme", "contributing", "changelog", "install", "notes", "todo", "howto"])
         || within("/docs/") && extension == "txt"
     {
         return Some(Site::Docs);
     }
-    if ends(&[
+    if ends![
         "py", "pyi", "pyw", "pyx", "pxd", "js", "jsx", "ts", "tsx", "mjs", "cjs", "mts", "cts", "go", "rs", "java",
         "kt", "kts", "scala", "sc", "groovy", "gradle", "c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "cs", "fs",
         "vb", "rb", "erb", "php", "jl", "r", "swift", "m", "mm", "lua", "pl", "pm", "dart", "ex", "exs", "erl", "hs",
@@ -328,20 +329,20 @@ fn by_path(path: &str) -> Option<Site> {
         "v", "cr", "f90", "f95", "pas", "asm", "cu", "cuh", "proto", "thrift", "graphql", "sol", "coffee", "elm",
         "bzl", "bazel", "star", "cmake", "nix", "diff", "patch", "jsonnet", "libsonnet", "rkt", "tcl", "awk", "sage",
         "marimo", "ipy",
-    ]) || is(&["build", "workspace", "sconstruct", "cmakelists.txt", "gemfile", "vagrantfile"])
+    ] || is!["build", "workspace", "sconstruct", "cmakelists.txt", "gemfile", "vagrantfile"]
     {
         return Some(Site::Source);
     }
-    if ends(&[
+    if ends![
         "json", "jsonc", "json5", "hjson", "yaml", "yml", "toml", "ini", "cfg", "conf", "config", "env", "envrc",
         "properties", "xml", "plist", "service", "reg", "cnf", "desktop", "unit", "timer", "prefs", "settings", "inf",
         "gin", "secret", "secrets", "credentials", "rc", "local", "production", "development", "staging", "example",
         "sample", "dist", "template", "ron", "cue", "dhall", "npmrc", "pypirc",
-    ]) || starts(&[".env", "env.", ".secrets", ".envrc", "secrets.", "credentials", "sshd_config", "ssh_config"])
-        || is(&[
+    ] || starts(&[".env", "env.", ".secrets", ".envrc", "secrets.", "credentials", "sshd_config", "ssh_config"])
+        || is![
             "config", "environment", "pam_environment", ".pam_environment", "settings", "pip.conf", "supervisord.conf",
             "group_vars", "env", "secrets",
-        ])
+        ]
         || ["/.ssh/", "/host_vars/", "/group_vars/", "/.streamlit/", "/.config/", "/etc/"]
             .iter()
             .any(|folder| within(folder))
