@@ -288,7 +288,7 @@ mod tests {
             ask(&|| parents(spot.line).flat_map(shape).collect()),
             ask(&|| outline.section(text, spot.line).map(start).into_iter().collect()),
         ];
-        for reach in [100, 3000, 16 * 1024] {
+        for reach in [100, 3000, 16 * 1024, 64 * 1024] {
             told.push(ask(&|| {
                 frames().map(|frame| outline.close(frame, outline.frames[frame].open + reach)).collect()
             }));
@@ -331,6 +331,9 @@ mod tests {
                 compare(text, &offsets);
             }
         }
+        // A bracket that is closed behind all that a part holds.
+        let long = format!("f(@,\n{})\n", "  x,\n".repeat(8000));
+        assert!(compare(long.as_bytes(), &[2]).0 > 0);
         let lines = [
             "",
             "  ",

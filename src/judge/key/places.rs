@@ -43,3 +43,23 @@ impl<'t> Places<'t> {
         Some(ask(outline, spots.get(nth)?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_takes_more_than_a_part_is_given_by_all_and_paid_for_once() {
+        let text = b"[wandb]\nother = 1\nkey = @\n";
+        let at = text.iter().position(|b| *b == b'@').expect("a marked place");
+        let places = Places::of(text, vec![at]);
+        let effort = Effort::default();
+        let asked = places.ask(0, &effort, |outline, spot| {
+            effort.reach(10);
+            outline.section(text, spot.line).map(|section| outline.line(section).start)
+        });
+        assert_eq!(asked, Some(Some(0)));
+        assert_eq!(effort.0.get(), 10);
+        assert_eq!(places.ask(1, &effort, |_, _| ()), None);
+    }
+}
