@@ -28,24 +28,28 @@ pub(super) fn masked_v1(key: &[u8]) -> bool {
 }
 
 fn placeholder(key: &[u8]) -> bool {
-    let half = key.len() / 2;
-    let repeats = (1..=half).any(|period| key[period..] == key[..key.len() - period]);
-    repeats || distinct(key) <= FEW_DIGITS || steps(key) >= MANY_STEPS
+    let digits = key.iter().fold(0u64, |seen, &b| seen | 1 << digit(b)).count_ones();
+    digits <= FEW_DIGITS || steps(key) >= MANY_STEPS || repeats(key)
+}
+
+/// Whether a key is one piece over and over.
+fn repeats(key: &[u8]) -> bool {
+    (1..=key.len() / 2).any(|period| key[period] == key[0] && key[period..] == key[..key.len() - period])
 }
 
 /// How many digits are followed by themselves or by one of their neighbours.
 fn steps(key: &[u8]) -> usize {
-    let digit = |b: u8| match b {
-        b'0'..=b'9' => b - b'0',
-        b'a'..=b'f' => b - b'a' + 10,
-        _ => 0,
-    };
-    let steps = key.iter().zip(key.iter().skip(1)).filter(|&(&one, &next)| {
-        let step = (digit(next) + 16 - digit(one)) % 16;
+    let steps = key.iter().zip(key.iter().skip(1)).map(|(&one, &next)| {
+        let step = digit(next).wrapping_sub(digit(one)).wrapping_add(1) & 15;
         // `9` is followed by `0` where somebody counts in tens.
-        matches!(step, 0 | 1 | 15) || (one == b'9' && next == b'0')
+        usize::from((step <= 2) | ((one == b'9') & (next == b'0')))
     });
-    steps.count()
+    steps.sum()
+}
+
+/// What a hexadecimal digit counts for; no other byte counts for more than 42.
+fn digit(byte: u8) -> u8 {
+    (byte & 15) + 9 * (byte >> 6)
 }
 
 /// How many different characters of ASCII there are.
