@@ -8,6 +8,7 @@ use crate::rule::Site;
 
 use super::habit::passage::is_installed;
 use super::keeper::Keeper;
+use super::key::names::Says;
 use super::key::{self, Because};
 
 /// What the name of a file says.
@@ -21,6 +22,8 @@ pub(super) struct File {
     keeper: Option<Keeper>,
     /// Whether it is a Kubernetes manifest, once somebody asked.
     manifest: OnceCell<bool>,
+    /// What its name without extensions says, once somebody asked.
+    says: OnceCell<Says>,
 }
 
 /// See [`File::class`].
@@ -53,7 +56,7 @@ impl File {
         let nameless = origin.process.is_some() || origin.kind == Kind::Stdin && origin.name() == b"-";
         let path = if nameless { String::new() } else { path.to_ascii_lowercase() };
         let site = by_kind(origin.kind).or_else(|| by_path(&path)).unwrap_or_else(|| by_text(text));
-        File { path, name, site, keeper: Keeper::of(origin), manifest: OnceCell::new() }
+        File { path, name, site, keeper: Keeper::of(origin), manifest: OnceCell::new(), says: OnceCell::new() }
     }
 
     /// What of the name can change a verdict or the rule that speaks: two paths that agree in it need judging once.
@@ -69,6 +72,12 @@ impl File {
             installed: is_installed(self.path.as_bytes()),
             keeper: self.keeper,
         }
+    }
+
+    /// What the name without its extensions says.
+    fn says(&self) -> Says {
+        let stem = || self.name.trim_start_matches('.').split('.').next().unwrap_or_default();
+        *self.says.get_or_init(|| Says::of(stem().as_bytes()))
     }
 
     /// Whether the file's name has W&B's in it.
@@ -92,10 +101,8 @@ impl File {
         if self.path.is_empty() || self.site == Site::RunFolder {
             return false;
         }
-        let stem = self.name.trim_start_matches('.');
-        let stem = stem.split('.').next().unwrap_or_default();
         let folder = self.path.rsplit('/').nth(1).unwrap_or_default().trim_start_matches('.');
-        key::file_is_for_key(stem, folder)
+        key::file_is_for_key(self.says(), folder)
     }
 
     /// Whether the file's name says that it holds revisions or digests: `SHA1SUMS`, `.git-blame-ignore-revs`, `x.sha1`.
@@ -112,7 +119,7 @@ impl File {
 
     /// Whether the file's name says that it holds keys, whosever: `api_keys.yaml`.
     pub(super) fn is_for_keys(&self) -> bool {
-        key::file_is_for_keys(self.name.trim_start_matches('.').split('.').next().unwrap_or_default())
+        key::file_is_for_keys(self.says())
     }
 
     /// Whether a bare `wandb: VALUE` in this file names a service and its key, as lists of keys and notes do.
@@ -170,10 +177,15 @@ fn by_path(path: &str) -> Option<Site> {
     let name = path.rsplit('/').next().unwrap_or_default();
     let stem = name.strip_prefix('.').unwrap_or(name);
     let extension = stem.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let within = |folder: &str| path.contains(folder);
-    let starts = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
-    let is = |names: &[&str]| names.contains(&name);
-    let ends = |extensions: &[&str]| extensions.contains(&extension);
+    // All that is looked for begins with a slash.
+    let parts: Vec<&[u8]> = memchr::memchr_iter(b'/', path.as_bytes()).map(|at| &path.as_bytes()[at..]).collect();
+    let within = |folder: &str| {
+        parts.iter().any(|part| part.get(1) == folder.as_bytes().get(1) && part.starts_with(folder.as_bytes()))
+    };
+    let starts = |starts: &[&str]| starts.iter().any(|start| begin_alike(name, start) && name.starts_with(start));
+    // Held against words that are written in place, a name costs a few instructions each; against a list of them, a call.
+    macro_rules! is { [$($known:literal),+ $(,)?] => { matches!(name, $($known)|+) }; }
+    macro_rules! ends { [$($known:literal),+ $(,)?] => { matches!(extension, $($known)|+) }; }
 
     if stem == "netrc" || name == "_netrc" || extension == "netrc" || stem.starts_with("netrc.") {
         return Some(Site::Netrc);
@@ -181,14 +193,14 @@ fn by_path(path: &str) -> Option<Site> {
     if path.ends_with("wandb/settings")
         || within("/.weave-claude-code/")
         || within("/.weave_claude_plugin/")
-        || (within("/.config/wandb/") && !ends(&["md"]))
+        || (within("/.config/wandb/") && !ends!["md"])
     {
         return Some(Site::Settings);
     }
-    if path.ends_with(".git/config") || name == ".gitconfig" || is(&["config.worktree"]) || within("/.config/git/") {
+    if path.ends_with(".git/config") || name == ".gitconfig" || is!["config.worktree"] || within("/.config/git/") {
         return Some(Site::GitConfig);
     }
-    if within(".git/") && (name.ends_with("_editmsg") || name.ends_with("_msg")) {
+    if (name.ends_with("_editmsg") || name.ends_with("_msg")) && path.contains(".git/") {
         return Some(Site::GitMessage);
     }
     let run = ["/wandb/run-", "/wandb/offline-run-", "/wandb/latest-run/", "/wandb/sweep-", "/.wandb/run-"];
@@ -200,7 +212,7 @@ fn by_path(path: &str) -> Option<Site> {
         return Some(Site::RunFolder);
     }
     if name.ends_with("_history")
-        || is(&[
+        || is![
             ".histfile",
             ".history",
             "consolehost_history.txt",
@@ -208,7 +220,7 @@ fn by_path(path: &str) -> Option<Site> {
             "history.sqlite",
             "history.txt",
             ".zhistory",
-        ])
+        ]
         || within("/.local/share/fish/")
         || within("/.zsh_sessions/")
     {
@@ -220,7 +232,7 @@ fn by_path(path: &str) -> Option<Site> {
         "/.amazonq/", "/sublime-text/",
     ];
     if editor.iter().any(|folder| within(folder))
-        || is(&[
+        || is![
             "mcp.json",
             ".mcp.json",
             "claude_desktop_config.json",
@@ -233,8 +245,8 @@ fn by_path(path: &str) -> Option<Site> {
             "launch.json",
             "opencode.json",
             "mcp-config.json",
-        ])
-        || ends(&["code-workspace", "iml", "sublime-project"])
+        ]
+        || ends!["code-workspace", "iml", "sublime-project"]
     {
         return Some(Site::Editor);
     }
@@ -247,69 +259,69 @@ fn by_path(path: &str) -> Option<Site> {
             ".gitlab-ci", "azure-pipelines", "bitbucket-pipelines", ".travis", "jenkinsfile", ".drone", "appveyor",
             ".appveyor", "cloudbuild", ".woodpecker", "buildspec", ".cirrus", "codemagic", "wercker", "semaphore.yml",
         ])
-        || (is(&["action.yml", "action.yaml"]))
+        || (is!["action.yml", "action.yaml"])
         || extension == "jenkinsfile"
     {
         return Some(Site::Ci);
     }
     if starts(&[
         "dockerfile", "containerfile", "docker-compose", "compose.y", "compose.override", "docker-bake", ".dockerenv",
-    ]) || (starts(&["compose."]) && ends(&["yml", "yaml"]))
-        || ends(&["dockerfile", "containerfile", "def", "sif"])
+    ]) || (starts(&["compose."]) && ends!["yml", "yaml"])
+        || ends!["dockerfile", "containerfile", "def", "sif"]
         || name.contains(".dockerfile.")
     {
         return Some(Site::Image);
     }
-    if ends(&["tf", "tfvars", "tfstate", "hcl", "bicep", "nomad", "pkr"])
+    if ends!["tf", "tfvars", "tfstate", "hcl", "bicep", "nomad", "pkr"]
         || name.contains(".tfvars.")
         || name.contains(".tfstate.")
-        || (starts(&["values"]) && ends(&["yaml", "yml"]))
+        || (starts(&["values"]) && ends!["yaml", "yml"])
         || starts(&["helmfile", "kustomization", "chart.y", "skaffold"])
         || ["/templates/", "/charts/", "/k8s/", "/kubernetes/", "/helm/", "/manifests/", "/terraform/", "/kustomize/"]
             .iter()
-            .any(|folder| within(folder) && ends(&["yaml", "yml", "tpl", "json"]))
+            .any(|folder| within(folder) && ends!["yaml", "yml", "tpl", "json"])
     {
         return Some(Site::Deployment);
     }
-    if ends(&["eml", "mbox", "msg", "emlx"])
+    if ends!["eml", "mbox", "msg", "emlx"]
         || within("/slack") && extension == "json"
         || name.contains("slack_export")
         || starts(&["mbox", "chat", "discord", "_chat", "whatsapp"])
     {
         return Some(Site::Chat);
     }
-    if ends(&["ipynb"]) {
+    if ends!["ipynb"] {
         return Some(Site::Notebook);
     }
-    if ends(&["log", "out", "err", "stdout", "stderr", "journal"])
+    if ends!["log", "out", "err", "stdout", "stderr", "journal"]
         || name.contains(".log.")
         || (starts(&["slurm-", "nohup"]))
-        || (within("/logs/") && (extension.is_empty() || ends(&["txt", "jsonl", "json"])))
+        || (within("/logs/") && (extension.is_empty() || ends!["txt", "jsonl", "json"]))
     {
         return Some(Site::Log);
     }
-    if ends(&[
+    if ends![
         "sh", "bash", "zsh", "fish", "ksh", "csh", "tcsh", "dash", "ps1", "psm1", "psd1", "bat", "cmd", "slurm",
         "sbatch", "pbs", "sge", "lsf", "job", "qsub", "command", "mk", "mak", "just", "nu", "exp", "expect", "sub",
         "submit",
-    ]) || is(&[
+    ] || is![
         "makefile", "gnumakefile", "bsdmakefile", "justfile", ".justfile", "taskfile.yml", "taskfile.yaml", "taskfile",
         "rakefile", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".zshrc", ".zprofile",
         ".zshenv", ".zlogin", ".profile", ".kshrc", ".cshrc", ".tcshrc", ".login", ".xprofile", ".xsessionrc",
         "config.fish", "crontab", "procfile", ".aliases", ".exports", "bashrc", "zshrc", "profile",
-    ]) || starts(&["makefile.", "crontab"])
+    ] || starts(&["makefile.", "crontab"])
     {
         return Some(Site::Script);
     }
-    if ends(&[
+    if ends![
         "md", "markdown", "mdx", "rst", "adoc", "asciidoc", "org", "html", "htm", "tex", "textile", "pod", "rmd",
         "qmd", "mdown", "wiki", "ltx", "xhtml", "mkd",
-    ]) || starts(&["readme", "contributing", "changelog", "install", "notes", "todo", "howto"])
+    ] || starts(&["readme", "contributing", "changelog", "install", "notes", "todo", "howto"])
         || within("/docs/") && extension == "txt"
     {
         return Some(Site::Docs);
     }
-    if ends(&[
+    if ends![
         "py", "pyi", "pyw", "pyx", "pxd", "js", "jsx", "ts", "tsx", "mjs", "cjs", "mts", "cts", "go", "rs", "java",
         "kt", "kts", "scala", "sc", "groovy", "gradle", "c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "cs", "fs",
         "vb", "rb", "erb", "php", "jl", "r", "swift", "m", "mm", "lua", "pl", "pm", "dart", "ex", "exs", "erl", "hs",
@@ -317,20 +329,20 @@ fn by_path(path: &str) -> Option<Site> {
         "v", "cr", "f90", "f95", "pas", "asm", "cu", "cuh", "proto", "thrift", "graphql", "sol", "coffee", "elm",
         "bzl", "bazel", "star", "cmake", "nix", "diff", "patch", "jsonnet", "libsonnet", "rkt", "tcl", "awk", "sage",
         "marimo", "ipy",
-    ]) || is(&["build", "workspace", "sconstruct", "cmakelists.txt", "gemfile", "vagrantfile"])
+    ] || is!["build", "workspace", "sconstruct", "cmakelists.txt", "gemfile", "vagrantfile"]
     {
         return Some(Site::Source);
     }
-    if ends(&[
+    if ends![
         "json", "jsonc", "json5", "hjson", "yaml", "yml", "toml", "ini", "cfg", "conf", "config", "env", "envrc",
         "properties", "xml", "plist", "service", "reg", "cnf", "desktop", "unit", "timer", "prefs", "settings", "inf",
         "gin", "secret", "secrets", "credentials", "rc", "local", "production", "development", "staging", "example",
         "sample", "dist", "template", "ron", "cue", "dhall", "npmrc", "pypirc",
-    ]) || starts(&[".env", "env.", ".secrets", ".envrc", "secrets.", "credentials", "sshd_config", "ssh_config"])
-        || is(&[
+    ] || starts(&[".env", "env.", ".secrets", ".envrc", "secrets.", "credentials", "sshd_config", "ssh_config"])
+        || is![
             "config", "environment", "pam_environment", ".pam_environment", "settings", "pip.conf", "supervisord.conf",
             "group_vars", "env", "secrets",
-        ])
+        ]
         || ["/.ssh/", "/host_vars/", "/group_vars/", "/.streamlit/", "/.config/", "/etc/"]
             .iter()
             .any(|folder| within(folder))
@@ -339,6 +351,11 @@ fn by_path(path: &str) -> Option<Site> {
         return Some(Site::Config);
     }
     None
+}
+
+/// Whether two words begin with the same letter: most of the many that a name is held against are ruled out by it.
+fn begin_alike(one: &str, other: &str) -> bool {
+    one.as_bytes().first() == other.as_bytes().first()
 }
 
 /// The site that the first line tells when the name tells none.

@@ -45,12 +45,12 @@ impl<'t> Chain<'t, '_> {
         }
         let mut own = lead::read(self.lead(spot.item, value));
         if let Some(name) =
-            spot.frame.is_none().then(|| unpacked(self.lead(self.outline.lines[spot.line].start, value))).flatten()
+            spot.frame.is_none().then(|| unpacked(self.lead(self.outline.line(spot.line).start, value))).flatten()
         {
             own = Lead { names: vec![name], bound: true };
         }
         trail.sent |= own.names.is_empty() && !own.bound && follows_api(self.lead(0, spot.item));
-        if let Some(names) = looped(self.lead(self.outline.lines[spot.line].start, value)) {
+        if let Some(names) = looped(self.lead(self.outline.line(spot.line).start, value)) {
             own = trail.variables(names);
         }
         // In a list without commas the value before is no name.
@@ -212,9 +212,9 @@ impl<'t> Chain<'t, '_> {
         if opener != b'{' {
             return None;
         }
-        if let Some(verdict) =
-            template::names(self.text, bracket.open, bracket.close, value).into_iter().find_map(|name| trail.name(name))
-        {
+        let end = self.outline.close(frame, value + template::REACH);
+        let names = template::names(self.text, bracket.open, end, value);
+        if let Some(verdict) = names.into_iter().find_map(|name| trail.name(name)) {
             return Some(verdict);
         }
         // `\newcommand{\wandbkey}{VALUE}`.
@@ -233,7 +233,7 @@ impl<'t> Chain<'t, '_> {
         let bracket = &self.outline.frames[frame];
         let reach = self.effort.reach(REACH);
         let start = (bracket.open + 1).max(value.saturating_sub(reach));
-        let end = bracket.close.unwrap_or(self.text.len()).min(value + reach);
+        let end = self.outline.close(frame, value + reach);
         start..end.max(start)
     }
 
@@ -429,7 +429,7 @@ impl<'t> Chain<'t, '_> {
 
     /// The keys and blocks that a line belongs to by indentation, and what stands beside it in the same mapping.
     fn by_indentation(&self, line: usize, trail: &mut Trail) -> Option<Verdict> {
-        let lines = &self.outline.lines;
+        let lines = self.outline;
         let mut current = line;
         for _ in 0..32 {
             if matches!(trail.leaf, Some(Says::Nothing | Says::Key)) {
@@ -441,23 +441,24 @@ impl<'t> Chain<'t, '_> {
                     }
                 }
             }
-            let mut parent = lines[current].parent;
+            let mut parent = lines.line(current).parent;
             // The line of the list item that the value's line goes on is a sibling, not a parent.
             while let Some(at) = parent {
-                if lines[at].content > lines[at].indent && lines[at].content == lines[current].content {
-                    parent = lines[at].parent;
+                let above = lines.line(at);
+                if above.content > above.indent && above.content == lines.line(current).content {
+                    parent = above.parent;
                 } else {
                     break;
                 }
             }
             current = parent?;
-            let text = self.text[lines[current].start..lines[current].end].trim_ascii();
+            let text = self.line(current);
             let text = text.strip_prefix(b"- ").unwrap_or(text).trim_ascii();
             trail.anchored(text);
             // `? key` above `: value`.
-            let text = match current.checked_sub(1).filter(|_| text == b":") {
+            let text = match (text == b":").then(|| lines.above(current)).flatten() {
                 Some(above) => {
-                    let above = self.text[lines[above].start..lines[above].end].trim_ascii();
+                    let above = self.line(above);
                     if let Some(verdict) = above.strip_prefix(b"? ").and_then(|name| trail.name(lead::unquote(name))) {
                         return Some(verdict);
                     }
@@ -481,9 +482,11 @@ impl<'t> Chain<'t, '_> {
 
     /// The `[section]` that a line belongs to, and its labels.
     fn by_section(&self, line: usize, trail: &mut Trail) -> Option<Verdict> {
-        let lines = &self.outline.lines;
-        let section = lines[line].section?;
-        let head = self.text[lines[section].start..lines[section].end].trim_ascii();
+        if !matches!(trail.leaf, Some(Says::Nothing | Says::Key | Says::Wandb | Says::Other)) {
+            return None;
+        }
+        let section = self.outline.section(self.text, line)?;
+        let head = self.line(section);
         let name = head[..memchr::memrchr(b']', head)?].trim_ascii_start();
         let name: &[u8] = name.strip_prefix(b"[[").or_else(|| name.strip_prefix(b"[")).unwrap_or(name);
         let name = name.strip_suffix(b"]").unwrap_or(name);
@@ -500,12 +503,19 @@ impl<'t> Chain<'t, '_> {
             return verdict;
         }
         let reach = self.effort.reach(REACH);
-        let start = lines[section].end.max(lines[line].start.saturating_sub(reach));
-        let end = self.text.len().min(lines[line].end + reach);
-        let below = lines[line..].iter().take_while(|other| other.start < end);
-        let next = below.into_iter().find(|other| other.section != Some(section));
-        let end = next.map_or(end, |next| next.start);
+        let own = self.outline.line(line);
+        let start = self.outline.line(section).end.max(own.start.saturating_sub(reach));
+        let end = self.text.len().min(own.end + reach);
+        let mut below = self.outline.all_below(line).take_while(|&line| self.outline.line(line).start < end);
+        let next = below.find(|&line| self.outline.section(self.text, line) != Some(section));
+        let end = next.map_or(end, |next| self.outline.line(next).start);
         object::labels(self.text, start..end, None, false).into_iter().find_map(|label| trail.label(label))
+    }
+
+    /// A line without the white space round it.
+    fn line(&self, line: usize) -> &'t [u8] {
+        let line = self.outline.line(line);
+        self.text[line.start..line.end].trim_ascii()
     }
 }
 

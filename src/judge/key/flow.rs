@@ -2,6 +2,7 @@
 //! In: the names that undecided values go by. Out: verdicts for those whose name stands, somewhere in the text, where
 //! a key itself would be judged one. Looks only near words for W&B, so the cost does not grow with the names.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -10,7 +11,7 @@ use regex::bytes::Regex;
 
 use super::argument::{self, Definitions};
 use super::names::Says;
-use super::outline::Outline;
+use super::places::Places;
 use super::trail::{Passed, Trail};
 use super::{Because, Judged, KeyJudge, Verdict, command, lead};
 use crate::finding::Confidence;
@@ -130,7 +131,12 @@ pub(super) fn imports(text: &[u8]) -> Vec<Vec<u8>> {
         // An import is one line, and few lines have the name.
         let start = memchr::memrchr(b'\n', &text[passed..at]).map_or(passed, |end| passed + end + 1);
         passed = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |length| at + length);
-        for captures in IMPORTS.captures_iter(&text[start..passed]) {
+        let line = &text[start..passed];
+        // The name alone imports nothing.
+        if !line.contains(&b'=') && memchr::memmem::find(line, b"import").is_none() {
+            continue;
+        }
+        for captures in IMPORTS.captures_iter(line) {
             for group in captures.iter().skip(1).flatten() {
                 for name in group.as_bytes().split(|&b| b == b',') {
                     // `login as wandb_login` is called by its last word.
@@ -148,11 +154,11 @@ pub(super) fn imports(text: &[u8]) -> Vec<Vec<u8>> {
 
 impl KeyJudge<'_> {
     /// Decides the undecided by what becomes of their names.
-    pub(super) fn follow(&self, judged: &mut [Option<Judged>], undecided: &[(usize, Trail)], outline: &Outline) {
+    pub(super) fn follow(&self, judged: &mut [Option<Judged>], undecided: &[(usize, Trail)]) {
         let mut names = Names::default();
         let mut groups = Groups::default();
         let mut calls: HashMap<Passed, Vec<usize>> = HashMap::new();
-        let shell = defines_commands(self.text);
+        let shell = LazyCell::new(|| defines_commands(self.text));
         for (nth, trail) in undecided {
             let Some(one) = &mut judged[*nth] else { continue };
             let aliases =
@@ -170,7 +176,7 @@ impl KeyJudge<'_> {
                 }
             }
             let passed = trail.passed.clone().or_else(|| {
-                let ask = shell && calls.len() < MAX_CALLS;
+                let ask = calls.len() < MAX_CALLS && *shell;
                 ask.then(|| command::passed(self.text, &one.credential)).flatten()
             });
             if let Some(passed) = passed {
@@ -194,18 +200,18 @@ impl KeyJudge<'_> {
             if names.is_empty() {
                 return;
             }
-            names = self.step(judged, &names, &mut groups, outline);
+            names = self.step(judged, &names, &mut groups);
         }
     }
 
     /// Decides what the uses of `names` decide; tells the names that they are given on.
-    fn step(&self, judged: &mut [Option<Judged>], names: &Names, groups: &mut Groups, outline: &Outline) -> Names {
+    fn step(&self, judged: &mut [Option<Judged>], names: &Names, groups: &mut Groups) -> Names {
         let mut next = Names::default();
         let mut calls: HashMap<Passed, Vec<usize>> = HashMap::new();
         let occurrences = self.occurrences(names);
         let starts: Vec<usize> = occurrences.iter().map(|(start, _, _)| *start).collect();
-        let (_, spots) = Outline::read(self.text, &starts);
-        for ((start, end, name), spot) in occurrences.into_iter().zip(spots) {
+        let places = Places::of(self.text, starts);
+        for (place, (start, end, name)) in occurrences.into_iter().enumerate() {
             for mapping in [false, true] {
                 let waits = |one: &&Waiting| {
                     (one.how == How::Mapping) == mapping
@@ -216,14 +222,17 @@ impl KeyJudge<'_> {
                 if waiting.is_empty() {
                     continue;
                 }
-                let mut trail = Trail::default();
-                // `{ baseURL: "…", apiKey }`: the name of the member is that of the variable.
-                let shorthand = spot.frame.is_some_and(|frame| self.text[outline.frames[frame].open] == b'{')
-                    && self.text[spot.item.min(start)..start].trim_ascii().is_empty();
-                if mapping || (shorthand && Says::of(&name) == Says::Key) {
-                    trail.leaf = Some(Says::Key);
-                }
-                let verdict = self.context(self.text, outline, &spot, &(start..end), &mut trail, 0);
+                let asked = places.ask(place, &self.effort, |outline, spot| {
+                    let mut trail = Trail::default();
+                    // `{ baseURL: "…", apiKey }`: the name of the member is that of the variable.
+                    let shorthand = spot.frame.is_some_and(|frame| self.text[outline.frames[frame].open] == b'{')
+                        && self.text[spot.item.min(start)..start].trim_ascii().is_empty();
+                    if mapping || (shorthand && Says::of(&name) == Says::Key) {
+                        trail.leaf = Some(Says::Key);
+                    }
+                    (self.context(self.text, outline, spot, &(start..end), &mut trail, 0), trail)
+                });
+                let Some((verdict, trail)) = asked else { continue };
                 if let Some(Verdict::Key { .. }) = verdict {
                     for nth in waiting.into_iter().flat_map(|group| groups.take(group)) {
                         if let Some(one) = judged[nth].as_mut().filter(|one| one.verdict.is_none()) {
@@ -277,6 +286,8 @@ impl KeyJudge<'_> {
         let text = self.text;
         let mut found = Vec::new();
         let mut read_to = 0;
+        let mut begins = [false; 256];
+        names.keys().filter_map(|name| name.first()).for_each(|&first| begins[usize::from(first)] = true);
         for wandb in WANDB.find_iter(text) {
             let from = wandb.start().saturating_sub(NEAR).max(read_to);
             let to = text.len().min(wandb.end() + NEAR);
@@ -284,6 +295,11 @@ impl KeyJudge<'_> {
             while at < to {
                 if !is_identifier(text[at]) {
                     at += 1;
+                    continue;
+                }
+                // Few words begin as one of the names does; those behind an escape or an anchor's sign need a closer look.
+                if !begins[usize::from(text[at])] && (at == 0 || !matches!(text[at - 1], b'\\' | b'*')) {
+                    at += text[at..].iter().take_while(|&&b| is_identifier(b)).count();
                     continue;
                 }
                 let mut end = at + text[at..].iter().take_while(|&&b| is_identifier(b)).count();
@@ -339,9 +355,9 @@ fn callees<'p>(calls: impl Iterator<Item = &'p Passed>) -> HashSet<Vec<u8>> {
 
 /// Whether a text defines commands of its own, or sets the arguments of the shell.
 fn defines_commands(text: &[u8]) -> bool {
-    [&b"() {"[..], b"(){", b"()\n{", b"function ", b"set -- "]
-        .iter()
-        .any(|sign| memchr::memmem::find(text, sign).is_some())
+    let opens = |at: usize| matches!(text[at + b"()".len()..], [b'{', ..] | [b' ' | b'\n', b'{', ..]);
+    memchr::memmem::find_iter(text, b"()").any(opens)
+        || [&b"function "[..], b"set -- "].iter().any(|sign| memchr::memmem::find(text, sign).is_some())
 }
 
 fn is_identifier(byte: u8) -> bool {

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::Effort;
-use super::outline::{Outline, Spot};
+use super::outline::{Line, Outline, Spot};
 
 /// How much of a list or a comment is read to both sides of a value.
 const REACH: usize = 8 * 1024;
@@ -127,7 +127,7 @@ pub(super) fn joined(
     let frame = &outline.frames[spot.frame?];
     let reach = effort.reach(REACH);
     let start = (frame.open + 1).max(value.start.saturating_sub(reach));
-    let end = frame.close.unwrap_or(text.len()).min(value.end + reach);
+    let end = outline.close(spot.frame?, value.end + reach);
     let own = spot.string?;
     // From a cut the first quote might close a string rather than open one: begin at a line.
     let start = if start > frame.open + 1 { start + memchr::memchr(b'\n', text.get(start..own)?)? + 1 } else { start };
@@ -165,11 +165,10 @@ pub(super) fn joined(
     Some(inner)
 }
 
-/// The comment that begins at `comment` and holds `value`, with the comments directly above and below if it has its line
-/// to itself, all without their signs.
-pub(super) fn comment(text: &[u8], outline: &Outline, spot: &Spot, comment: usize, value: &Range<usize>) -> Inner {
-    let line = &outline.lines[spot.line];
-    let leader = &text[line.start..comment];
+/// The comment that begins at `comment` in a line and holds `value`, with the comments directly above and below if it has its
+/// line to itself, all without their signs.
+pub(super) fn comment(text: &[u8], own: &Line, comment: usize, value: &Range<usize>) -> Inner {
+    let leader = &text[own.start..comment];
     let sign = leader.trim_ascii();
     let strip = |line: &[u8]| -> Option<usize> {
         let blank = line.len() - line.trim_ascii_start().len();
@@ -177,37 +176,51 @@ pub(super) fn comment(text: &[u8], outline: &Outline, spot: &Spot, comment: usiz
     };
     let mut inner = Inner { text: Vec::new(), value: 0..0 };
     let alone = !sign.is_empty() && !sign.iter().any(u8::is_ascii_alphanumeric);
-    let mut first = spot.line;
-    let mut last = spot.line;
+    let (mut first, mut last) = (own.start, own.end);
     if alone {
-        let near = |at: usize| {
-            let other = &outline.lines[at];
-            other.start.abs_diff(value.start) < REACH && strip(&text[other.start..other.end]).is_some()
-        };
-        while first > 0 && near(first - 1) && text[outline.lines[first - 1].end..outline.lines[first].start].len() == 1
-        {
-            first -= 1;
+        let near =
+            |line: &Range<usize>| line.start.abs_diff(value.start) < REACH && strip(&text[line.clone()]).is_some();
+        while let Some(above) = line_above(text, first, value.start.saturating_sub(REACH)).filter(near) {
+            first = above.start;
         }
-        while last + 1 < outline.lines.len()
-            && near(last + 1)
-            && text[outline.lines[last].end..outline.lines[last + 1].start].len() == 1
-        {
-            last += 1;
+        while let Some(below) = line_below(text, last).filter(near) {
+            last = below.end;
         }
     }
-    for at in first..=last {
-        let other = &outline.lines[at];
+    let mut line = line_at(text, first);
+    loop {
+        let is_own = line.start == own.start;
+        // An expression that begins with dashes may begin within the sign of the comment.
         let start =
-            // An expression that begins with dashes may begin within the sign of the comment.
-            if at == spot.line { comment.min(value.start) } else { other.start + strip(&text[other.start..other.end]).unwrap_or(0) };
-        if at == spot.line {
+            if is_own { comment.min(value.start) } else { line.start + strip(&text[line.clone()]).unwrap_or_default() };
+        if is_own {
             let from = inner.text.len() + value.start - start;
             inner.value = from..from + value.len();
         }
-        inner.text.extend_from_slice(&text[start..other.end]);
+        inner.text.extend_from_slice(&text[start..line.end]);
         inner.text.push(b'\n');
+        if line.end >= last {
+            return inner;
+        }
+        line = line_at(text, line.end + 1);
     }
-    inner
+}
+
+/// The line that begins at `start`, without its newline.
+fn line_at(text: &[u8], start: usize) -> Range<usize> {
+    start..memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |at| start + at)
+}
+
+/// The line above the one that begins at `start`, if it begins behind `floor`.
+fn line_above(text: &[u8], start: usize, floor: usize) -> Option<Range<usize>> {
+    let end = start.checked_sub(1).filter(|end| *end >= floor)?;
+    let above = memchr::memrchr(b'\n', &text[floor..end]).map(|at| floor + at + 1);
+    Some(above.or((floor == 0).then_some(0))?..end)
+}
+
+/// The line below the one that ends at `end`.
+fn line_below(text: &[u8], end: usize) -> Option<Range<usize>> {
+    (end + 1 < text.len()).then(|| line_at(text, end + 1))
 }
 
 #[cfg(test)]
@@ -237,7 +250,8 @@ mod tests {
     fn commented_lines_are_read_as_one_text() {
         let text = "x\n  # wandb.login(\n  #   key=KEY,\n  # )\ny";
         let (outline, here, value) = spot(text);
-        let inner = comment(text.as_bytes(), &outline, &here, here.comment.expect("a comment"), &value);
+        let own = outline.line(here.line);
+        let inner = comment(text.as_bytes(), own, here.comment.expect("a comment"), &value);
         assert_eq!(inner.text, b" wandb.login(\n   key=KEY,\n )\n");
         assert_eq!(&inner.text[inner.value], b"KEY");
     }

@@ -95,7 +95,7 @@ impl Says {
             return Says::Nothing;
         }
         // The key of a W&B server's administrator names neither W&B nor anybody else.
-        if words.join(" ").ends_with("global admin api key") {
+        if words.last().is_some_and(|last| last == "key") && words.join(" ").ends_with("global admin api key") {
             return Says::WandbKey;
         }
         let has = |list: &[&str], words: &[String]| words.iter().any(|word| list.contains(&word.as_str()));
@@ -199,7 +199,8 @@ fn is_nothing(word: &str) -> bool {
 
 /// Which of the words say W&B: several of them may only do so together (`w`, `and`, `b`).
 fn wandb(words: &[String], key: bool) -> Option<(usize, usize)> {
-    for start in 0..words.len() {
+    // All of them begin with a `w`.
+    for start in (0..words.len()).filter(|&start| words[start].starts_with('w')) {
         for end in start + 1..=words.len().min(start + 3) {
             let joined = words[start..end].concat();
             if WANDB.contains(&joined.as_str()) || (key && WANDB_IN_SHORT.contains(&joined.as_str())) {
@@ -212,7 +213,23 @@ fn wandb(words: &[String], key: bool) -> Option<(usize, usize)> {
 
 /// The words of a name, in small letters: parted by what is no letter or digit, and by capitals.
 fn words(name: &[u8]) -> Vec<String> {
-    let name = String::from_utf8_lossy(&name[..name.len().min(256)]);
+    let name = &name[..name.len().min(256)];
+    let spaced = if name.is_ascii() { humps_of_ascii(name) } else { humps(&String::from_utf8_lossy(name)) };
+    let spaced = if memchr::memchr2(b'&', b'\\', spaced.as_bytes()).is_some() { joined(&spaced) } else { spaced };
+    let mut words = Vec::new();
+    for word in spaced.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        // `W&B`, `WandB` and `WANDBKey` come apart in humps that `wandb` must join again; see `wandb`.
+        if word.is_ascii() {
+            split_joined(word, &mut words);
+        } else {
+            by_script(word).into_iter().filter(|part| !part.is_empty()).for_each(|part| split_joined(part, &mut words));
+        }
+    }
+    words
+}
+
+/// A name in small letters, with a space where a capital begins a word.
+fn humps(name: &str) -> String {
     let mut spaced = String::with_capacity(name.len() + 8);
     let chars: Vec<char> = name.chars().collect();
     for (at, &c) in chars.iter().enumerate() {
@@ -227,18 +244,35 @@ fn words(name: &[u8]) -> Vec<String> {
         }
         spaced.extend(c.to_lowercase());
     }
+    spaced
+}
+
+/// As [`humps`], of ASCII, as nearly all names are.
+fn humps_of_ascii(name: &[u8]) -> String {
+    let mut spaced = String::with_capacity(name.len() + 8);
+    let mut before = 0u8;
+    for (at, &byte) in name.iter().enumerate() {
+        let ends = before.is_ascii_lowercase() || before.is_ascii_digit();
+        let begins = || before.is_ascii_uppercase() && name.get(at + 1).is_some_and(u8::is_ascii_lowercase);
+        if byte.is_ascii_uppercase() && (ends || begins()) {
+            spaced.push(' ');
+        }
+        spaced.push(char::from(byte.to_ascii_lowercase()));
+        before = byte;
+    }
+    spaced
+}
+
+/// A name with what `W&B` is written as made one word.
+fn joined(spaced: &str) -> String {
+    let mut spaced = spaced.to_owned();
     for ampersand in ["&amp;", "\\u0026", "\\&"] {
         spaced = spaced.replace(ampersand, "&");
     }
     for ampersand in ["w&b", "w & b"] {
         spaced = spaced.replace(ampersand, " wandb ");
     }
-    let mut words = Vec::new();
-    for word in spaced.split(|c: char| !c.is_alphanumeric()).flat_map(by_script).filter(|word| !word.is_empty()) {
-        // `W&B`, `WandB` and `WANDBKey` come apart in humps that `wandb` must join again; see `wandb`.
-        split_joined(word, &mut words);
-    }
-    words
+    spaced
 }
 
 /// Parts a word where ASCII letters and letters of a script without spaces meet: `wandb密钥`.
@@ -260,6 +294,13 @@ fn by_script(word: &str) -> Vec<&str> {
 
 /// Parts a word such as `mywandbapikey` at W&B's name.
 fn split_joined(word: &str, words: &mut Vec<String>) {
+    // Each of them begins so.
+    let begins =
+        |at: usize| ["wandb", "weight"].iter().any(|start| word.as_bytes()[at..].starts_with(start.as_bytes()));
+    if !memchr::memchr_iter(b'w', word.as_bytes()).any(begins) {
+        words.push(word.to_owned());
+        return;
+    }
     let Some((at, name)) = WANDB.iter().filter_map(|name| Some((word.find(name)?, *name))).max_by_key(|(_, n)| n.len())
     else {
         words.push(word.to_owned());
@@ -316,6 +357,19 @@ mod tests {
             "wandb_key_alice",
         ] {
             assert_eq!(Says::of(name.as_bytes()), WandbKey, "{name}");
+        }
+    }
+
+    #[test]
+    fn ascii_is_read_as_every_script_is() {
+        let mut state = 3u64;
+        for _ in 0..50_000 {
+            let mut name = String::new();
+            for _ in 0..state % 9 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                name.push(char::from(b"aBcWDz09_- "[(state >> 33) as usize % 11]));
+            }
+            assert_eq!(super::humps_of_ascii(name.as_bytes()), super::humps(&name), "{name:?}");
         }
     }
 

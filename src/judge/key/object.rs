@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::outline::Outline;
+use super::outline::{Line, Outline};
 use super::{Effort, lead};
 
 /// How many lines of a mapping are read to both sides of a value.
@@ -98,10 +98,9 @@ pub(super) fn mapping<'t>(
     effort: &Effort,
     outer: bool,
 ) -> Vec<&'t [u8]> {
-    let lines = &outline.lines;
-    let own = lines[line].content;
+    let own = outline.line(line).content;
     let of = |at: usize| {
-        let text = text[lines[at].start..lines[at].end].trim_ascii();
+        let text = text[outline.line(at).start..outline.line(at).end].trim_ascii();
         text.strip_prefix(b"- ").unwrap_or(text).trim_ascii_start()
     };
     let mut labels: Vec<&'t [u8]> = Vec::new();
@@ -111,27 +110,28 @@ pub(super) fn mapping<'t>(
     let reach = effort.reach(MAPPING_LINES * LINE) / LINE;
     let mut look = |at: usize| {
         let Some((name, value)) = line_pair(of(at)) else { return };
-        let in_metadata = lines[at].parent.is_some_and(|p| lines[p].content == own && of(p) == b"metadata:");
-        if (lines[at].content == own && is_label(name) && (!outer || speaks_inward(name)) && !value.is_empty())
+        let Line { content, parent, .. } = *outline.line(at);
+        let in_metadata = parent.is_some_and(|p| outline.line(p).content == own && of(p) == b"metadata:");
+        if (content == own && is_label(name) && (!outer || speaks_inward(name)) && !value.is_empty())
             || (in_metadata && name == b"name")
         {
             labels.push(value);
         }
     };
-    if lines[line].content == lines[line].indent {
-        for at in (line.saturating_sub(reach)..line).rev() {
-            if lines[at].content < own || of(at).starts_with(b"---") {
+    if outline.line(line).content == outline.line(line).indent {
+        for at in outline.all_above(line).take(reach) {
+            let Line { indent, content, .. } = *outline.line(at);
+            if content < own || of(at).starts_with(b"---") {
                 break;
             }
             look(at);
-            if lines[at].content == own && lines[at].indent < own {
+            if content == own && indent < own {
                 break;
             }
         }
     }
-    let below = lines.iter().enumerate().skip(line + 1).take(reach);
-    for (at, other) in below {
-        if other.indent < own || of(at).starts_with(b"---") {
+    for at in outline.all_below(line).take(reach) {
+        if outline.line(at).indent < own || of(at).starts_with(b"---") {
             break;
         }
         look(at);

@@ -1,6 +1,14 @@
 //! The outline of a text: lines with their parents, brackets with what they enclose, strings, comments, sections.
 //! In: bytes of any language, and the offsets that matter. Out: where each offset stands. One pass, linear, and tolerant:
-//! a text that is no program loses nothing but brackets.
+//! a text that is no program loses nothing but brackets. An outline of a part says what that of all would, or that it fell short.
+
+mod reader;
+
+use std::cell::{Cell, OnceCell};
+use std::iter;
+use std::rc::Rc;
+
+use reader::{Reader, goes_on, is_section, opens_text};
 
 /// A line that is not blank.
 pub(super) struct Line {
@@ -13,8 +21,8 @@ pub(super) struct Line {
     pub(super) content: usize,
     /// The line that it belongs to by indentation.
     pub(super) parent: Option<usize>,
-    /// The nearest line above that is a `[section]`.
-    pub(super) section: Option<usize>,
+    /// The nearest line of the outline above that is a `[section]`.
+    section: Option<usize>,
 }
 
 /// A bracket and what it encloses.
@@ -22,7 +30,7 @@ pub(super) struct Frame {
     /// The opening bracket.
     pub(super) open: usize,
     /// The closing one, if there is any.
-    pub(super) close: Option<usize>,
+    close: Option<usize>,
     /// The bracket around it.
     pub(super) parent: Option<usize>,
     /// Where the item begins that the bracket stands in.
@@ -46,314 +54,176 @@ pub(super) struct Spot {
     pub(super) comment: Option<usize>,
 }
 
-/// The outline of one text.
+/// The outline of one text, or of a part of it.
 pub(super) struct Outline {
-    pub(super) lines: Vec<Line>,
+    lines: Vec<Line>,
     pub(super) frames: Vec<Frame>,
+    /// Where the part begins, and where the next line would.
+    start: usize,
+    end: usize,
+    /// The length of the text.
+    length: usize,
+    /// The brackets that are still open where it ends.
+    open: Vec<usize>,
+    /// Where the first line of the text begins that looks like a section, once somebody asked.
+    sections: Rc<OnceCell<Option<usize>>>,
+    /// Whether somebody asked for what lies outside of the part.
+    short: Cell<bool>,
 }
 
-/// Brackets deeper than this are not followed.
-const MAX_DEPTH: usize = 512;
-
-struct Open {
-    frame: usize,
-    item: usize,
-}
+/// How far behind an offset an open bracket is followed: further than anybody looks for its end.
+const AHEAD: usize = 17 * 1024;
 
 impl Outline {
     /// Reads `text`; `offsets` are sorted, and the spots come in their order.
     pub(super) fn read(text: &[u8], offsets: &[usize]) -> (Outline, Vec<Spot>) {
-        let mut reader = Reader {
-            text,
-            offsets,
-            spots: Vec::with_capacity(offsets.len()),
-            outline: Outline { lines: Vec::new(), frames: Vec::new() },
-            open: Vec::new(),
-            item: 0,
-            family: Vec::new(),
-            section: None,
-            goes_on: false,
-            last: 0,
-            opens_text: false,
-        };
-        let mut start = 0;
-        while start < text.len() {
-            let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |at| start + at);
-            reader.line(start, end);
-            start = end + 1;
+        let mut reader = Reader::new(text, offsets, 0);
+        while reader.at < text.len() {
+            reader.next();
         }
-        (reader.outline, reader.spots)
-    }
-}
-
-struct Reader<'t> {
-    text: &'t [u8],
-    offsets: &'t [usize],
-    spots: Vec<Spot>,
-    outline: Outline,
-    open: Vec<Open>,
-    /// Where the item begins outside of all brackets.
-    item: usize,
-    /// The lines that could be parents of the next: each indented deeper than the one before.
-    family: Vec<usize>,
-    section: Option<usize>,
-    /// Whether the last line ended so that its brackets must go on.
-    goes_on: bool,
-    /// The last byte of the last line that is no white space.
-    last: u8,
-    /// Whether the last line ended in the three quotes that open the value of what stands before them.
-    opens_text: bool,
-}
-
-impl Reader<'_> {
-    fn line(&mut self, start: usize, end: usize) {
-        let bytes = &self.text[start..end];
-        let blank = bytes.iter().take_while(|b| b.is_ascii_whitespace()).count();
-        if blank == bytes.len() {
-            return;
-        }
-        let indent = width(&bytes[..blank]);
-        let body = &bytes[blank..];
-        let dash = body.starts_with(b"- ");
-        let content = if dash { indent + 1 + body[1..].iter().take_while(|b| **b == b' ').count() } else { indent };
-        self.expire(indent, body[0]);
-        let parent = self.parent(indent, dash);
-        if self.open.is_empty() && is_section(body) {
-            self.section = Some(self.outline.lines.len());
-        }
-        let number = self.outline.lines.len();
-        self.outline.lines.push(Line { start, end, indent, content, parent, section: self.section });
-        self.family.push(number);
-        self.new_item(start, body[0]);
-        self.lex(start + blank, end, number);
-        self.last = bytes.trim_ascii_end().last().copied().unwrap_or_default();
-        self.opens_text = opens_text(bytes);
-        self.goes_on = matches!(self.last, b',' | b'[' | b'{' | b':' | b'=' | b'+' | b'|' | b'&' | b'\\' | b'.');
+        reader.outline(&Rc::default())
     }
 
-    /// A bracket that a line of the same or a lesser depth follows was never closed, or was none.
-    fn expire(&mut self, indent: usize, first: u8) {
-        if self.goes_on || matches!(first, b')' | b']' | b'}' | b'|') {
-            return;
+    /// Reads as little of `text` as tells where the offsets stand: from a line that nothing above reaches into to the end of the
+    /// brackets round an offset. The parts come in order, each with the spots of its offsets.
+    pub(super) fn parts(text: &[u8], offsets: &[usize]) -> Vec<(Outline, Vec<Spot>)> {
+        let sections = Rc::default();
+        let mut parts = Vec::new();
+        let (mut rest, mut floor) = (offsets, 0);
+        while let Some(&first) = rest.first() {
+            let start = beginning(text, first, floor).unwrap_or_default();
+            let mut reader = Reader::new(text, rest, start);
+            while reader.at < text.len() {
+                reader.next();
+                if reader.wants() {
+                    continue;
+                }
+                let Some(&next) = rest.get(reader.spots.len()) else { break };
+                if beginning(text, next, reader.at).is_some() {
+                    break;
+                }
+                while reader.at <= next {
+                    reader.next();
+                }
+            }
+            floor = reader.at;
+            let (outline, spots) = reader.outline(&sections);
+            rest = &rest[spots.len()..];
+            parts.push((outline, spots));
+            if floor >= text.len() {
+                break;
+            }
         }
-        while let Some(top) = self.open.last()
-            && self.outline.lines[self.outline.frames[top.frame].line].indent >= indent
+        parts
+    }
+
+    /// A line.
+    pub(super) fn line(&self, line: usize) -> &Line {
+        &self.lines[line]
+    }
+
+    /// The line above.
+    pub(super) fn above(&self, line: usize) -> Option<usize> {
+        if line == 0 && self.start > 0 {
+            self.short.set(true);
+        }
+        line.checked_sub(1)
+    }
+
+    /// The lines above, the nearest first.
+    pub(super) fn all_above(&self, line: usize) -> impl Iterator<Item = usize> {
+        let mut line = line;
+        iter::from_fn(move || {
+            line = self.above(line)?;
+            Some(line)
+        })
+    }
+
+    /// The lines below.
+    pub(super) fn all_below(&self, line: usize) -> impl Iterator<Item = usize> {
+        let mut below = line + 1..self.lines.len();
+        iter::from_fn(move || {
+            let next = below.next();
+            if next.is_none() && self.end < self.length {
+                self.short.set(true);
+            }
+            next
+        })
+    }
+
+    /// The nearest line above that is a `[section]` of `text`, of which this is the outline.
+    pub(super) fn section(&self, text: &[u8], line: usize) -> Option<usize> {
+        let section = self.lines[line].section;
+        if section.is_none()
+            && self.start > 0
+            && self.sections.get_or_init(|| first_section(text)).is_some_and(|first| first < self.start)
         {
-            self.open.pop();
+            self.short.set(true);
         }
+        section
     }
 
-    fn parent(&mut self, indent: usize, dash: bool) -> Option<usize> {
-        while let Some(&top) = self.family.last() {
-            let line = &self.outline.lines[top];
-            // YAML lets a list stand at the depth of the key that it belongs to.
-            let lists = dash
-                && line.indent == indent
-                && line.content == indent
-                && self.text[line.start..line.end].trim_ascii_end().ends_with(b":");
-            if line.indent < indent || lists {
-                return Some(top);
-            }
-            self.family.pop();
+    /// Where a bracket is closed, or the text ends, but no further than `limit`.
+    pub(super) fn close(&self, frame: usize, limit: usize) -> usize {
+        let end = self.frames[frame].close.unwrap_or(self.length).min(limit);
+        // One that is still open is closed behind all that was read, or not at all.
+        if end > self.end && self.open.contains(&frame) {
+            self.short.set(true);
         }
-        None
+        end
     }
 
-    /// A new line begins a new item unless a bracket or an operator holds the lines together.
-    fn new_item(&mut self, start: usize, first: u8) {
-        // A line that begins with a dot goes on with the call above it.
-        if first == b'.' || self.opens_text {
-            return;
-        }
-        match self.open.last_mut() {
-            Some(top)
-                if self.text[self.outline.frames[top.frame].open] == b'{'
-                    && !matches!(self.last, b'=' | b':' | b'\\' | b'+' | b'(') =>
-            {
-                top.item = start;
-            }
-            Some(_) => {}
-            None if !matches!(self.last, b'=' | b'\\' | b'+') => self.item = start,
-            None => {}
-        }
+    /// Whether somebody asked for what lies outside of the part since this was asked last, so that what was answered is void.
+    pub(super) fn fell_short(&self) -> bool {
+        self.short.take()
     }
+}
 
-    fn lex(&mut self, start: usize, end: usize, number: usize) {
-        let mut string: Option<(usize, u8)> = None;
-        let mut comment = None;
-        let mut at = start;
-        let mut escaped = false;
-        // Offsets in the white space before the line stand nowhere in particular.
-        while at < end {
-            if at > start && comment.is_none() && !escaped {
-                at += self.plain(at, end, string.map(|(_, quote)| quote));
-                if at == end {
-                    return;
-                }
-            }
-            while self.spots.len() < self.offsets.len() && self.offsets[self.spots.len()] <= at {
-                self.spots.push(Spot {
-                    line: number,
-                    frame: self.open.last().map(|top| top.frame),
-                    item: self.open.last().map_or(self.item, |top| top.item),
-                    string: string.map(|(open, _)| open),
-                    comment,
-                });
-            }
-            let byte = self.text[at];
-            if comment.is_some() {
-                let Some(&next) = self.offsets.get(self.spots.len()) else { return };
-                if next >= end {
-                    return;
-                }
-                at = next;
-                continue;
-            }
-            if escaped {
-                escaped = false;
-            } else if byte == b'\\' {
-                escaped = true;
-            } else if let Some((_, quote)) = string {
-                if byte == quote {
-                    string = None;
-                }
-            } else {
-                match byte {
-                    b'"' | b'\'' | b'`' if opens_string(self.text, start, at) => string = Some((at, byte)),
-                    b'(' | b'[' | b'{' => self.push(at, number),
-                    b')' | b']' | b'}' => self.pop(at, byte),
-                    b';' if ends_entity(&self.text[start..at]) => {}
-                    b',' | b';' => match self.open.last_mut() {
-                        Some(top) => top.item = at + 1,
-                        None => self.item = at + 1,
-                    },
-                    _ => {}
-                }
-                if let Some(length) = comment_leader(&self.text[start..end], at - start) {
-                    comment = Some(at + length);
-                    at += length - 1;
-                }
-            }
-            at += 1;
+/// Where the last line begins, between `floor` and `offset`, that nothing above it reaches into: it stands at the margin, and the line
+/// above it neither goes on nor opens a text. The first line of the text is one.
+fn beginning(text: &[u8], offset: usize, floor: usize) -> Option<usize> {
+    let mut start = line_start(text, offset, floor)?;
+    loop {
+        if start == 0 {
+            return Some(0);
         }
-    }
-
-    /// How many bytes from `at` on, up to the next offset that matters, open, close and end nothing.
-    fn plain(&self, at: usize, end: usize, string: Option<u8>) -> usize {
-        let stop = self.offsets.get(self.spots.len()).map_or(end, |&next| next.clamp(at, end));
-        let bytes = self.text[at..stop].iter();
-        match string {
-            Some(quote) => bytes.take_while(|&&b| b != quote && b != b'\\').count(),
-            None => bytes.take_while(|&&b| !SIGNS[usize::from(b)]).count(),
-        }
-    }
-
-    fn push(&mut self, at: usize, line: usize) {
-        if self.open.len() >= MAX_DEPTH {
-            return;
-        }
-        let (parent, item) = match self.open.last() {
-            Some(top) => (Some(top.frame), top.item),
-            None => (None, self.item),
+        let line = &text[start..text.len().min(start + 2)];
+        let begins = match line {
+            [b')' | b']' | b'}' | b'|' | b'.', ..] | [b'-', b' '] => false,
+            [first, ..] => !first.is_ascii_whitespace(),
+            [] => false,
         };
-        let frame = self.outline.frames.len();
-        self.outline.frames.push(Frame { open: at, close: None, parent, item, line });
-        self.open.push(Open { frame, item: at + 1 });
-    }
-
-    fn pop(&mut self, at: usize, byte: u8) {
-        let opener = match byte {
-            b')' => b'(',
-            b']' => b'[',
-            _ => b'{',
-        };
-        let near = self.open.len().saturating_sub(8);
-        let Some(found) =
-            self.open[near..].iter().rposition(|open| self.text[self.outline.frames[open.frame].open] == opener)
-        else {
-            return;
-        };
-        for open in self.open.drain(near + found..) {
-            self.outline.frames[open.frame].close = Some(at);
+        if begins && stops_before(text, start) {
+            return Some(start);
         }
+        start = line_start(text, start - 1, floor)?;
     }
 }
 
-/// What means something anywhere in a line outside of strings; more does where the line begins.
-static SIGNS: [bool; 256] = {
-    let signs = b"\\\"'`()[]{},;#/<";
-    let mut table = [false; 256];
-    let mut nth = 0;
-    while nth < signs.len() {
-        table[signs[nth] as usize] = true;
-        nth += 1;
+/// Where the line of `at` begins, unless that is before `floor`.
+fn line_start(text: &[u8], at: usize, floor: usize) -> Option<usize> {
+    if at < floor {
+        return None;
     }
-    table
-};
-
-/// Whether a line ends in the three quotes that open the value of a name: `key = """`.
-fn opens_text(line: &[u8]) -> bool {
-    let line = line.trim_ascii_end();
-    let line = line.strip_suffix(b"\\").unwrap_or(line);
-    let named = line.strip_suffix(b"\"\"\"").or_else(|| line.strip_suffix(b"'''"));
-    named.is_some_and(|named| named.trim_ascii_end().ends_with(b"="))
+    let start = memchr::memrchr(b'\n', &text[floor..at]).map(|newline| floor + newline + 1);
+    start.or_else(|| (floor == 0 || text[floor - 1] == b'\n').then_some(floor))
 }
 
-/// The width of white space, a tab counting eight columns.
-fn width(blank: &[u8]) -> usize {
-    blank.iter().map(|&b| if b == b'\t' { 8 } else { 1 }).sum()
+/// Whether the last line before `start` that is not blank ends what it says.
+fn stops_before(text: &[u8], start: usize) -> bool {
+    let above = text[..start].trim_ascii_end();
+    let line = || &above[memchr::memrchr(b'\n', above).map_or(0, |newline| newline + 1)..];
+    !above.last().is_some_and(|&last| goes_on(last) || (matches!(last, b'"' | b'\'') && opens_text(line())))
 }
 
-/// Whether a semicolon behind `before` ends a character reference of markup: `&quot;`, `&#34;`.
-fn ends_entity(before: &[u8]) -> bool {
-    let name = before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || **b == b'#').count();
-    (2..8).contains(&name) && before[..before.len() - name].ends_with(b"&")
-}
-
-/// Whether a quote opens a string: it does not behind a letter (`don't`), unless that is a prefix such as `f` or `rb`.
-fn opens_string(text: &[u8], line: usize, at: usize) -> bool {
-    let before = &text[line..at];
-    let letters = before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
-    match letters {
-        0 => before.last().is_none_or(|&b| b < 0x80),
-        1 | 2 => before[before.len() - letters..].iter().all(|b| b"bBfFrRuULl".contains(b)),
-        3 => before.ends_with(b"raw"),
-        _ => false,
-    }
-}
-
-/// The length of the sign that begins a comment here, if one does.
-fn comment_leader(line: &[u8], at: usize) -> Option<usize> {
-    let rest = &line[at..];
-    let first = at == 0;
-    let apart = first || line[at - 1].is_ascii_whitespace();
-    match rest {
-        [b'#', next, ..] if apart && !matches!(next, b'[' | b'{') => {
-            Some(rest.iter().take_while(|b| **b == b'#').count())
-        }
-        [b'/', b'/', ..] if apart || matches!(line[at - 1], b';' | b',' | b'{' | b'}' | b'(' | b')') => {
-            Some(rest.iter().take_while(|b| **b == b'/').count())
-        }
-        [b'/', b'*', ..] => Some(2),
-        [b'<', b'!', b'-', b'-', ..] => Some(4),
-        [b'-', b'-', b' ', ..] if first => Some(2),
-        [b';', ..] if first => Some(rest.iter().take_while(|b| **b == b';').count()),
-        [b'%', b' ', ..] if first => Some(1),
-        [b'R' | b'r', b'E' | b'e', b'M' | b'm', b' ', ..] if first => Some(3),
-        [b':', b':', b' ', ..] if first => Some(2),
-        _ => None,
-    }
-}
-
-/// Whether a line is the head of a section: `[wandb]`, `[[tool.wandb]]`, `[default]  # comment`.
-fn is_section(body: &[u8]) -> bool {
-    let body = body.trim_ascii_end();
-    let Some(close) = memchr::memrchr(b']', body) else { return false };
-    let tail = body[close + 1..].trim_ascii();
-    body[0] == b'['
-        && close > 1
-        && (tail.is_empty() || tail[0] == b'#' || tail[0] == b';')
-        && !body[1..close].iter().any(|b| matches!(b, b',' | b'{' | b'(' | b'='))
+/// Where the first line begins that looks like a section.
+fn first_section(text: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'[', text).find(|&at| {
+        let before = &text[..at];
+        let blanks = before.iter().rev().take_while(|b| b.is_ascii_whitespace() && **b != b'\n').count();
+        let begins = before[..at - blanks].last().is_none_or(|b| *b == b'\n');
+        begins && is_section(text[at..].split(|b| *b == b'\n').next().unwrap_or_default())
+    })
 }
 
 #[cfg(test)]
@@ -390,5 +260,131 @@ mod tests {
         let item = outline.lines[here.line].parent.expect("a list item");
         assert_eq!((outline.lines[item].content, outline.lines[here.line].indent), (2, 2));
         assert_eq!(outline.lines[item].parent, Some(0));
+    }
+
+    /// All that can be asked of a spot, in places of the text rather than numbers of the outline; the answers that fell short
+    /// are left out.
+    fn told(text: &[u8], outline: &Outline, spot: &Spot) -> Vec<Option<Vec<usize>>> {
+        let ask = |answer: &dyn Fn() -> Vec<usize>| {
+            let answer = answer();
+            (!outline.fell_short()).then_some(answer)
+        };
+        let start = |line: usize| outline.line(line).start;
+        let shape = |line: usize| {
+            let Line { start, end, indent, content, .. } = *outline.line(line);
+            [start, end, indent, content]
+        };
+        let frames = || iter::successors(spot.frame, |&frame| outline.frames[frame].parent);
+        let parents = |line: usize| iter::successors(Some(line), |&line| outline.line(line).parent);
+        let mut told = vec![
+            ask(&|| {
+                [Some(spot.item), spot.string, spot.comment].into_iter().map(|at| at.map_or(0, |at| at + 1)).collect()
+            }),
+            ask(&|| {
+                let of =
+                    |frame: usize| (outline.frames[frame].open, outline.frames[frame].item, outline.frames[frame].line);
+                frames().map(of).flat_map(|(open, item, line)| [open, item, start(line)]).collect()
+            }),
+            ask(&|| parents(spot.line).flat_map(shape).collect()),
+            ask(&|| outline.section(text, spot.line).map(start).into_iter().collect()),
+        ];
+        for reach in [100, 3000, 16 * 1024, 64 * 1024] {
+            told.push(ask(&|| {
+                frames().map(|frame| outline.close(frame, outline.frames[frame].open + reach)).collect()
+            }));
+        }
+        for reach in [1, 3, 40] {
+            told.push(ask(&|| outline.all_above(spot.line).take(reach).flat_map(shape).collect()));
+            told.push(ask(&|| outline.all_below(spot.line).take(reach).flat_map(shape).collect()));
+            let sections = |line| outline.section(text, line).map_or(0, |section| start(section) + 1);
+            told.push(ask(&|| outline.all_below(spot.line).take(reach).map(sections).collect()));
+        }
+        told
+    }
+
+    /// Tells of how many answers a part fell short, and panics where one differs from that of all.
+    fn compare(text: &[u8], offsets: &[usize]) -> (usize, usize) {
+        let (whole, wanted) = Outline::read(text, offsets);
+        let parts = Outline::parts(text, offsets);
+        let spots: Vec<_> =
+            parts.iter().flat_map(|(outline, spots)| spots.iter().map(move |spot| (outline, spot))).collect();
+        assert_eq!(spots.len(), wanted.len());
+        let (mut short, mut all) = (0, 0);
+        for ((outline, spot), wanted) in spots.into_iter().zip(&wanted) {
+            for (said, wanted) in told(text, outline, spot).into_iter().zip(told(text, &whole, wanted)) {
+                all += 1;
+                short += usize::from(said.is_none());
+                let wanted = wanted.expect("all of a text never falls short");
+                assert!(said.is_none_or(|said| said == wanted), "{}", String::from_utf8_lossy(text));
+            }
+        }
+        (short, all)
+    }
+
+    #[test]
+    fn a_part_tells_what_all_of_a_text_does_or_that_it_fell_short() {
+        let sources =
+            [&include_bytes!("chain.rs")[..], include_bytes!("outline.rs"), include_bytes!("../../cli/scan.rs")];
+        for text in sources {
+            for step in [7, 97, 5000] {
+                let offsets: Vec<usize> = (0..text.len()).step_by(step).filter(|&at| text[at] > b' ').collect();
+                compare(text, &offsets);
+            }
+        }
+        // A bracket that is closed behind all that a part holds.
+        let long = format!("f(@,\n{})\n", "  x,\n".repeat(8000));
+        assert!(compare(long.as_bytes(), &[2]).0 > 0);
+        let lines = [
+            "",
+            "  ",
+            "a: 1",
+            "- b: @",
+            "  - c:",
+            "    d: '@'",
+            "[section]",
+            "[[x.y]]  # z",
+            "[1, 2]",
+            "call(@,",
+            "  x=(@)",
+            ")",
+            "}",
+            "{",
+            "\"k\": {",
+            "  \"v\": \"@\",",
+            "text = \"\"\"",
+            "\"\"\"",
+            ".then(@)",
+            "# @",
+            "// @ (",
+            "a +",
+            "b \\",
+            "@",
+            "a smile :(",
+            "\t@ | x",
+            "2026-03-04 it was @ [x]",
+            "x;@",
+            "=",
+            "key=",
+        ];
+        let mut state = 11u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let (mut short, mut all) = (0, 0);
+        for round in 0..3000 {
+            let mut text = String::new();
+            for _ in 0..random(60) {
+                let filler = if round % 10 == 0 { random(300) } else { 0 };
+                text.push_str(lines[random(lines.len())]);
+                text.push_str(&"x".repeat(filler));
+                text.push_str(if random(9) == 0 { "\r\n" } else { "\n" });
+            }
+            let every = 1 + random(4);
+            let offsets: Vec<usize> = text.match_indices('@').map(|(at, _)| at).step_by(every).collect();
+            let (fell, told) = compare(text.as_bytes(), &offsets);
+            (short, all) = (short + fell, all + told);
+        }
+        assert!(all > 100_000 && short > all / 100 && short < all / 2, "{short} of {all}");
     }
 }

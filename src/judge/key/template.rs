@@ -5,16 +5,16 @@
 use super::trail::has_hex;
 
 /// The longest expression that is read, in bytes.
-const REACH: usize = 400;
+pub(super) const REACH: usize = 400;
 
 /// Whether the bracket at `open` is a brace that opens an expression: `${`, or the second of `{{`.
 pub(super) fn opens(text: &[u8], open: usize) -> bool {
     text[open] == b'{' && matches!(text[..open].last(), Some(b'{' | b'$'))
 }
 
-/// The names that the value at `value` stands in for in the expression that the brace at `open` begins.
-pub(super) fn names(text: &[u8], open: usize, close: Option<usize>, value: usize) -> Vec<&[u8]> {
-    let end = close.unwrap_or(text.len()).min(value + REACH);
+/// The names that the value at `value` stands in for in the expression that the brace at `open` begins, and that ends at `end`,
+/// or is read no further.
+pub(super) fn names(text: &[u8], open: usize, end: usize, value: usize) -> Vec<&[u8]> {
     if value.saturating_sub(open) > REACH || end < value {
         return Vec::new();
     }
