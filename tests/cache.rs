@@ -2,6 +2,8 @@
 //! or in the wrong place. Out: the findings of a scan that reads everything.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
 
+#[path = "support/packs.rs"]
+mod packs;
 mod support;
 
 use std::fs;
@@ -111,6 +113,8 @@ fn findings_are_those_of_a_scan_that_reads_everything() {
     repo.save("d2/.netrc", leak(&key("v1", "later")));
     assert!(same(&repo, &caches, &[]).found(&key("v1", "later")));
     repo.git(&["repack", "-q", "-a", "-d"]);
+    // A new pack is vouched for by a new index, which may lie of the same ids.
+    assert_eq!(known(&same(&repo, &caches, &[])), 0);
     assert!(known(&same(&repo, &caches, &[])) > 10);
     fs::rename(&repo.path, repo.place().join("moved")).unwrap();
     let moved = repo.opened("moved");
@@ -333,4 +337,55 @@ fn what_a_pointer_points_at_is_asked_for_each_time() {
         let report = same(&repo, &caches, &[]);
         assert!(report.json["coverage"]["skipped"].to_string().contains("Git LFS"), "{:#}", report.json);
     }
+}
+
+#[test]
+fn an_index_that_lies_hides_no_object_of_another_repository() {
+    let (repo, keys) = leaking();
+    let caches = repo.place().join("caches");
+    let ids = repo.git(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)"]);
+    let blobs = ids.lines().filter_map(|line| line.strip_suffix(" blob"));
+    let lie = |id: &str| {
+        let id = wandward::object::ObjectId::from_hex(id.as_bytes()).unwrap();
+        (id, packs::entry(3, 6, b"", b"clean\n"))
+    };
+    let lies: Vec<packs::Packed> = blobs.map(lie).collect();
+    assert!(lies.len() > 10);
+    let hostile = repo.beside("hostile", &[]);
+    packs::write_pack(&hostile.at(".git/objects"), "pack-1", &lies, |id| *id);
+    for nth in 0..2 {
+        let report = scanned(&hostile, &caches, &[]);
+        assert_eq!((report.complete().code, known(&report) > 0), (0, nth > 0));
+    }
+    let report = same(&repo, &caches, &[]);
+    assert!(known(&report) == 0 && [0, 2, 3, 4].iter().all(|&nth| report.found(&keys[nth])));
+    // Nor one of the same repository, once an honest pack has taken the place of the other.
+    let honest = repo.raw(&["pack-objects", "--all", "--stdout", "-q"], b"");
+    for path in files(&hostile.at(".git/objects/pack")) {
+        fs::remove_file(path).unwrap();
+    }
+    fs::write(hostile.at(".git/objects/pack/pack-1.pack"), honest).unwrap();
+    hostile.git(&["index-pack", ".git/objects/pack/pack-1.pack"]);
+    let report = same(&hostile, &caches, &[]);
+    assert!(known(&report) == 0 && report.found(&keys[0]), "{}", known(&report));
+}
+
+#[test]
+fn a_pack_is_known_as_long_as_it_stays_what_it_was() {
+    let repo = clean();
+    repo.git(&["repack", "-q", "-a", "-d", "-f"]);
+    let caches = repo.place().join("caches");
+    assert_eq!(known(&same(&repo, &caches, &[])), 0);
+    let objects = known(&same(&repo, &caches, &[]));
+    assert!(objects > 60);
+    repo.save("d0/f", "another\n");
+    assert!(known(&same(&repo, &caches, &[])) > 10);
+    // What is damaged since is read no more than what is sound; what is another file is.
+    let pack = files(&repo.at(".git/objects/pack")).into_iter().find(|path| path.extension().unwrap() == "pack");
+    let pack = pack.unwrap();
+    let bytes = fs::read(&pack).unwrap();
+    fs::remove_file(&pack).unwrap();
+    fs::write(&pack, [&bytes[..], &[0]].concat()).unwrap();
+    let report = same(&repo, &caches, &[]);
+    assert!(known(&report) < 10, "{}", known(&report));
 }

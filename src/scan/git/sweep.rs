@@ -10,7 +10,7 @@ use crate::object::{ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::{Glance, Worker};
 use crate::source::git::object::{self, RawCommit};
-use crate::source::git::store::{Entry, Listing, ReadError, Store, UNMARKED};
+use crate::source::git::store::{Listing, ReadError, Store, UNMARKED};
 
 /// What a repository's objects are.
 #[derive(Default)]
@@ -50,9 +50,12 @@ pub(super) fn sweep<'w, 'a: 'w>(
     cache: Option<&Cache>,
 ) -> Facts {
     let ids: ObjectMap<u32> = (0u32..).zip(&listing.entries).map(|(nth, entry)| (entry.id, nth)).collect();
-    let is_clean =
-        |entry: &Entry| entry.kind == ObjectKind::Blob && cache.is_some_and(|cache| cache.is_clean(&entry.id));
-    let clean: Vec<bool> = listing.entries.iter().map(is_clean).collect();
+    let witnesses = cache.map_or_else(Vec::new, |_| store.witnesses(&listing.entries));
+    let is_clean = |nth: usize| {
+        let witness = witnesses.get(nth).copied().flatten();
+        witness.is_some_and(|witness| cache.is_some_and(|cache| cache.is_clean(&witness)))
+    };
+    let clean: Vec<bool> = (0..listing.entries.len()).map(is_clean).collect();
     let known_clean = clean.iter().filter(|clean| **clean).count();
     worker().count_known_clean(known_clean as u64);
     let rest = (known_clean > 0).then(|| listing.forest.only(|nth| !clean[nth]));
@@ -99,7 +102,7 @@ pub(super) fn sweep<'w, 'a: 'w>(
     let learnt = std::mem::take(&mut all.clean);
     // What is cut short is not known to be clean.
     if let Some(cache) = cache.filter(|_| !scan.stopped()) {
-        cache.learn(learnt);
+        cache.learn(learnt.iter().filter_map(|id| witnesses[*ids.get(id)? as usize]));
     }
     all.ids = ids;
     all.listing = listing;
