@@ -39,7 +39,7 @@ impl<'c> Clean<'c> {
         &mut self,
         scan: &Scan<'_>,
         store: &Store,
-        (references, staged): (&[Reference], &ObjectMap<Staged>),
+        (references, staged): (&[Reference], &ObjectMap<Vec<Staged>>),
         tree: &Tree,
         outcome: &Mutex<Outcome>,
     ) -> Option<u64> {
@@ -58,7 +58,8 @@ impl<'c> Clean<'c> {
         let mut staged: Vec<_> = staged.iter().collect();
         staged.sort_by_key(|(id, _)| **id);
         for (id, staged) in staged {
-            parts.extend([id.as_bytes().to_vec(), staged.path.clone()]);
+            parts.extend([id.as_bytes().to_vec(), staged.len().to_le_bytes().to_vec()]);
+            parts.extend(staged.iter().map(|staged| staged.path.clone()));
         }
         let digest = cache::digest(parts.iter().map(Vec::as_slice));
         self.digest = Some(digest);

@@ -27,7 +27,7 @@ pub(super) struct Facts {
     pub(super) trees: Vec<Named>,
     /// The objects that hold anything of a key's shape.
     pub(super) touched: Vec<(ObjectId, ObjectKind, Glance)>,
-    /// What trees name and nobody holds.
+    /// What trees, commits and tags name and nobody holds.
     pub(super) missing: HashSet<ObjectId>,
     /// What the user wants passed over, and how many bytes it has.
     pub(super) too_large: Vec<(ObjectId, usize)>,
@@ -98,7 +98,8 @@ pub(super) fn sweep<'w, 'a: 'w>(
     // Git knows the empty tree without holding it.
     let empty = object::empty_tree(id_length);
     let trees = all.commits.iter().map(|(_, commit)| commit.tree);
-    all.missing.extend(trees.filter(|tree| *tree != empty && !ids.contains_key(tree)));
+    let named = trees.chain(all.tags.values().copied());
+    all.missing.extend(named.filter(|id| *id != empty && !ids.contains_key(id)));
     let learnt = std::mem::take(&mut all.clean);
     // What is cut short is not known to be clean.
     if let Some(cache) = cache.filter(|_| !scan.stopped()) {
