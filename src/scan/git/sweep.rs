@@ -2,6 +2,7 @@
 //! anything of a key's shape. Where they lie is not known yet, so nothing is said of them.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::atomic::AtomicUsize;
 
 use super::trees::{Named, Trees};
 use crate::blob::{Before, Kind, Origin, Text};
@@ -11,6 +12,9 @@ use crate::scan::Scan;
 use crate::scan::worker::{Glance, Worker};
 use crate::source::git::object::{self, RawCommit};
 use crate::source::git::store::{Listing, ReadError, Store, UNMARKED};
+
+/// How many entries of trees are kept, four bytes each; a repository of some megabytes can have billions of them.
+pub(super) const MOST_NAMED: usize = 1 << 28;
 
 /// What a repository's objects are.
 #[derive(Default)]
@@ -60,8 +64,9 @@ pub(super) fn sweep<'w, 'a: 'w>(
     worker().count_known_clean(known_clean as u64);
     let rest = (known_clean > 0).then(|| listing.forest.only(|nth| !clean[nth]));
     let forest = rest.as_ref().unwrap_or(&listing.forest);
+    let left = AtomicUsize::new(MOST_NAMED);
     let start = || {
-        let trees = (Trees::new(&ids, id_length), Named::default());
+        let trees = (Trees::new(&ids, id_length, &left), Named::default());
         (worker(), store.walk(&listing.entries, forest), trees, Facts::default())
     };
     let parts = scan.share_singly(forest.parts(), start, |(worker, walk, (trees, named), facts), part| {
