@@ -157,8 +157,8 @@ impl Reader {
     }
 }
 
-/// Where the first window of a slice begins.
-fn first_byte(nth: u64) -> u64 {
+/// Where the first window of a slice begins, in bytes.
+pub fn first_byte(nth: u64) -> u64 {
     (WHOLE - 2 * MARGIN) as u64 + nth * (SLICE * STEP) as u64
 }
 

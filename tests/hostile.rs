@@ -649,6 +649,26 @@ fn a_large_file_read_by_several_threads_tells_what_one_thread_tells() {
 }
 
 #[test]
+fn what_several_files_say_stands_on_its_line_of_a_large_one() {
+    let root = folder();
+    let key = key("v1", "two environments");
+    let at = (20 << 20) + 777;
+    let (bytes, lines) = laid(33 << 20, &[(at, format!("WANDB_API_KEY={key}"))]);
+    for (name, text) in [("a-dev.env", bytes), ("b-prod.env", format!("WANDB_API_KEY={key}\n").into_bytes())] {
+        fs::write(root.path().join(name), text).unwrap();
+    }
+    for jobs in ["1", "5"] {
+        let (report, _) = scan(root.path(), &["--jobs", jobs, "--select", "habits"], &[&key]);
+        let findings = report["findings"].as_array().unwrap();
+        let said = findings.iter().find(|finding| finding["rule"] == "same-key-in-environments").unwrap();
+        assert_eq!(
+            (said["location"]["path"].as_str(), said["location"]["line"].as_u64()),
+            (Some("a-dev.env"), Some(lines[0]))
+        );
+    }
+}
+
+#[test]
 fn a_key_at_the_very_end_of_files_of_every_size_near_a_border() {
     let root = folder();
     let mut wanted = Vec::new();
