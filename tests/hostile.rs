@@ -668,6 +668,31 @@ fn what_several_files_say_stands_on_its_line_of_a_large_one() {
     }
 }
 
+/// What breaks a habit on one side of a border and shows its key on the other says no more than in one piece.
+#[test]
+fn a_call_across_a_window_border_is_told_once() {
+    const BORDER: usize = (2 << 20) - (32 << 10);
+    const STEP: usize = 448 << 10;
+    let root = folder();
+    let plants: Vec<(usize, String)> = (0..30)
+        .map(|nth| (BORDER + nth * STEP - nth, format!("wandb.login(key=\"{}\")", key("v1", &nth.to_string()))))
+        .collect();
+    // Larger than what is ever read at once, so that each window has to tell by itself.
+    let (bytes, lines) = laid(65 << 20, &plants);
+    fs::write(root.path().join("calls.py"), bytes).unwrap();
+    for jobs in ["1", "2"] {
+        let (report, _) = scan(root.path(), &["--jobs", jobs, "--select", "habits"], &[]);
+        let found: Vec<(u64, &str)> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| (finding["location"]["line"].as_u64().unwrap(), finding["rule"].as_str().unwrap()))
+            .collect();
+        let wanted: Vec<(u64, &str)> = lines.iter().map(|line| (*line, "hardcoded-key")).collect();
+        assert_eq!(found, wanted);
+    }
+}
+
 #[test]
 fn a_key_at_the_very_end_of_files_of_every_size_near_a_border() {
     let root = folder();
