@@ -8,10 +8,16 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use support::git::{Repo, Report, binary, leak, scan};
 use support::{files, key};
+use wandward::cache::Cache;
+use wandward::policy::Policy;
+use wandward::rule::RuleSet;
+use wandward::scan::{Input, Progress, Scan};
+use wandward::source::tree::Tree;
 
 /// A scan of a repository's history with a folder for caches.
 fn scanned(repo: &Repo, caches: &Path, more: &[&str]) -> Report {
@@ -388,4 +394,60 @@ fn a_pack_is_known_as_long_as_it_stays_what_it_was() {
     fs::write(&pack, [&bytes[..], &[0]].concat()).unwrap();
     let report = same(&repo, &caches, &[]);
     assert!(known(&report) < 10, "{}", known(&report));
+}
+
+#[test]
+fn what_references_and_indexes_name_is_asked_anew() {
+    let repo = clean();
+    let caches = repo.place().join("caches");
+    let bare = key("legacy", "named later");
+    // Nothing says of it that it is a key, until a name does.
+    repo.save("d0/notes", format!("{bare}\n"));
+    same(&repo, &caches, &[]).complete();
+    let objects = known(&same(&repo, &caches, &[]));
+    assert!(objects > 60);
+    let blob = repo.id("HEAD:d0/notes");
+    repo.git(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},wandb_api_key")]);
+    assert!(same(&repo, &caches, &[]).found(&bare));
+    repo.git(&["update-index", "--force-remove", "wandb_api_key"]);
+    assert_eq!(known(&same(&repo, &caches, &[])), objects);
+    let gone = key("legacy", "no such object");
+    repo.write(".git/refs/heads/broken", format!("{gone}\n"));
+    same(&repo, &caches, &[]).gap(&["broken", "missing"]);
+}
+
+#[test]
+fn what_was_cut_short_is_not_known() {
+    const SIZE: usize = 48 << 20;
+    let repo = Repo::of(&["--bare"]);
+    let key = key("v1", "at the end");
+    let filler = "nothing to say of this line\n".repeat(SIZE / 28);
+    repo.blob(format!("{filler}WANDB_API_KEY={key}\n").as_bytes());
+    let rules = RuleSet::builtin().unwrap();
+    let policy = Policy::new(&rules, Vec::new(), Vec::new(), true).unwrap();
+    let input = || {
+        let roots = vec![repo.path.clone()];
+        [Input::History(Tree { roots, exclude: Vec::new(), left_out: Vec::new(), max_file_size: None })]
+    };
+    let folder = repo.place().join("caches");
+    for stops in [true, false] {
+        let (cache, progress, done) =
+            (Cache::new(folder.clone(), [1; 32]), Progress::default(), AtomicBool::new(false));
+        let (cache_of, found) = (Some(&cache), &|_: &_| {});
+        let scan = Scan { rules: &rules, policy: &policy, progress: &progress, threads: 1, cache: cache_of, found };
+        let outcome = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Some windows of it have been read, and not all of them.
+                while progress.bytes.load(Ordering::Relaxed) < 4 << 20 && !done.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+                progress.stop.fetch_or(stops, Ordering::Relaxed);
+            });
+            let outcome = scan.run(&input()).unwrap();
+            done.store(true, Ordering::Relaxed);
+            outcome
+        });
+        cache.save();
+        assert_eq!((outcome.findings.len(), outcome.coverage.complete()), (usize::from(!stops), !stops));
+    }
 }
