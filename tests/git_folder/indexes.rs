@@ -86,7 +86,7 @@ fn split_and_sparse_indexes_are_read_without_git() {
 fn paths_that_repeat_each_other_without_end_are_not_followed() {
     let repo = Repo::new();
     let entry = |name: &[u8]| {
-        let mut bytes = vec![0; 62];
+        let mut bytes = [0; 62];
         bytes[24..28].copy_from_slice(&0o100_644u32.to_be_bytes());
         bytes[60..].copy_from_slice(&0xfffu16.to_be_bytes());
         // It goes on where the path before it ends.
