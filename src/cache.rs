@@ -1,5 +1,5 @@
-//! What earlier scans of git repositories found clean. In: a folder of the user's own. Out: which object ids are known, and
-//! files with more of them. It holds no id of anything that was found, no path and no text, lies in no repository that is
+//! What earlier scans of git repositories found clean. In: a folder of the user's own. Out: which object ids, or digests for
+//! them, are known, and files with more of them. It holds no id of anything that was found, no path and no text, lies in no repository that is
 //! scanned, and is never trusted if somebody else could have written it. Whatever is wrong with a file of it, nothing is known.
 
 mod table;
@@ -66,7 +66,7 @@ impl Cache {
         real.is_none_or(|real| real.starts_with(place))
     }
 
-    /// Whether a blob of that id is known to be clean wherever it lies.
+    /// Whether a blob is known to be clean wherever it lies, by its id or by what stands for that where nobody has checked it.
     pub fn is_clean(&self, id: &ObjectId) -> bool {
         let bytes = id.as_bytes();
         let nth = usize::from(bytes.len() == 32);

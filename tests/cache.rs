@@ -2,14 +2,22 @@
 //! or in the wrong place. Out: the findings of a scan that reads everything.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
 
+#[path = "support/packs.rs"]
+mod packs;
 mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use support::git::{Repo, Report, binary, leak, scan};
 use support::{files, key};
+use wandward::cache::Cache;
+use wandward::policy::Policy;
+use wandward::rule::RuleSet;
+use wandward::scan::{Input, Progress, Scan};
+use wandward::source::tree::Tree;
 
 /// A scan of a repository's history with a folder for caches.
 fn scanned(repo: &Repo, caches: &Path, more: &[&str]) -> Report {
@@ -111,6 +119,8 @@ fn findings_are_those_of_a_scan_that_reads_everything() {
     repo.save("d2/.netrc", leak(&key("v1", "later")));
     assert!(same(&repo, &caches, &[]).found(&key("v1", "later")));
     repo.git(&["repack", "-q", "-a", "-d"]);
+    // A new pack is vouched for by a new index, which may lie of the same ids.
+    assert_eq!(known(&same(&repo, &caches, &[])), 0);
     assert!(known(&same(&repo, &caches, &[])) > 10);
     fs::rename(&repo.path, repo.place().join("moved")).unwrap();
     let moved = repo.opened("moved");
@@ -332,5 +342,112 @@ fn what_a_pointer_points_at_is_asked_for_each_time() {
     for _ in 0..3 {
         let report = same(&repo, &caches, &[]);
         assert!(report.json["coverage"]["skipped"].to_string().contains("Git LFS"), "{:#}", report.json);
+    }
+}
+
+#[test]
+fn an_index_that_lies_hides_no_object_of_another_repository() {
+    let (repo, keys) = leaking();
+    let caches = repo.place().join("caches");
+    let ids = repo.git(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)"]);
+    let blobs = ids.lines().filter_map(|line| line.strip_suffix(" blob"));
+    let lie = |id: &str| {
+        let id = wandward::object::ObjectId::from_hex(id.as_bytes()).unwrap();
+        (id, packs::entry(3, 6, b"", b"clean\n"))
+    };
+    let lies: Vec<packs::Packed> = blobs.map(lie).collect();
+    assert!(lies.len() > 10);
+    let hostile = repo.beside("hostile", &[]);
+    packs::write_pack(&hostile.at(".git/objects"), "pack-1", &lies, |id| *id);
+    for nth in 0..2 {
+        let report = scanned(&hostile, &caches, &[]);
+        assert_eq!((report.complete().code, known(&report) > 0), (0, nth > 0));
+    }
+    let report = same(&repo, &caches, &[]);
+    assert!(known(&report) == 0 && [0, 2, 3, 4].iter().all(|&nth| report.found(&keys[nth])));
+    // Nor one of the same repository, once an honest pack has taken the place of the other.
+    let honest = repo.raw(&["pack-objects", "--all", "--stdout", "-q"], b"");
+    for path in files(&hostile.at(".git/objects/pack")) {
+        fs::remove_file(path).unwrap();
+    }
+    fs::write(hostile.at(".git/objects/pack/pack-1.pack"), honest).unwrap();
+    hostile.git(&["index-pack", ".git/objects/pack/pack-1.pack"]);
+    let report = same(&hostile, &caches, &[]);
+    assert!(known(&report) == 0 && report.found(&keys[0]), "{}", known(&report));
+}
+
+#[test]
+fn a_pack_is_known_as_long_as_it_stays_what_it_was() {
+    let repo = clean();
+    repo.git(&["repack", "-q", "-a", "-d", "-f"]);
+    let caches = repo.place().join("caches");
+    assert_eq!(known(&same(&repo, &caches, &[])), 0);
+    let objects = known(&same(&repo, &caches, &[]));
+    assert!(objects > 60);
+    repo.save("d0/f", "another\n");
+    assert!(known(&same(&repo, &caches, &[])) > 10);
+    // What is damaged since is read no more than what is sound; what is another file is.
+    let pack = files(&repo.at(".git/objects/pack")).into_iter().find(|path| path.extension().unwrap() == "pack");
+    let pack = pack.unwrap();
+    let bytes = fs::read(&pack).unwrap();
+    fs::remove_file(&pack).unwrap();
+    fs::write(&pack, [&bytes[..], &[0]].concat()).unwrap();
+    let report = same(&repo, &caches, &[]);
+    assert!(known(&report) < 10, "{}", known(&report));
+}
+
+#[test]
+fn what_references_and_indexes_name_is_asked_anew() {
+    let repo = clean();
+    let caches = repo.place().join("caches");
+    let bare = key("legacy", "named later");
+    // Nothing says of it that it is a key, until a name does.
+    repo.save("d0/notes", format!("{bare}\n"));
+    same(&repo, &caches, &[]).complete();
+    let objects = known(&same(&repo, &caches, &[]));
+    assert!(objects > 60);
+    let blob = repo.id("HEAD:d0/notes");
+    repo.git(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},wandb_api_key")]);
+    assert!(same(&repo, &caches, &[]).found(&bare));
+    repo.git(&["update-index", "--force-remove", "wandb_api_key"]);
+    assert_eq!(known(&same(&repo, &caches, &[])), objects);
+    let gone = key("legacy", "no such object");
+    repo.write(".git/refs/heads/broken", format!("{gone}\n"));
+    same(&repo, &caches, &[]).gap(&["broken", "missing"]);
+}
+
+#[test]
+fn what_was_cut_short_is_not_known() {
+    const SIZE: usize = 48 << 20;
+    let repo = Repo::of(&["--bare"]);
+    let key = key("v1", "at the end");
+    let filler = "nothing to say of this line\n".repeat(SIZE / 28);
+    repo.blob(format!("{filler}WANDB_API_KEY={key}\n").as_bytes());
+    let rules = RuleSet::builtin().unwrap();
+    let policy = Policy::new(&rules, Vec::new(), Vec::new(), true).unwrap();
+    let input = || {
+        let roots = vec![repo.path.clone()];
+        [Input::History(Tree { roots, exclude: Vec::new(), left_out: Vec::new(), max_file_size: None })]
+    };
+    let folder = repo.place().join("caches");
+    for stops in [true, false] {
+        let (cache, progress, done) =
+            (Cache::new(folder.clone(), [1; 32]), Progress::default(), AtomicBool::new(false));
+        let (cache_of, found) = (Some(&cache), &|_: &_| {});
+        let scan = Scan { rules: &rules, policy: &policy, progress: &progress, threads: 1, cache: cache_of, found };
+        let outcome = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Some windows of it have been read, and not all of them.
+                while progress.bytes.load(Ordering::Relaxed) < 4 << 20 && !done.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+                progress.stop.fetch_or(stops, Ordering::Relaxed);
+            });
+            let outcome = scan.run(&input()).unwrap();
+            done.store(true, Ordering::Relaxed);
+            outcome
+        });
+        cache.save();
+        assert_eq!((outcome.findings.len(), outcome.coverage.complete()), (usize::from(!stops), !stops));
     }
 }

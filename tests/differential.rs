@@ -109,7 +109,7 @@ fn what_trees_name_and_nobody_holds_is_told_whatever_they_are_made_from() {
         command.args(["pack-objects", "-q", "--no-reuse-delta", depth]).arg(part.join("objects/pack/pack"));
         assert!(support::fed(&mut command, kept.as_bytes()).status.success());
         let report = scan(&mut binary(folder.path()), &["--history", "part.git"], &[]);
-        let missing = format!("missing: {} objects that its trees and commits name", lost.len());
+        let missing = format!("missing: {} objects that trees, commits, tags or an index name", lost.len());
         report.gap(&[&missing, lost.iter().min().unwrap()]);
         std::fs::remove_dir_all(part).unwrap();
     }

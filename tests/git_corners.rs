@@ -169,6 +169,28 @@ fn a_reference_to_an_object_that_is_missing_is_a_gap() {
 }
 
 #[test]
+fn what_a_tag_or_an_index_names_and_nobody_holds_is_a_gap() {
+    let repo = Repo::new();
+    repo.save("a", "a\n");
+    let lose = |id: &str| fs::remove_file(repo.at(&format!(".git/objects/{}/{}", &id[..2], &id[2..]))).unwrap();
+    // What is only said to be added has no content yet.
+    repo.write("b", "b\n");
+    repo.git(&["add", "-N", "b"]);
+    repo.scan(&["--history", "repo"], &[]).complete();
+    repo.stage("c", "c\n");
+    let staged = repo.id(":c");
+    lose(&staged);
+    repo.scan(&["--history", "repo"], &[]).gap(&["missing", "1 object", &staged]);
+    repo.git(&["rm", "-q", "--cached", "c"]);
+    let tagged = repo.blob(b"a tag names it\n");
+    repo.git(&["tag", "-a", "-m", "a tag", "v1", &tagged]);
+    repo.git(&["tag", "-a", "-m", "a tag of that tag", "v2", "v1"]);
+    repo.scan(&["--history", "repo"], &[]).complete();
+    lose(&tagged);
+    repo.scan(&["--history", "repo"], &[]).gap(&["missing", "1 object", &tagged]);
+}
+
+#[test]
 fn pointers_to_what_lfs_did_not_bring_are_counted() {
     let repo = Repo::new();
     let id = "ab".repeat(32);
@@ -189,6 +211,24 @@ fn a_tree_without_a_commit_says_what_a_blob_was_called() {
     repo.git(&["reset", "-q", "--hard"]);
     let wanted = json!({"kind": "blob", "path": "conf/wandb_key.txt", "commit": null, "reachable": false});
     history(&repo, &key).expect(&[wanted]).complete();
+}
+
+#[test]
+fn a_name_that_only_the_index_has_says_more() {
+    let key = key("legacy", "a name in the index");
+    for is_committed in [true, false] {
+        let repo = Repo::new();
+        let names = ["a/notes", "notes", "wandb_api_key", "z/notes"];
+        if is_committed {
+            repo.save(names[0], format!("{key}\n"));
+        }
+        names.iter().for_each(|name| repo.stage(name, format!("{key}\n")));
+        names.iter().for_each(|name| fs::remove_file(repo.at(name)).unwrap());
+        let wanted = json!({"key": key, "kind": "staged", "path": names[2], "line": 1, "reachable": true});
+        repo.scan(&["--history", "repo"], &[&key]).expect(&[wanted]).complete();
+        let exclude = repo.scan(&["--history", "repo", "--exclude", "wandb_api_key"], &[&key]);
+        exclude.expect(&[]).complete();
+    }
 }
 
 #[test]

@@ -649,6 +649,51 @@ fn a_large_file_read_by_several_threads_tells_what_one_thread_tells() {
 }
 
 #[test]
+fn what_several_files_say_stands_on_its_line_of_a_large_one() {
+    let root = folder();
+    let key = key("v1", "two environments");
+    let at = (20 << 20) + 777;
+    let (bytes, lines) = laid(33 << 20, &[(at, format!("WANDB_API_KEY={key}"))]);
+    for (name, text) in [("a-dev.env", bytes), ("b-prod.env", format!("WANDB_API_KEY={key}\n").into_bytes())] {
+        fs::write(root.path().join(name), text).unwrap();
+    }
+    for jobs in ["1", "5"] {
+        let (report, _) = scan(root.path(), &["--jobs", jobs, "--select", "habits"], &[&key]);
+        let findings = report["findings"].as_array().unwrap();
+        let said = findings.iter().find(|finding| finding["rule"] == "same-key-in-environments").unwrap();
+        assert_eq!(
+            (said["location"]["path"].as_str(), said["location"]["line"].as_u64()),
+            (Some("a-dev.env"), Some(lines[0]))
+        );
+    }
+}
+
+/// What breaks a habit on one side of a border and shows its key on the other says no more than in one piece.
+#[test]
+fn a_call_across_a_window_border_is_told_once() {
+    const BORDER: usize = (2 << 20) - (32 << 10);
+    const STEP: usize = 448 << 10;
+    let root = folder();
+    let plants: Vec<(usize, String)> = (0..30)
+        .map(|nth| (BORDER + nth * STEP - nth, format!("wandb.login(key=\"{}\")", key("v1", &nth.to_string()))))
+        .collect();
+    // Larger than what is ever read at once, so that each window has to tell by itself.
+    let (bytes, lines) = laid(65 << 20, &plants);
+    fs::write(root.path().join("calls.py"), bytes).unwrap();
+    for jobs in ["1", "2"] {
+        let (report, _) = scan(root.path(), &["--jobs", jobs, "--select", "habits"], &[]);
+        let found: Vec<(u64, &str)> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| (finding["location"]["line"].as_u64().unwrap(), finding["rule"].as_str().unwrap()))
+            .collect();
+        let wanted: Vec<(u64, &str)> = lines.iter().map(|line| (*line, "hardcoded-key")).collect();
+        assert_eq!(found, wanted);
+    }
+}
+
+#[test]
 fn a_key_at_the_very_end_of_files_of_every_size_near_a_border() {
     let root = folder();
     let mut wanted = Vec::new();

@@ -170,6 +170,20 @@ fn staged_during_a_merge() {
 }
 
 #[test]
+fn staged_what_both_sides_of_a_conflict_took_away() {
+    let world = World::new();
+    let repo = &world.repo;
+    repo.save(NAME, leak(&world.new));
+    repo.git(&["switch", "-q", "-c", "topic"]);
+    repo.save(NAME, "theirs\n");
+    repo.git(&["switch", "-q", "main"]);
+    repo.save(NAME, "ours\n");
+    repo.fails(&["merge", "-q", "topic"]);
+    assert!(repo.git(&["ls-files", "--stage", NAME]).contains(" 1\t"));
+    world.expect_nothing_staged();
+}
+
+#[test]
 fn staged_by_intention_only() {
     let world = World::new();
     world.repo.write(NAME, leak(&world.new));

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::blob::{Kind, Origin, Standing};
+use crate::blob::{Before, Kind, Origin, Standing};
 use crate::finding::{Confidence, Finding, Remedy, Snippet};
 use crate::rule::{Rule, Severity};
 use crate::secret::Fingerprint;
@@ -27,14 +27,21 @@ const MOST: usize = 100_000;
 #[derive(Default)]
 pub(super) struct Project {
     /// Keys in files of an environment: by fingerprint, what would be said at each place.
-    keys: BTreeMap<String, Vec<(Environment, Opinion)>>,
+    keys: BTreeMap<String, Vec<(Environment, Said)>>,
     /// Secrets that webhooks refer to: the folder, the name, what would be said there.
-    used: Vec<(Vec<u8>, String, Opinion)>,
+    used: Vec<(Vec<u8>, String, Said)>,
     /// Secrets that are declared, by folder.
     declared: BTreeMap<Vec<u8>, BTreeSet<String>>,
     /// Runs, by the `wandb` folder that holds them, each with the first of its files.
     runs: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, Origin>>,
     held: usize,
+}
+
+/// What would be said at a place.
+pub(super) struct Said {
+    pub(super) opinion: Opinion,
+    /// Where in its source the piece begins that showed it, in bytes: its lines may count from there.
+    pub(super) piece: u64,
 }
 
 /// What a key is for, as the path of a file tells it.
@@ -90,16 +97,27 @@ impl Project {
     }
 
     /// Remembers a key in a file of an environment, and what would be said of it.
-    pub(super) fn key(&mut self, fingerprint: &Fingerprint, environment: Environment, opinion: Opinion) {
+    pub(super) fn key(&mut self, fingerprint: &Fingerprint, environment: Environment, said: Said) {
         if self.room() {
-            self.keys.entry(fingerprint.as_str().to_owned()).or_default().push((environment, opinion));
+            self.keys.entry(fingerprint.as_str().to_owned()).or_default().push((environment, said));
         }
     }
 
     /// Remembers a secret that a webhook refers to.
-    pub(super) fn used(&mut self, origin: &Origin, name: String, opinion: Opinion) {
+    pub(super) fn used(&mut self, origin: &Origin, name: String, said: Said) {
         if self.room() {
-            self.used.push((folder(origin), name, opinion));
+            self.used.push((folder(origin), name, said));
+        }
+    }
+
+    /// Counts the places in a source from its beginning that count from somewhere else: `ahead` tells of the beginning of a
+    /// piece what lies before that.
+    pub(super) fn recount(&mut self, origin: &Origin, ahead: &dyn Fn(u64) -> Before) {
+        let keys = self.keys.values_mut().flatten().map(|(_, said)| said);
+        for Said { opinion, piece } in keys.chain(self.used.iter_mut().map(|(.., said)| said)) {
+            if let Some(finding) = opinion.finding_mut().filter(|finding| finding.origin == *origin) {
+                finding.place = finding.place.map(|place| ahead(*piece).place(place));
+            }
         }
     }
 
@@ -129,10 +147,10 @@ impl Project {
     /// it may.
     pub(super) fn opinions(self, tracked: Option<&Arc<Rule>>, standing: &dyn Fn(&Origin) -> Standing) -> Vec<Opinion> {
         let mut opinions: Vec<Opinion> = self.keys.into_values().filter_map(same_key).collect();
-        for (folder, name, opinion) in self.used {
+        for (folder, name, said) in self.used {
             let declared = self.declared.get(&folder);
             if declared.is_some_and(|names| !names.contains(&name)) {
-                opinions.push(opinion);
+                opinions.push(said.opinion);
             }
         }
         if let Some(rule) = tracked {
@@ -143,7 +161,9 @@ impl Project {
 }
 
 /// What is said of one key's places, if they belong to several environments.
-fn same_key(mut places: Vec<(Environment, Opinion)>) -> Option<Opinion> {
+fn same_key(places: Vec<(Environment, Said)>) -> Option<Opinion> {
+    let places = places.into_iter().map(|(environment, said)| (environment, said.opinion));
+    let mut places: Vec<(Environment, Opinion)> = places.collect();
     places.sort_by(|(_, one), (_, other)| place(one).cmp(&place(other)));
     let stages: BTreeSet<&Environment> = places.iter().map(|(environment, _)| environment).collect();
     let kinds = |stage: bool| stages.iter().filter(|e| matches!(e, Environment::Stage(_)) == stage).count();

@@ -5,14 +5,14 @@
 use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
-use crate::blob::{Kind, Origin, Standing, Text};
+use crate::blob::{Before, Kind, Origin, Standing, Text};
 use crate::finding::{Finding, Key, Remedy};
 use crate::rule::{self, Rule, Severity, Site};
 
 use super::habit::passage::{self, Passage};
 use super::habit::webhook;
 use super::keeper::{Holds, Keeper, Lies, is_wide, run_folder};
-use super::project::{self, Environment, Project};
+use super::project::{self, Environment, Project, Said};
 use super::{Cursor, Judge, Opinion};
 
 /// What is known of a file beside its bytes.
@@ -98,7 +98,7 @@ impl<'a> Judge<'a> {
         self.permit(finding, text, point, &mut opinions);
         if let Some(opinion) = opinions.pop() {
             let mut project = self.project.lock().unwrap_or_else(PoisonError::into_inner);
-            project.key(&key.fingerprint, environment, opinion);
+            project.key(&key.fingerprint, environment, Said { opinion, piece: text.before.bytes });
         }
     }
 
@@ -116,9 +116,15 @@ impl<'a> Judge<'a> {
             let evidence = "no secret of this name is declared beside it".to_owned();
             let mut opinions = Vec::new();
             self.permit(Finding { evidence, ..finding }, text, &span, &mut opinions);
-            opinions.pop().into_iter().for_each(|opinion| project.used(passage.origin, name.clone(), opinion));
+            let said = opinions.pop().map(|opinion| Said { opinion, piece: text.before.bytes });
+            said.into_iter().for_each(|said| project.used(passage.origin, name.clone(), said));
         }
         project.declared(passage.origin, declared);
+    }
+
+    /// Counts what is remembered of a source from its beginning; see [`Project::recount`].
+    pub fn recount(&self, origin: &Origin, ahead: &dyn Fn(u64) -> Before) {
+        self.project.lock().unwrap_or_else(PoisonError::into_inner).recount(origin, ahead);
     }
 
     /// What only several files say together; asked once, when all of them are read.

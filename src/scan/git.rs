@@ -5,6 +5,7 @@
 mod change;
 mod clean;
 mod history;
+mod hot;
 mod known;
 mod places;
 mod sweep;

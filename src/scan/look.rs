@@ -86,7 +86,11 @@ impl<'l> Look<'l> {
         self.forms(&piece.text, piece.own.clone(), &seen, 0);
         let found = self.opinions.iter().filter_map(|opinion| Some(key_span(opinion)?.clone()));
         let keys: Vec<Range<u64>> = found.chain(self.passed.drain(..)).collect();
-        let is_said = |about: &Range<u64>| keys.iter().any(|key| key.start < about.end && about.start < key.end);
+        let (judge, origin) = (self.judge, self.origin);
+        let is_said = |about: &Range<u64>| {
+            keys.iter().any(|key| key.start < about.end && about.start < key.end)
+                || shows_beyond(judge, origin, piece, about)
+        };
         let broken = self.judge.habits(self.origin, &piece.text, piece.whole, &seen.names, is_said);
         self.open |= broken.open;
         self.unnamed |= broken.unnamed;
@@ -216,6 +220,22 @@ pub(super) fn hide_encoded(shown: &mut String, mark: &mut Range<usize>) {
         }
         shown.replace_range(span, HIDDEN);
     }
+}
+
+/// Whether a key stands in some bytes of a source that a piece holds, where another piece is asked about it.
+fn shows_beyond(judge: &Judge<'_>, origin: &Origin, piece: &Piece<'_>, about: &Range<u64>) -> bool {
+    let Piece { text, own, .. } = piece;
+    let place = |at: u64| {
+        let within = usize::try_from(at.saturating_sub(text.before.bytes)).unwrap_or(usize::MAX);
+        within.min(text.bytes.len())
+    };
+    let [start, end] = [about.start, about.end].map(place);
+    let beyond = [start..end.min(own.start), start.max(own.end)..end];
+    beyond.into_iter().filter(|part| part.start < part.end).any(|part| {
+        let candidates = detect::candidates(text.bytes, part);
+        let judgement = judge.judge(origin, text, &candidates, false);
+        !judgement.passed.is_empty() || judgement.opinions.iter().any(|opinion| key_span(opinion).is_some())
+    })
 }
 
 /// Where the key of an opinion stands.

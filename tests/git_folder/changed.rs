@@ -265,7 +265,7 @@ fn a_folder_that_claims_the_entries_of_another_hides_none() {
         bytes
     };
     let honest = unknown(&unknown(&changed, "b", "2", &repo.id("HEAD:b")), "", "5", &head.to_string());
-    let expected: BTreeSet<_> = [("b/one".to_owned(), other)].into();
+    let expected: BTreeSet<_> = [("b/one".to_owned(), other.clone())].into();
     let found = |index: &[u8]| {
         fs::write(repo.at(".git/index"), index).unwrap();
         ours(&opened(&repo.path), &[head])
@@ -276,6 +276,10 @@ fn a_folder_that_claims_the_entries_of_another_hides_none() {
         let lie = replaced(&honest, b"a\x002 ", &[b"a\0", count.as_bytes(), b" "].concat(), 0);
         assert_eq!(found(&sized(lie)).unwrap(), expected, "{count}");
     }
+    // Nor does one that claims its own entries one by one.
+    let changed = replaced(&bytes, &raw(&repo.id("HEAD:a/one")), &raw(&other), 0);
+    let lie = replaced(&unknown(&changed, "", "5", &head.to_string()), b"a\x002 ", b"a\x001 ", 0);
+    assert_eq!(found(&sized(lie)).unwrap(), [("a/one".to_owned(), other)].into());
 }
 
 #[test]

@@ -81,3 +81,26 @@ fn split_and_sparse_indexes_are_read_without_git() {
         assert_eq!(closed, ["dir1"]);
     }
 }
+
+#[test]
+fn paths_that_repeat_each_other_without_end_are_not_followed() {
+    let repo = Repo::new();
+    let entry = |name: &[u8]| {
+        let mut bytes = [0; 62];
+        bytes[24..28].copy_from_slice(&0o100_644u32.to_be_bytes());
+        bytes[60..].copy_from_slice(&0xfffu16.to_be_bytes());
+        // It goes on where the path before it ends.
+        [&bytes[..], &[0], name, &[0]].concat()
+    };
+    const MANY: usize = 600;
+    let more = (1..MANY).flat_map(|_| entry(b"b"));
+    let entries: Vec<u8> = entry(&[b'a'; 1 << 20]).into_iter().chain(more).collect();
+    let head = [&b"DIRC\0\0\0\x04"[..], &(MANY as u32).to_be_bytes()].concat();
+    fs::write(repo.at(".git/index"), [&head[..], &entries, &[0; 20]].concat()).unwrap();
+    let folder = opened(&repo.path);
+    let all = index::read(&folder.index(), &folder).unwrap_err();
+    let changed = index::changed(&folder.index(), &folder, &[], &mut |_| None).unwrap_err();
+    for error in [all, changed] {
+        assert!(error.reason.ends_with("holds paths beyond all bounds"), "{}", error.reason);
+    }
+}

@@ -1,5 +1,5 @@
 //! Packs made by hand, which git would not write. In: entries, whatever they say. Out: a pack, and an index that vouches for it.
-#![allow(unreachable_pub, reason = "each test takes it in for itself")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
 
 use std::fs;

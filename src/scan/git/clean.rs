@@ -39,7 +39,7 @@ impl<'c> Clean<'c> {
         &mut self,
         scan: &Scan<'_>,
         store: &Store,
-        (references, staged): (&[Reference], &ObjectMap<Staged>),
+        (references, staged): (&[Reference], &ObjectMap<Vec<Staged>>),
         tree: &Tree,
         outcome: &Mutex<Outcome>,
     ) -> Option<u64> {
@@ -58,7 +58,8 @@ impl<'c> Clean<'c> {
         let mut staged: Vec<_> = staged.iter().collect();
         staged.sort_by_key(|(id, _)| **id);
         for (id, staged) in staged {
-            parts.extend([id.as_bytes().to_vec(), staged.path.clone()]);
+            parts.extend([id.as_bytes().to_vec(), staged.len().to_le_bytes().to_vec()]);
+            parts.extend(staged.iter().map(|staged| staged.path.clone()));
         }
         let digest = cache::digest(parts.iter().map(Vec::as_slice));
         self.digest = Some(digest);
@@ -79,4 +80,34 @@ impl<'c> Clean<'c> {
 fn said(outcome: &Mutex<Outcome>) -> usize {
     let outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
     outcome.findings.len() + outcome.suppressed.len() + outcome.coverage.skipped.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "tests build their own world")]
+    fn nothing_is_learnt_of_a_repository_that_changed_meanwhile() {
+        let place = tempfile::tempdir().expect("a folder");
+        let objects = place.path().join("objects");
+        fs::create_dir_all(objects.join("ab")).expect("writable");
+        let store = Store::open(&objects, 20);
+        let outcome = Mutex::new(Outcome::default());
+        let known = |digest: u8, change: &dyn Fn()| {
+            let cache = Cache::new(place.path().join("cache"), [9; 32]);
+            let digest = [digest; 32];
+            let clean = Clean { cache: &cache, identity: store.identity(), digest: Some(digest), said: 0 };
+            change();
+            clean.learn(&store, 5, &outcome);
+            cache.save();
+            Cache::new(place.path().join("cache"), [9; 32]).whole(&digest)
+        };
+        assert_eq!(known(1, &|| ()), Some(5));
+        let object = objects.join("ab").join("c".repeat(38));
+        assert_eq!(known(2, &|| fs::write(&object, "another").expect("writable")), None);
+        assert_eq!(known(3, &|| ()), Some(5));
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clean::Clean;
 use super::places::Places;
@@ -19,7 +19,7 @@ use crate::scan::Scan;
 use crate::scan::worker::Worker;
 use crate::source::MAX_WHOLE;
 use crate::source::git::folder::GitFolder;
-use crate::source::git::index;
+use crate::source::git::index::{self, IndexEntry};
 use crate::source::git::refs::{self, Reference};
 use crate::source::git::standing::Standings;
 use crate::source::objects::Objects;
@@ -145,6 +145,7 @@ impl Scan<'_> {
             worker,
             clean.as_ref().map(|clean| clean.cache),
         );
+        facts.missing.extend(staged.keys().filter(|id| !facts.ids.contains_key(id)));
         let places = Places::find(self, &store, folder.shape.id_length, &mut facts, &references);
         self.gaps(found, &facts, &places, outcome);
         for reference in references.iter().filter(|reference| reference.holds()) {
@@ -202,9 +203,9 @@ impl Scan<'_> {
         references
     }
 
-    /// What the indexes of all worktrees hold, with a path for each blob.
-    fn indexes(&self, found: &Found, outcome: &Mutex<Outcome>) -> ObjectMap<Staged> {
-        let mut staged = ObjectMap::default();
+    /// What the indexes of all worktrees hold, with the paths of each blob.
+    fn indexes(&self, found: &Found, outcome: &Mutex<Outcome>) -> ObjectMap<Vec<Staged>> {
+        let mut staged: ObjectMap<Vec<Staged>> = ObjectMap::default();
         let own = (found.folder.common.join("index"), found.shown.clone());
         let linked = found.folder.linked().into_iter().map(|git| {
             let worktree = GitFolder::at(&git).ok().flatten().and_then(|linked| linked.worktree);
@@ -213,10 +214,12 @@ impl Scan<'_> {
         for (path, worktree) in std::iter::once(own).chain(linked).filter(|(path, _)| path.exists()) {
             match index::read(&path, &found.folder) {
                 Ok(entries) => {
-                    let repository = tree::origin(&worktree).path;
-                    for entry in entries.into_iter().filter(|entry| !entry.is_folder() && !entry.is_submodule()) {
-                        let at = || Staged { path: entry.path, repository: repository.clone() };
-                        staged.entry(entry.id).or_insert_with(at);
+                    let repository: Arc<[u8]> = tree::origin(&worktree).path.into();
+                    // What is only said to be added has no content yet.
+                    let blob = |entry: &IndexEntry| !entry.is_folder() && !entry.is_submodule() && !entry.intent_to_add;
+                    for entry in entries.into_iter().filter(blob) {
+                        let at = Staged { path: entry.path, repository: Arc::clone(&repository) };
+                        staged.entry(entry.id).or_default().push(at);
                     }
                 }
                 Err(error) => skip(outcome, tree::skip(&found.show(&path), error.reason, true)),
@@ -247,7 +250,7 @@ impl Scan<'_> {
             gap(format!("a partial clone: it lacks {missing}, and nothing is fetched for a scan"));
         } else if missing > 0 {
             let first = among(facts.missing.iter().min());
-            gap(format!("missing: {} that its trees and commits name{first}", number(missing, "object")));
+            gap(format!("missing: {} that trees, commits, tags or an index name{first}", number(missing, "object")));
         }
         let objects = found.folder.common.join("lfs/objects");
         let fetched = |id: &&String| objects.join(&id[..2]).join(&id[2..4]).join(id).exists();

@@ -4,9 +4,10 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::hot::Hot;
 use super::known::Known;
 use super::sweep::Facts;
-use crate::object::{ObjectId, ObjectKind, ObjectMap};
+use crate::object::{ObjectId, ObjectMap};
 use crate::scan::Scan;
 use crate::source::git::history::{self, Folder, Graph, TooMany};
 use crate::source::git::refs::Reference;
@@ -17,6 +18,8 @@ use crate::source::git::store::Store;
 pub(super) const MOST_OF_ONE: usize = 4_000_000;
 pub(super) const MOST_LOOKS: usize = 500_000_000;
 pub(super) const MOST_PLACES: usize = 500_000;
+/// How many bytes of trees are held at once, as far as they name what holds something.
+const MOST_HELD: usize = 2 << 30;
 
 /// Where one blob was introduced: the commit, by its place in the order, and the path.
 pub(super) type Place = (u32, Vec<u8>);
@@ -83,8 +86,9 @@ impl Places {
         let mut pinned = ObjectMap::default();
         let (tips, others) = tips(&graph, references, &facts.tags, &mut pinned);
         let held = graph.below(tips.iter().map(|(_, place)| *place));
-        let hot = hot(facts);
-        let folders = folders(scan, store, id_length, facts, &hot);
+        let hot = Hot::find(scan, store, id_length, facts);
+        let (folders, mut too_many) = folders(scan, store, id_length, facts, &hot, MOST_HELD);
+        too_many |= hot.too_deep;
         let none = Folder::default();
         let read = |id: &ObjectId| {
             let nth = facts.ids.get(id).and_then(|&nth| folders[nth as usize].as_ref());
@@ -104,13 +108,12 @@ impl Places {
             });
             *too_many |= result.is_err();
         });
-        let mut too_many = parts.iter().any(|(_, too_many)| *too_many);
+        too_many |= parts.iter().any(|(_, too_many)| *too_many);
         // What a `write-tree` left behind without a commit still says how its files were called.
-        let mut named = vec![false; hot.len()];
-        trees(facts).flat_map(|(_, names)| names).for_each(|nth| named[nth as usize] = true);
         let of_commits: HashSet<ObjectId> = graph.commits.iter().map(|node| node.raw.tree).collect();
-        let hot_trees = trees(facts).map(|(nth, _)| nth).filter(|&nth| hot[nth as usize] && !named[nth as usize]);
-        for id in hot_trees.map(|nth| facts.listing.entries[nth as usize].id).filter(|id| !of_commits.contains(id)) {
+        let entries = facts.listing.entries.iter().zip(hot.trees.iter().zip(&hot.named));
+        let tops = entries.filter(|(_, (is_tree, is_named))| **is_tree && !**is_named);
+        for id in tops.map(|(entry, _)| entry.id).filter(|id| !of_commits.contains(id)) {
             let result = spent.introduced(id, &[], &read, &mut |path, id| {
                 let (_, first) = pinned.entry(id).or_default();
                 if first.is_empty() {
@@ -213,10 +216,17 @@ fn peeled(id: ObjectId, tags: &ObjectMap<ObjectId>) -> impl Iterator<Item = Obje
     std::iter::successors(Some(id), |id| tags.get(id).copied()).take(tags.len() + 1)
 }
 
-/// What the hot trees hold that is hot, by their places in the listing.
-fn folders(scan: &Scan<'_>, store: &Store, id_length: usize, facts: &mut Facts, hot: &[bool]) -> Vec<Option<Folder>> {
-    let mut wanted = vec![false; hot.len()];
-    trees(facts).for_each(|(nth, _)| wanted[nth as usize] = hot[nth as usize]);
+/// What the hot trees hold that is hot, by their places in the listing; and whether that were more than `most` bytes.
+pub(super) fn folders(
+    scan: &Scan<'_>,
+    store: &Store,
+    id_length: usize,
+    facts: &mut Facts,
+    hot: &Hot,
+    most: usize,
+) -> (Vec<Option<Folder>>, bool) {
+    let Hot { hot, trees: wanted, .. } = hot;
+    let held = AtomicUsize::new(0);
     let forest = facts.listing.forest.only(|nth| wanted[nth]);
     let entries = &facts.listing.entries;
     // What each of them names, if that was kept in its order.
@@ -232,7 +242,12 @@ fn folders(scan: &Scan<'_>, store: &Store, id_length: usize, facts: &mut Facts, 
                 nth.is_some_and(|nth| hot[nth as usize])
             };
             match object {
-                Ok((_, bytes)) => folders.push((nth, history::folder(bytes, id_length, &mut is_hot))),
+                Ok((_, bytes)) => {
+                    let folder = history::folder(bytes, id_length, &mut is_hot);
+                    if held.fetch_add(folder.bytes(), Ordering::Relaxed) + folder.bytes() <= most {
+                        folders.push((nth, folder));
+                    }
+                }
                 // It could be read a moment ago.
                 Err(error) => unread.push((entries[nth].id, error)),
             }
@@ -246,39 +261,5 @@ fn folders(scan: &Scan<'_>, store: &Store, id_length: usize, facts: &mut Facts, 
         folders.into_iter().for_each(|(nth, folder)| all[nth] = Some(folder));
         facts.unread.extend(unread);
     }
-    all
-}
-
-/// Each tree and what it names, by places in the listing.
-fn trees(facts: &Facts) -> impl Iterator<Item = (u32, impl Iterator<Item = u32>)> {
-    facts.trees.iter().flat_map(|named| named.iter())
-}
-
-/// Which objects, by their places in the listing, are touched blobs or trees above one.
-fn hot(facts: &Facts) -> Vec<bool> {
-    // Who names an object: the places in `above` from its own start to the next one's.
-    let mut starts = vec![0usize; facts.listing.entries.len() + 1];
-    for nth in trees(facts).flat_map(|(_, named)| named) {
-        starts[nth as usize + 1] += 1;
-    }
-    for nth in 1..starts.len() {
-        starts[nth] += starts[nth - 1];
-    }
-    let mut above = vec![0u32; *starts.last().unwrap_or(&0)];
-    let mut ends = starts.clone();
-    for (tree, named) in trees(facts) {
-        for nth in named {
-            above[ends[nth as usize]] = tree;
-            ends[nth as usize] += 1;
-        }
-    }
-    let mut hot = vec![false; facts.listing.entries.len()];
-    let touched = facts.touched.iter().filter(|(_, kind, _)| *kind == ObjectKind::Blob);
-    let mut next: Vec<u32> = touched.map(|(id, _, _)| facts.ids[id]).collect();
-    while let Some(nth) = next.pop() {
-        if !std::mem::replace(&mut hot[nth as usize], true) {
-            next.extend(&above[starts[nth as usize]..starts[nth as usize + 1]]);
-        }
-    }
-    hot
+    (all, held.into_inner() > most)
 }

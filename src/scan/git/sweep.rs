@@ -2,6 +2,7 @@
 //! anything of a key's shape. Where they lie is not known yet, so nothing is said of them.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::atomic::AtomicUsize;
 
 use super::trees::{Named, Trees};
 use crate::blob::{Before, Kind, Origin, Text};
@@ -10,7 +11,10 @@ use crate::object::{ObjectId, ObjectKind, ObjectMap};
 use crate::scan::Scan;
 use crate::scan::worker::{Glance, Worker};
 use crate::source::git::object::{self, RawCommit};
-use crate::source::git::store::{Entry, Listing, ReadError, Store, UNMARKED};
+use crate::source::git::store::{Listing, ReadError, Store, UNMARKED};
+
+/// How many entries of trees are kept, four bytes each; a repository of some megabytes can have billions of them.
+pub(super) const MOST_NAMED: usize = 1 << 28;
 
 /// What a repository's objects are.
 #[derive(Default)]
@@ -27,7 +31,7 @@ pub(super) struct Facts {
     pub(super) trees: Vec<Named>,
     /// The objects that hold anything of a key's shape.
     pub(super) touched: Vec<(ObjectId, ObjectKind, Glance)>,
-    /// What trees name and nobody holds.
+    /// What trees, commits and tags name and nobody holds.
     pub(super) missing: HashSet<ObjectId>,
     /// What the user wants passed over, and how many bytes it has.
     pub(super) too_large: Vec<(ObjectId, usize)>,
@@ -50,15 +54,19 @@ pub(super) fn sweep<'w, 'a: 'w>(
     cache: Option<&Cache>,
 ) -> Facts {
     let ids: ObjectMap<u32> = (0u32..).zip(&listing.entries).map(|(nth, entry)| (entry.id, nth)).collect();
-    let is_clean =
-        |entry: &Entry| entry.kind == ObjectKind::Blob && cache.is_some_and(|cache| cache.is_clean(&entry.id));
-    let clean: Vec<bool> = listing.entries.iter().map(is_clean).collect();
+    let witnesses = cache.map_or_else(Vec::new, |_| store.witnesses(&listing.entries));
+    let is_clean = |nth: usize| {
+        let witness = witnesses.get(nth).copied().flatten();
+        witness.is_some_and(|witness| cache.is_some_and(|cache| cache.is_clean(&witness)))
+    };
+    let clean: Vec<bool> = (0..listing.entries.len()).map(is_clean).collect();
     let known_clean = clean.iter().filter(|clean| **clean).count();
     worker().count_known_clean(known_clean as u64);
     let rest = (known_clean > 0).then(|| listing.forest.only(|nth| !clean[nth]));
     let forest = rest.as_ref().unwrap_or(&listing.forest);
+    let left = AtomicUsize::new(MOST_NAMED);
     let start = || {
-        let trees = (Trees::new(&ids, id_length), Named::default());
+        let trees = (Trees::new(&ids, id_length, &left), Named::default());
         (worker(), store.walk(&listing.entries, forest), trees, Facts::default())
     };
     let parts = scan.share_singly(forest.parts(), start, |(worker, walk, (trees, named), facts), part| {
@@ -95,11 +103,12 @@ pub(super) fn sweep<'w, 'a: 'w>(
     // Git knows the empty tree without holding it.
     let empty = object::empty_tree(id_length);
     let trees = all.commits.iter().map(|(_, commit)| commit.tree);
-    all.missing.extend(trees.filter(|tree| *tree != empty && !ids.contains_key(tree)));
+    let named = trees.chain(all.tags.values().copied());
+    all.missing.extend(named.filter(|id| *id != empty && !ids.contains_key(id)));
     let learnt = std::mem::take(&mut all.clean);
     // What is cut short is not known to be clean.
     if let Some(cache) = cache.filter(|_| !scan.stopped()) {
-        cache.learn(learnt);
+        cache.learn(learnt.iter().filter_map(|id| witnesses[*ids.get(id)? as usize]));
     }
     all.ids = ids;
     all.listing = listing;

@@ -22,7 +22,7 @@ const MOST: usize = 1000;
 pub(super) struct Staged {
     pub(super) path: Vec<u8>,
     /// The worktree whose index it is.
-    pub(super) repository: Vec<u8>,
+    pub(super) repository: Arc<[u8]>,
 }
 
 /// What is known of a repository when its objects have all been looked at.
@@ -34,7 +34,7 @@ pub(super) struct Teller<'t, 'a> {
     pub(super) store: &'t Store,
     pub(super) places: &'t Places,
     /// What indexes hold, and where.
-    pub(super) staged: &'t ObjectMap<Staged>,
+    pub(super) staged: &'t ObjectMap<Vec<Staged>>,
     /// Whether all of it is known to be held by something.
     pub(super) reachable: bool,
 }
@@ -100,47 +100,58 @@ impl Teller<'_, '_> {
         parts.into_iter().flatten().collect()
     }
 
-    /// The paths of a blob: those at which commits introduced it, else the one that an index or a reference to a tree has.
+    /// The paths of a blob: those at which commits introduced it, those that indexes have, and one of a tree without a commit.
     fn paths<'p>(&'p self, blob: &ObjectId) -> impl Iterator<Item = &'p [u8]> {
-        let places = self.places.of(blob);
-        let other = self.staged.get(blob).map(|staged| staged.path.as_slice()).or_else(|| self.places.pinned(blob));
-        let other = other.filter(|_| places.is_empty());
-        places.iter().map(|(_, path)| path.as_slice()).chain(other)
+        let places = self.places.of(blob).iter().map(|(_, path)| path.as_slice());
+        places.chain(self.staged(blob).iter().map(|staged| staged.path.as_slice())).chain(self.pinned(blob))
     }
 
-    /// Judges a blob at the first of its places of each class, so that what only a path tells is said too.
+    /// Where indexes have a blob.
+    fn staged(&self, blob: &ObjectId) -> &[Staged] {
+        self.staged.get(blob).map_or(&[], Vec::as_slice)
+    }
+
+    /// The path of a blob in a tree without a commit; none at all is one where there is no other.
+    fn pinned(&self, blob: &ObjectId) -> Option<&[u8]> {
+        let is_alone = self.places.of(blob).is_empty() && self.staged(blob).is_empty();
+        self.places.pinned(blob).filter(|path| is_alone || !path.is_empty())
+    }
+
+    /// Judges a blob at the first of its places of each class, so that what only a path tells is said too: where commits
+    /// introduced it, then where indexes have it, then in a tree without a commit.
     fn blob(&self, worker: &mut Worker<'_, '_>, held: Held, bytes: &[u8]) {
         let Some(id) = held.object else { return };
-        let places = self.places.of(&id);
-        let places: Vec<&Place> =
-            places.iter().filter(|(_, path)| !self.exclude.matches_in_git(&self.held.repository, path)).collect();
-        if places.is_empty() {
-            let path = self.paths(&id).next().unwrap_or_default();
-            let staged = self.staged.get(&id);
-            let (kind, held) = match staged {
-                Some(staged) => (Kind::Staged, Held { repository: staged.repository.clone(), ..held }),
-                None => (Kind::Blob, held),
-            };
-            worker.again(Told::new(), |worker| worker.bytes(&Origin::new(kind, path).held(held), bytes));
-            return;
-        }
+        let is_wanted = |path: &[u8]| !self.exclude.matches_in_git(&self.held.repository, path);
+        let places: Vec<&Place> = self.places.of(&id).iter().filter(|(_, path)| is_wanted(path)).collect();
         let notes = !held.refs.is_empty() && held.refs.iter().all(|name| name.starts_with(b"refs/notes/"));
         let kind = if notes { Kind::Note } else { Kind::Blob };
         let mut told = Told::new();
         let mut classes: HashSet<PathClass> = HashSet::new();
         let mut paths: HashSet<&[u8]> = HashSet::new();
-        for &place in &places {
+        let mut is_new =
+            |kind: Kind, path| paths.insert(path) && classes.insert(judge::path_class(&Origin::new(kind, path), bytes));
+        for &place in places.iter().filter(|(_, path)| is_new(kind, path)) {
             let (commit, path) = place;
-            let origin = Origin::new(kind, path.clone());
-            if !paths.insert(path) || !classes.insert(judge::path_class(&origin, bytes)) {
-                continue;
-            }
             let others = places.iter().filter(|&&other| other != place).take(MOST);
             let also = others.map(|(commit, path)| (self.commit(*commit), path.clone())).collect();
             let more_places = (places.len() - 1).saturating_sub(MOST);
             let commit = Some(self.commit(*commit));
+            let origin = Origin::new(kind, path.clone());
             let origin = origin.held(Held { commit, also, more_places, ..held.clone() });
             told = worker.again(told, |worker| worker.bytes(&origin, bytes));
+        }
+        for staged in
+            self.staged(&id).iter().filter(|staged| is_wanted(&staged.path) && is_new(Kind::Staged, &staged.path))
+        {
+            let held = Held { repository: staged.repository.to_vec(), ..held.clone() };
+            let origin = Origin::new(Kind::Staged, staged.path.clone()).held(held);
+            told = worker.again(told, |worker| worker.bytes(&origin, bytes));
+        }
+        let pinned = self.pinned(&id).filter(|path| is_wanted(path) && is_new(Kind::Blob, path));
+        let nameless = self.paths(&id).next().is_none().then_some(&b""[..]);
+        if let Some(path) = pinned.or(nameless) {
+            let origin = Origin::new(Kind::Blob, path).held(held);
+            worker.again(told, |worker| worker.bytes(&origin, bytes));
         }
     }
 

@@ -2,6 +2,7 @@
 //! what nobody holds. Most of a version of a tree is that of its base, and is not looked up again.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::known::Known;
 use crate::object::{ObjectId, ObjectMap};
@@ -23,6 +24,8 @@ pub(super) struct Named {
     trees: Vec<(u32, usize, bool)>,
     /// The place of what each entry names.
     all: Vec<u32>,
+    /// Whether there were more entries than are kept: of some trees it is not known any more what they name.
+    pub(super) is_partial: bool,
 }
 
 impl Named {
@@ -69,12 +72,15 @@ pub(super) struct Trees<'i> {
     first: u32,
     /// Where in its tree each entry begins.
     starts: Vec<u32>,
+    /// How many more entries all threads may keep.
+    left: &'i AtomicUsize,
 }
 
 impl<'i> Trees<'i> {
-    pub(super) fn new(ids: &'i ObjectMap<u32>, id_length: usize) -> Trees<'i> {
+    /// Those of a listing; `left` is how many more entries all threads may keep.
+    pub(super) fn new(ids: &'i ObjectMap<u32>, id_length: usize, left: &'i AtomicUsize) -> Trees<'i> {
         let empty = object::empty_tree(id_length);
-        Trees { known: Known::new(ids), id_length, empty, rows: Vec::new(), first: 0, starts: Vec::new() }
+        Trees { known: Known::new(ids), id_length, empty, rows: Vec::new(), first: 0, starts: Vec::new(), left }
     }
 
     /// Reads the tree at the place `nth`. Returns the mark of what is remembered of it, and whether it could be read to its
@@ -101,7 +107,6 @@ impl<'i> Trees<'i> {
         }
         let is_whole = shared || self.all(tree.bytes, named, missing);
         let count = named.all.len() - start;
-        named.trees.push((nth, start, count <= MANY));
         if count > MANY {
             named.all[start..].sort_unstable();
             let mut kept = start;
@@ -113,6 +118,15 @@ impl<'i> Trees<'i> {
             }
             named.all.truncate(kept);
         }
+        let kept = named.all.len() - start;
+        let room = |left: usize| left.checked_sub(kept);
+        if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_err() {
+            named.all.truncate(start);
+            named.is_partial = true;
+            self.starts.truncate(row_start);
+            return (UNMARKED, is_whole);
+        }
+        named.trees.push((nth, start, count <= MANY));
         if !is_whole || count > MANY {
             self.starts.truncate(row_start);
             return (UNMARKED, is_whole);

@@ -49,9 +49,15 @@ impl Worker<'_, '_> {
         self.reader = reader;
         seen.bytes = first?;
         if !whole {
+            let mut starts = Vec::new();
             for part in self.slices(origin, file, helpers, &seen)? {
+                starts.push((source::first_byte(part.nth), ahead));
                 seen.take(part, &mut ahead);
             }
+            self.judge.recount(origin, &|piece| {
+                let before = starts.partition_point(|(start, _)| *start <= piece);
+                before.checked_sub(1).map_or_else(Before::default, |nth| starts[nth].1)
+            });
         }
         self.reread(origin, file, seen)
     }

@@ -164,6 +164,11 @@ impl Folder {
         Folder(Arc::new(Rows { names: names.into(), rows }))
     }
 
+    /// How many bytes of memory it takes, about.
+    pub fn bytes(&self) -> usize {
+        size_of::<Rows>() + self.0.names.len() + std::mem::size_of_val(&*self.0.rows)
+    }
+
     /// The number of its entries.
     fn len(&self) -> usize {
         self.0.rows.len()

@@ -179,6 +179,22 @@ impl Store {
         Some(sha.finalize().into())
     }
 
+    /// By what each blob of the listed `entries` may be remembered beyond this scan: its id where whoever reads it checks its
+    /// hash. Where an index alone vouches for it, that may give it the id of another object, so what is known of it holds for
+    /// no other index and no other pack; none where those cannot be told apart.
+    pub fn witnesses(&self, entries: &[Entry]) -> Vec<Option<ObjectId>> {
+        let marks: Vec<Option<[u8; 32]>> = self.packs.iter().map(Pack::mark).collect();
+        let witness = |entry: &Entry| match entry.place {
+            _ if entry.kind != ObjectKind::Blob => None,
+            Place::Packed { pack, sole: true, .. } if self.packs[pack as usize].is_mapped() => {
+                let sha = Sha256::new().chain_update(marks[pack as usize]?).chain_update(entry.id.as_bytes());
+                ObjectId::from_bytes(&sha.finalize()[..self.length])
+            }
+            Place::Packed { .. } | Place::Loose { .. } => Some(entry.id),
+        };
+        entries.iter().map(witness).collect()
+    }
+
     /// Gives back the memory that the next question could use.
     pub fn rest(&self) {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).hand = Hand::default();

@@ -56,7 +56,7 @@ impl Entries {
         let (version, count, _) = head(window.at(0, HEAD as usize).map_err(failed)?)?;
         let count = count as usize;
         let mut starts = Vec::new();
-        let (mut at, mut path, mut least) = (HEAD, 0usize, ALL);
+        let (mut at, mut path, mut held, mut least) = (HEAD, 0usize, 0usize, ALL);
         while starts.len() < count {
             let bytes = window.at(at, least).map_err(failed)?;
             let mut used = 0;
@@ -64,7 +64,12 @@ impl Entries {
                 && let Some(raw) = Raw::read(&bytes[used..], version, id_length)
             {
                 starts.push(u32::try_from(at + used as u64).map_err(|_| super::broken())?);
-                path = path.checked_sub(raw.cut).ok_or_else(super::broken)? + raw.name.len();
+                let kept = if version == 4 { path.checked_sub(raw.cut).ok_or_else(super::broken)? } else { 0 };
+                path = kept + raw.name.len();
+                held += path;
+                if held > super::MAX_PATHS {
+                    return Err("holds paths beyond all bounds".to_owned());
+                }
                 used += raw.length;
             }
             at += used as u64;

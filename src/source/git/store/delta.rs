@@ -136,5 +136,9 @@ mod tests {
             assert!(matches!(applied(b"abcde", delta), Err(ReadError::Damaged(_))), "{case}");
         }
         assert_eq!(applied(b"abcde", b"\x05\xff\xff\x7f"), Err(ReadError::TooLarge(0x1f_ffff)));
+        // It ends where it makes more than it declares, not behind all that it would make.
+        let mut out = Vec::new();
+        let endless = [&b"\x80\x80\x04\x01"[..], &[0x80; 100]].concat();
+        assert!(apply(&[7; 0x10000], &endless, 100_000, &mut out).is_err() && out.capacity() < 0x10000);
     }
 }

@@ -129,6 +129,12 @@ impl Index {
         bytes.split_at_checked(bytes.len().saturating_sub(self.length)).is_some_and(|(all, hash)| is_hash(hash, &[all]))
     }
 
+    /// The hash that it ends with.
+    pub(super) fn hash(&self) -> Option<&[u8]> {
+        let bytes = self.bytes();
+        bytes.get(bytes.len().checked_sub(self.length)?..)
+    }
+
     fn id_range(&self, nth: usize) -> Range<usize> {
         let start = match self.version {
             Version::One => FANOUT + nth * (self.length + 4) + 4,

@@ -115,12 +115,25 @@ pub(super) enum What {
 }
 
 impl Pack {
-    /// A digest of the ids that its index names, and of its size in bytes.
+    /// A digest of the ids that its index names, and of its mark.
     pub(super) fn identity(&self) -> Option<[u8; 32]> {
-        let size = std::fs::metadata(&self.path).ok()?.len();
         let mut sha = Sha256::new();
-        sha.update(size.to_le_bytes());
+        sha.update(self.mark()?);
         sha.update(self.index.ids());
+        Some(sha.finalize().into())
+    }
+
+    /// A digest that another pack or index has not, and that this one has no more once another file has taken its place: of
+    /// the hash that the index ends with, and of the file's size and number; where files have none, of its path.
+    pub(super) fn mark(&self) -> Option<[u8; 32]> {
+        let meta = std::fs::metadata(&self.path).ok()?;
+        let mut sha = Sha256::new();
+        sha.update(self.index.hash()?);
+        sha.update(meta.len().to_le_bytes());
+        #[cfg(unix)]
+        sha.update(std::os::unix::fs::MetadataExt::ino(&meta).to_le_bytes());
+        #[cfg(not(unix))]
+        sha.update(std::fs::canonicalize(&self.path).ok()?.as_os_str().as_encoded_bytes());
         Some(sha.finalize().into())
     }
 
