@@ -50,7 +50,7 @@ impl Scan<'_> {
         }
         let objects = Objects::default();
         let is_object = |origin: &Origin, id: &str| objects.holds(&tree::path(origin), id);
-        let standings = Standings::new(self.policy.user.excludes.clone());
+        let standings = Standings::new(self.policy.user.excludes);
         let lies = |origin: &Origin| self.lies(&standings, origin);
         let judge = Judge::new(self.rules, self.policy, &is_object).of_habits().told(&lies);
         let met = Mutex::new(Vec::new());
