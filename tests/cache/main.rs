@@ -2,6 +2,8 @@
 //! or in the wrong place. Out: the findings of a scan that reads everything.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
 
+mod answers;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;
@@ -161,11 +163,11 @@ fn whatever_happened_to_its_files_nothing_is_missed() {
     let (repo, _) = leaking();
     let caches = repo.place().join("caches");
     same(&repo, &caches, &[]);
-    // A clean repository beside it has the other kind of file.
+    // A clean repository beside it has another kind of file.
     let other = clean();
     scanned(&other, &caches, &[]);
     let all = files_of(&caches);
-    assert_eq!(all.len(), 2, "{all:?}");
+    assert_eq!(all.len(), 3, "{all:?}");
     let expected = answer(&scanned(&repo, &caches, &["--no-cache"]));
     let beside = answer(&scanned(&other, &caches, &["--no-cache"]));
     for path in &all {
