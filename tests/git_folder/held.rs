@@ -52,7 +52,7 @@ fn both(repo: &Repo, trees: &[ObjectId], wanted: &[ObjectId]) -> (Option<HashSet
 }
 
 /// Of every blob that the repository has it is told whether its last commits hold it.
-pub fn same_held(repo: &Repo, how: &str) {
+pub(super) fn same_held(repo: &Repo, how: &str) {
     let listed = repo.git(&["cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)"]);
     let blobs: Vec<ObjectId> = listed.lines().filter_map(|line| Some(id(line.strip_prefix("blob ")?))).collect();
     let commits = repo.git(&["log", "-2", "--format=%T"]);

@@ -33,6 +33,9 @@ pub(super) struct Lacks {
     pub(super) pointers: BTreeSet<String>,
 }
 
+/// A commit, and a path in it.
+type At = (ObjectId, Vec<u8>);
+
 /// What is known of a repository before anything of it is judged.
 pub(super) struct Answer {
     pub(super) lacks: Lacks,
@@ -129,7 +132,7 @@ impl Answer {
         let names = names(references);
         let mut sets: Vec<(Vec<Vec<u8>>, usize)> = Vec::new();
         let mut commits: ObjectMap<RawCommit> = ObjectMap::default();
-        let mut found: Vec<(ObjectId, Vec<(ObjectId, Vec<u8>)>)> = Vec::new();
+        let mut found: Vec<(ObjectId, Vec<At>)> = Vec::new();
         let mut loose: ObjectMap<Vec<u8>> = ObjectMap::default();
         for _ in 0..rest.number()? {
             let id = rest.id()?;
@@ -146,16 +149,7 @@ impl Answer {
             if kind == ObjectKind::Commit {
                 commits.insert(id, object::commit(bytes)?);
             }
-            let mut places = Vec::new();
-            for _ in 0..rest.number()? {
-                let commit = rest.id()?;
-                let tree = match commits.get(&commit) {
-                    Some(raw) => raw.tree,
-                    None => commits.entry(commit).or_insert(way.commit(&commit)?).tree,
-                };
-                places.push((commit, way.back(tree, &rest.trail()?, &id)?));
-            }
-            found.push((id, places));
+            found.push((id, way.places(&mut rest, &mut commits, &id)?));
             if rest.number()? == 1 {
                 let tree = rest.id()?;
                 loose.insert(id, way.back(tree, &rest.trail()?, &id)?);
@@ -163,7 +157,7 @@ impl Answer {
         }
         rest.bytes.is_empty().then_some(())?;
         let graph = Graph::new(commits.into_iter().collect());
-        let at = |(commit, path): (ObjectId, Vec<u8>)| Some((graph.place(&commit)?, path));
+        let at = |(commit, path): At| Some((graph.place(&commit)?, path));
         let by_blob = found.into_iter().filter(|(_, places)| !places.is_empty());
         let by_blob = by_blob.map(|(id, places)| Some((id, places.into_iter().map(at).collect::<Option<_>>()?)));
         let by_blob: ObjectMap<_> = by_blob.collect::<Option<_>>()?;
@@ -223,6 +217,20 @@ impl Way<'_> {
             at = entry.id;
         }
         (at == *blob).then_some(path)
+    }
+
+    /// Where commits introduced a blob. Those that are met for the first time are read.
+    fn places(&mut self, rest: &mut Rest<'_>, commits: &mut ObjectMap<RawCommit>, blob: &ObjectId) -> Option<Vec<At>> {
+        let mut places = Vec::new();
+        for _ in 0..rest.number()? {
+            let commit = rest.id()?;
+            let tree = match commits.get(&commit) {
+                Some(raw) => raw.tree,
+                None => commits.entry(commit).or_insert(self.commit(&commit)?).tree,
+            };
+            places.push((commit, self.back(tree, &rest.trail()?, blob)?));
+        }
+        Some(places)
     }
 
     fn tree(&mut self, id: &ObjectId) -> Option<&[u8]> {
