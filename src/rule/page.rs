@@ -209,6 +209,7 @@ mod tests {
         assert_eq!(head, toml::from_str(plainly).expect("TOML"));
         for (from, to) in [
             ("\"a b\"", "\"a\\\"b\""),
+            ("\"a b\"", "\"a\\tb\""),
             ("\"a b\"", "'a b'"),
             ("[\"a b\", \"c\"]", "[\"a b\",\"c\"]"),
             ("[\"a b\", \"c\"]", "[]"),
