@@ -61,12 +61,18 @@ pub enum Kept<'p> {
 }
 
 /// What is known of the user who scans; nothing unless the door says it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct User {
     /// The home folder.
     pub home: Option<PathBuf>,
-    /// The file of patterns that git ignores in all repositories of the user.
-    pub excludes: Option<PathBuf>,
+    /// How to find the file of patterns that git ignores in all repositories of the user. It takes longer than some scans.
+    pub excludes: fn() -> Option<PathBuf>,
+}
+
+impl Default for User {
+    fn default() -> User {
+        User { home: None, excludes: || None }
+    }
 }
 
 /// A word that names neither a rule nor a group.

@@ -2,14 +2,17 @@
 //! show. A page can only find: it holds no address, no template and no command.
 
 pub mod example;
+mod page;
 
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 use serde::Deserialize;
 
 use example::Example;
+pub use page::PageError;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -171,29 +174,26 @@ impl Scope {
     }
 }
 
+/// A scope that is made when it is first asked for.
+pub type LazyScope = LazyLock<Scope, Box<dyn FnOnce() -> Scope + Send>>;
+
 /// A rule: one page.
 #[derive(Clone)]
 pub struct Rule {
     /// The name of the page's file, without `.md`.
     pub id: String,
-    /// The first heading.
-    pub title: String,
-    /// The first paragraph, on one line.
-    pub message: String,
-    /// The first paragraph of *What to do*, on one line.
-    pub help: String,
     /// How bad a finding is.
     pub severity: Severity,
     /// What the rule belongs to.
     pub group: Group,
     /// How the rule comes to speak.
     pub kind: Kind,
-    /// What a habit rule reads; of an exposure, nothing.
-    pub scope: Scope,
+    /// What a habit rule reads; of an exposure, nothing. A pattern costs more than all else of a page, and many scans need none.
+    pub scope: Arc<LazyScope>,
     /// The sentence of W&B's guidance that the rule stands for, in our words.
     pub guidance: String,
     /// The page, whole.
-    pub page: String,
+    pub page: Cow<'static, str>,
 }
 
 impl fmt::Debug for Rule {
@@ -202,125 +202,31 @@ impl fmt::Debug for Rule {
     }
 }
 
-/// What is wrong with a page, said with its name.
-#[derive(Debug, thiserror::Error)]
-#[error("{id}.md: {what}")]
-pub struct PageError {
-    id: String,
-    what: String,
-}
-
-/// The `toml rule` block of a page.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Head {
-    kind: HeadKind,
-    severity: Severity,
-    group: Group,
-    guidance: String,
-    site: Option<Site>,
-    #[serde(default)]
-    words: Vec<String>,
-    #[serde(default)]
-    sites: Vec<Site>,
-    pattern: Option<String>,
-}
-
-impl Head {
-    fn kind(&self) -> Result<Kind, &'static str> {
-        let scoped = !self.words.is_empty() || !self.sites.is_empty() || self.pattern.is_some();
-        match (&self.kind, self.site) {
-            (HeadKind::Account, None) if !scoped => Ok(Kind::Account),
-            (HeadKind::Account, _) => Err("a rule for accounts has no `site`, `words`, `sites` or `pattern`"),
-            (HeadKind::Exposure, _) if scoped => Err("an exposure has no `words`, `sites` or `pattern`"),
-            (HeadKind::Exposure, Some(site)) => Ok(Kind::Exposure(site)),
-            (HeadKind::Exposure, None) => Err("no `site` for an exposure"),
-            (HeadKind::Habit, None) => Ok(Kind::Habit),
-            (HeadKind::Habit, Some(_)) => Err("a habit has no `site`, but may have `sites`"),
-        }
-    }
-
-    /// What a habit reads. Without words a pattern would have to read everything.
-    fn scope(&self) -> Result<Scope, String> {
-        if self.words.iter().any(|word| word.is_empty() || !word.is_ascii()) {
-            return Err("a word must be ASCII, and not empty".to_owned());
-        }
-        let pattern = match &self.pattern {
-            Some(_) if self.words.is_empty() => return Err("no `words` beside the pattern".to_owned()),
-            Some(pattern) => {
-                let built = RegexBuilder::new(pattern).multi_line(true).build();
-                let built = built.map_err(|error| format!("in the pattern: {error}"))?;
-                if built.is_match(b"") {
-                    return Err("the pattern matches where nothing is".to_owned());
-                }
-                Some(built)
-            }
-            None => None,
-        };
-        let words = self.words.iter().map(|word| word.to_ascii_lowercase()).collect();
-        Ok(Scope { words, sites: self.sites.clone(), pattern })
-    }
-}
-
-#[derive(Deserialize, PartialEq)]
-#[serde(rename_all = "lowercase")]
-enum HeadKind {
-    Exposure,
-    Habit,
-    Account,
-}
-
 impl Rule {
-    /// Reads a page. The error names the page and what it lacks.
+    /// Reads a page to its end. The error names the page and what it lacks.
     pub fn from_page(id: &str, page: &str) -> Result<Rule, PageError> {
-        let wrong = |what: String| PageError { id: id.to_owned(), what };
-        let missing = |what: &str| wrong(format!("no {what}"));
-        let head = example::blocks(page)
-            .find(|block| block.info == "toml rule")
-            .ok_or_else(|| missing("`toml rule` block"))?;
-        let head: Head = toml::from_str(head.text).map_err(|e| wrong(format!("in the rule block: {}", e.message())))?;
-        let kind = head.kind().map_err(|what| wrong(what.to_owned()))?;
-        let scope = head.scope().map_err(wrong)?;
-        let (title, rest) = page
-            .strip_prefix("# ")
-            .and_then(|page| page.split_once('\n'))
-            .ok_or_else(|| missing("title in the first line"))?;
-        if section(page, "Why it matters").is_none() {
-            return Err(missing("section `Why it matters`"));
-        }
-        let help = section(page, "What to do").ok_or_else(|| missing("section `What to do`"))?;
-        Ok(Rule {
-            id: id.to_owned(),
-            title: title.trim().to_owned(),
-            message: first_paragraph(rest).ok_or_else(|| missing("message below the title"))?,
-            help: first_paragraph(help).ok_or_else(|| missing("advice below `What to do`"))?,
-            severity: head.severity,
-            group: head.group,
-            kind,
-            scope,
-            guidance: head.guidance,
-            page: page.to_owned(),
-        })
+        page::read_whole(id, page)
+    }
+
+    /// The first heading.
+    pub fn title(&self) -> &str {
+        page::title(&self.page).unwrap_or_default()
+    }
+
+    /// The first paragraph, on one line.
+    pub fn message(&self) -> String {
+        page::message(&self.page).unwrap_or_default()
+    }
+
+    /// The first paragraph of *What to do*, on one line.
+    pub fn help(&self) -> String {
+        page::help(&self.page).unwrap_or_default()
     }
 
     /// The blocks of the page that show what is and what is not a finding.
     pub fn examples(&self) -> Vec<Example<'_>> {
         Example::all(&self.page)
     }
-}
-
-/// What stands below a second-level heading.
-fn section<'p>(page: &'p str, heading: &str) -> Option<&'p str> {
-    let start = page.find(&format!("\n## {heading}\n"))? + heading.len() + 5;
-    let rest = &page[start..];
-    Some(rest.find("\n## ").map_or(rest, |end| &rest[..end]))
-}
-
-/// The first paragraph of prose, on one line.
-fn first_paragraph(text: &str) -> Option<String> {
-    let paragraph = text.trim_start().split("\n\n").next()?;
-    let words: Vec<_> = paragraph.split_whitespace().collect();
-    (!words.is_empty() && !paragraph.starts_with("```")).then(|| words.join(" "))
 }
 
 /// All rules, in the order of their ids.
@@ -331,16 +237,16 @@ pub struct RuleSet(Vec<Arc<Rule>>);
 const PAGES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
 impl RuleSet {
-    /// The rules that come with this version.
+    /// The rules that come with this version. Every start reads their pages, so no further than it must.
     pub fn builtin() -> Result<RuleSet, PageError> {
-        let rules = PAGES.iter().map(|(id, page)| Rule::from_page(id, page).map(Arc::new));
+        let rules = PAGES.iter().map(|(id, page)| page::read_head(id, page).map(Arc::new));
         Ok(RuleSet(rules.collect::<Result<_, _>>()?))
     }
 
     /// Adds a page that somebody else wrote: a habit with a pattern, under a name of its own.
     pub fn add_page(&mut self, id: &str, page: &str) -> Result<(), PageError> {
         const LONGEST: usize = 64;
-        let wrong = |what: &str| PageError { id: id.to_owned(), what: what.to_owned() };
+        let wrong = |what: &str| page::wrong(id, what);
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if id.is_empty() || id.len() > LONGEST || !id.bytes().all(plain) {
             return Err(wrong("a rule is called by small letters, digits and dashes"));
@@ -402,4 +308,23 @@ pub(crate) fn edits(from: &str, to: &str) -> usize {
         }
     }
     row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_that_comes_along_could_be_somebody_elses() {
+        for (id, page) in PAGES {
+            let whole = Rule::from_page(id, page).expect("a whole page");
+            let ours = page::read_head(id, page).expect("a head");
+            let said = |rule: &Rule| {
+                let Scope { words, sites, pattern } = &**rule.scope;
+                let scope = (words.clone(), sites.clone(), pattern.as_ref().map(|pattern| pattern.to_string()));
+                (rule.severity, rule.group, rule.kind, rule.guidance.clone(), scope)
+            };
+            assert_eq!(said(&ours), said(&whole), "{id}");
+        }
+    }
 }

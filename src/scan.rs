@@ -111,7 +111,7 @@ impl Scan<'_> {
             let path = path_of(origin);
             path.is_some_and(|path| objects.holds(&path, id))
         };
-        let standings = Standings::new(self.policy.user.excludes.clone());
+        let standings = Standings::new(self.policy.user.excludes);
         let lies = |origin: &Origin| self.lies(&standings, origin);
         let judge = Judge::new(self.rules, self.policy, &is_object).of_habits().told(&lies);
         let worker = || Worker::new(self, &judge, &outcome);

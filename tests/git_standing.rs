@@ -113,7 +113,10 @@ fn nearer_files_decide_and_the_exclude_files_come_last() {
         if ignored.success() { Standing::Ignored } else { Standing::Untracked }
     };
     repo.git(&["add", "-f", "build/.env", "a/b/c/secrets.env", "wandb/settings"]);
-    let standings = Standings::new(Some(excludes.clone()));
+    let standings = Standings::new({
+        let excludes = excludes.clone();
+        move || Some(excludes.clone())
+    });
     let mut seen = Vec::new();
     for path in PATHS {
         let standing = standings.of(&repo.at(path));

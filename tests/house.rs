@@ -95,7 +95,7 @@ fn nothing_committed_has_the_shape_of_a_key() {
 fn the_readme_lists_every_rule() {
     let mut table = String::from("| rule | what it finds |\n|---|---|\n");
     for rule in RuleSet::builtin().unwrap().iter() {
-        table.push_str(&format!("| [`{0}`](rules/{0}.md) | {1} |\n", rule.id, rule.message));
+        table.push_str(&format!("| [`{0}`](rules/{0}.md) | {1} |\n", rule.id, rule.message()));
     }
     let path = root().join("README.md");
     let readme = fs::read_to_string(&path).unwrap();

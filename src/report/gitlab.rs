@@ -89,7 +89,7 @@ fn vulnerability(finding: &Entry, rules: &RuleSet, id: &str) -> Value {
     let at = &finding.location;
     let rule = visible(&finding.rule);
     // A name speaks of the rule, never of the finding.
-    let name = rules.get(&finding.rule).map_or_else(|| visible(&finding.message), |rule| rule.title.as_str().into());
+    let name = rules.get(&finding.rule).map_or_else(|| visible(&finding.message), |rule| rule.title().into());
     let severity = match (finding.severity, &finding.key) {
         (Severity::Error, Some(_)) => "Critical",
         (Severity::Error, None) => "High",

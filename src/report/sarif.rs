@@ -1,6 +1,7 @@
 //! SARIF 2.1.0 as code scanning reads it: a run for each kind of scan, so that each can open and close its own alerts; the
 //! line hash that the upload would compute; for what git keeps beside files, the object that holds it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
@@ -39,7 +40,7 @@ struct Run<'r> {
 /// Written one by one, since there may be many.
 struct Results<'r> {
     rules: BTreeMap<&'r str, usize>,
-    messages: BTreeMap<&'r str, &'r str>,
+    messages: BTreeMap<&'r str, Cow<'r, str>>,
     findings: Vec<&'r Entry>,
     suppressed: Vec<&'r Permitted>,
 }
@@ -104,7 +105,7 @@ fn category<'r>(location: &Location, scans: &'r [String]) -> &'r str {
 fn tool(results: &Results<'_>, rules: &RuleSet) -> Value {
     let described = results.rules.keys().map(|id| match rules.get(id) {
         Some(rule) => descriptor(rule),
-        None => unknown(id, results.messages.get(id).copied().unwrap_or(id)),
+        None => unknown(id, results.messages.get(id).map_or(id, |message| message)),
     });
     json!({ "driver": {
         "name": env!("CARGO_PKG_NAME"),
@@ -128,9 +129,9 @@ fn descriptor(rule: &Rule) -> Value {
     json!({
         "id": rule.id,
         "name": camel(&rule.id),
-        "shortDescription": { "text": rule.title },
-        "fullDescription": { "text": rule.message },
-        "help": { "text": rule.help, "markdown": markdown(rule) },
+        "shortDescription": { "text": rule.title() },
+        "fullDescription": { "text": rule.message() },
+        "help": { "text": rule.help(), "markdown": markdown(rule) },
         "defaultConfiguration": { "level": rule.severity.name() },
         "properties": {
             "tags": ["security", "secret", "wandb", rule.group.name()],
@@ -204,11 +205,14 @@ fn plain(text: &str) -> String {
 
 impl<'r> Results<'r> {
     fn new(findings: Vec<&'r Entry>, suppressed: Vec<&'r Permitted>, rules: &'r RuleSet) -> Results<'r> {
-        let mut messages: BTreeMap<&str, &str> = findings.iter().map(|one| (&*one.rule, &*one.message)).collect();
+        let message = |one: &&'r Entry| (&*one.rule, Cow::Borrowed(&*one.message));
+        let mut messages: BTreeMap<&str, Cow<'r, str>> = findings.iter().map(message).collect();
         for one in &suppressed {
-            let known =
-                rules.get(&one.rule).map_or("A finding that a permission keeps back", |rule| rule.message.as_str());
-            messages.entry(&one.rule).or_insert(known);
+            let known = || match rules.get(&one.rule) {
+                Some(rule) => rule.message().into(),
+                None => "A finding that a permission keeps back".into(),
+            };
+            messages.entry(&one.rule).or_insert_with(known);
         }
         let rules = messages.keys().enumerate().map(|(nth, id)| (*id, nth)).collect();
         Results { rules, messages, findings, suppressed }
@@ -242,7 +246,7 @@ impl<'r> Results<'r> {
     }
 
     fn suppressed(&self, one: &Permitted) -> Value {
-        let text = self.messages.get(&*one.rule).copied().unwrap_or_default();
+        let text = self.messages.get(&*one.rule).map_or("", |message| message);
         let id = one.fingerprint.as_deref().unwrap_or(&one.rule);
         let mut result = self.result(&one.rule, "note", text, &one.location, id, None, json!({ "by": one.by }));
         result["suppressions"] = json!([{ "kind": if one.by == "inline" { "inSource" } else { "external" }, "justification": visible(&one.reason) }]);

@@ -23,7 +23,7 @@ struct Words(HashMap<*const Rule, [Arc<str>; 3]>);
 impl Words {
     fn of(&mut self, rule: &Arc<Rule>) -> [Arc<str>; 3] {
         let words = self.0.entry(Arc::as_ptr(rule));
-        words.or_insert_with(|| [&rule.id, &rule.message, &rule.help].map(|text| Arc::from(text.as_str()))).clone()
+        words.or_insert_with(|| [rule.id.clone(), rule.message(), rule.help()].map(Arc::from)).clone()
     }
 }
 

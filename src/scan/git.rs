@@ -2,6 +2,7 @@
 //! below read all of a repository, or what changes in it, in the same three steps: look at each object once, find its places
 //! in history, judge it where it lies.
 
+mod answer;
 mod change;
 mod clean;
 mod history;

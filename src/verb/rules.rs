@@ -26,7 +26,7 @@ fn list(rules: &RuleSet) -> Result<u8> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or_default();
     for rule in rules.iter() {
-        writeln!(out, "{:width$}  {:7}  {:6}  {}", rule.id, rule.severity.name(), rule.group.name(), rule.title)?;
+        writeln!(out, "{:width$}  {:7}  {:6}  {}", rule.id, rule.severity.name(), rule.group.name(), rule.title())?;
     }
     out.flush()?;
     Ok(0)

@@ -62,7 +62,7 @@ impl Settings {
         let inline = !options.no_inline && loaded.iter().all(|one| one.config.inline != Some(false));
         let mut policy = Policy::new(&rules, select, ignore, inline)?;
         policy.wanted = options.find.map(|_| find::wanted()).transpose()?;
-        policy.user = User { home: env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path() };
+        policy.user = User { home: env::home_dir(), excludes: ignore::gitignore::gitconfig_excludes_path };
         if !rules.iter().any(|rule| policy.selects(rule)) {
             bail!("no rule is left that may speak");
         }

@@ -10,6 +10,7 @@ use wandward::source::git::index::{self, IndexEntry, IndexError};
 use wandward::source::git::object;
 use wandward::source::git::store::Store;
 
+use super::held::same_held;
 use super::support::git::Repo;
 use super::{opened, text};
 
@@ -39,7 +40,7 @@ fn ours(folder: &GitFolder, trees: &[ObjectId]) -> Result<BTreeSet<(String, Stri
     Ok(entries.into_iter().map(|entry| (text(&entry.path), entry.id.to_string())).collect())
 }
 
-fn id(hex: &str) -> ObjectId {
+pub(super) fn id(hex: &str) -> ObjectId {
     ObjectId::from_hex(hex.as_bytes()).unwrap()
 }
 
@@ -60,6 +61,7 @@ fn theirs(repo: &Repo) -> BTreeSet<(String, String)> {
 fn same(repo: &Repo, how: &str) {
     let tree = id(&repo.id("HEAD^{tree}"));
     assert_eq!(ours(&opened(&repo.path), &[tree]).unwrap(), theirs(repo), "after {how}");
+    same_held(repo, how);
 }
 
 /// Numbers from a seed.
@@ -195,17 +197,17 @@ fn during_a_merge_nothing_of_either_side_has_changed() {
 }
 
 /// The bytes of an id.
-fn raw(hex: &str) -> Vec<u8> {
+pub(super) fn raw(hex: &str) -> Vec<u8> {
     id(hex).as_bytes().to_vec()
 }
 
-fn replaced(bytes: &[u8], from: &[u8], to: &[u8], nth: usize) -> Vec<u8> {
+pub(super) fn replaced(bytes: &[u8], from: &[u8], to: &[u8], nth: usize) -> Vec<u8> {
     let at = memchr::memmem::find_iter(bytes, from).nth(nth).unwrap();
     [&bytes[..at], to, &bytes[at + from.len()..]].concat()
 }
 
 /// A repository of two folders and its index, whose every tree is known.
-fn settled() -> (Repo, Vec<u8>) {
+pub(super) fn settled() -> (Repo, Vec<u8>) {
     let repo = Repo::new();
     for name in ["a/one", "a/two", "b/one", "b/two", "top"] {
         repo.stage(name, format!("{name}\n"));

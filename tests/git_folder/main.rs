@@ -4,6 +4,7 @@
 
 mod changed;
 mod folders;
+mod held;
 mod hostile;
 mod indexes;
 mod references;

@@ -289,7 +289,7 @@ impl Changed<'_, '_> {
         let facts = sweep::some(self.scan, self.store, &asked, self.change.tree.max_file_size, worker);
         unread(self.found, &facts, self.outcome);
         let places = Places::known(graph, by_blob, pinned, references, &facts.tags);
-        Teller {
+        let teller = Teller {
             scan: self.scan,
             held: self.found.held(),
             exclude: self.exclude,
@@ -297,8 +297,8 @@ impl Changed<'_, '_> {
             places: &places,
             staged: &ObjectMap::default(),
             reachable: true,
-        }
-        .tell(&facts, worker);
+        };
+        teller.tell(&teller.hits(&facts), worker);
     }
 
     fn not_there(&self, parents: &[ObjectId], tips: &[ObjectId]) {

@@ -39,6 +39,7 @@ impl<'c> Clean<'c> {
         &mut self,
         scan: &Scan<'_>,
         store: &Store,
+        repository: &[u8],
         (references, staged): (&[Reference], &ObjectMap<Vec<Staged>>),
         tree: &Tree,
         outcome: &Mutex<Outcome>,
@@ -50,6 +51,10 @@ impl<'c> Clean<'c> {
             parts.push(rule.id.as_bytes().to_vec());
         }
         parts.push(format!("{:?} {:?}", tree.exclude, tree.left_out).into_bytes());
+        // What a configuration leaves out depends on where the repository lies.
+        if !tree.left_out.is_empty() {
+            parts.push(repository.to_vec());
+        }
         for reference in references {
             let target = reference.target.map(|id| id.as_bytes().to_vec());
             parts.extend([reference.name.clone(), target.unwrap_or_default()]);
@@ -66,12 +71,30 @@ impl<'c> Clean<'c> {
         self.cache.whole(&digest)
     }
 
-    /// Learns that nothing was to be said of a repository of so many objects, if that is so.
-    pub(super) fn learn(&self, store: &Store, objects: usize, outcome: &Mutex<Outcome>) {
-        let silent = said(outcome) == self.said;
+    /// What was to be said of it when all of it was looked at before.
+    pub(super) fn answer(&self) -> Option<Vec<u8>> {
+        self.cache.answer(self.digest.as_ref()?)
+    }
+
+    /// Whether nothing was said of the repository so far.
+    pub(super) fn is_silent(&self, outcome: &Mutex<Outcome>) -> bool {
+        said(outcome) == self.said
+    }
+
+    /// Learns that nothing was to be said of a repository of so many objects, if that is so; else the answer.
+    pub(super) fn learn(
+        &self,
+        store: &Store,
+        objects: u64,
+        outcome: &Mutex<Outcome>,
+        answer: impl FnOnce() -> Option<Vec<u8>>,
+    ) {
         // Objects that were there at first and not when they were listed, nobody has looked at.
-        if let Some(digest) = self.digest.filter(|_| silent && store.identity() == self.identity) {
-            self.cache.learn_whole(&digest, objects as u64);
+        let Some(digest) = self.digest.filter(|_| store.identity() == self.identity) else { return };
+        if self.is_silent(outcome) {
+            self.cache.learn_whole(&digest, objects);
+        } else if let Some(answer) = answer() {
+            self.cache.learn_answer(&digest, &answer);
         }
     }
 }
@@ -101,7 +124,7 @@ mod tests {
             let digest = [digest; 32];
             let clean = Clean { cache: &cache, identity: store.identity(), digest: Some(digest), said: 0 };
             change();
-            clean.learn(&store, 5, &outcome);
+            clean.learn(&store, 5, &outcome, || None);
             cache.save();
             Cache::new(place.path().join("cache"), [9; 32]).whole(&digest)
         };

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::answer::{Answer, Lacks};
 use super::clean::Clean;
 use super::places::Places;
 use super::sweep::{self, Facts};
@@ -50,7 +51,7 @@ impl Scan<'_> {
         }
         let objects = Objects::default();
         let is_object = |origin: &Origin, id: &str| objects.holds(&tree::path(origin), id);
-        let standings = Standings::new(self.policy.user.excludes.clone());
+        let standings = Standings::new(self.policy.user.excludes);
         let lies = |origin: &Origin| self.lies(&standings, origin);
         let judge = Judge::new(self.rules, self.policy, &is_object).of_habits().told(&lies);
         let met = Mutex::new(Vec::new());
@@ -128,9 +129,19 @@ impl Scan<'_> {
         let staged = self.indexes(found, outcome);
         let mut clean = Clean::new(self, found, tree);
         let named = (&references[..], &staged);
-        let known = clean.as_mut().and_then(|clean| clean.objects(self, &store, named, tree, outcome));
+        let repository = found.held().repository;
+        let known = clean.as_mut().and_then(|clean| clean.objects(self, &store, &repository, named, tree, outcome));
         if let Some(objects) = known {
             return worker().count_known_clean(objects);
+        }
+        let id_length = folder.shape.id_length;
+        let answer = clean.as_ref().and_then(Clean::answer);
+        if let Some(answer) = answer.and_then(|bytes| Answer::read(&bytes, (&store, id_length), &references)) {
+            self.gaps(found, &answer.lacks, outcome);
+            answer.count(&mut worker());
+            let (held, places, staged) = (found.held(), &answer.places, &staged);
+            let teller = Teller { scan: self, held, exclude, store: &store, places, staged, reachable: self.stopped() };
+            return teller.tell(&answer.hits, &worker);
         }
         let mut listing = self.within(|| store.list());
         for (path, reason) in listing.gaps.drain(..) {
@@ -139,27 +150,28 @@ impl Scan<'_> {
         let mut facts = sweep::sweep(
             self,
             &store,
-            folder.shape.id_length,
+            id_length,
             listing,
             tree.max_file_size,
             worker,
             clean.as_ref().map(|clean| clean.cache),
         );
         facts.missing.extend(staged.keys().filter(|id| !facts.ids.contains_key(id)));
-        let places = Places::find(self, &store, folder.shape.id_length, &mut facts, &references);
-        self.gaps(found, &facts, &places, outcome);
-        for reference in references.iter().filter(|reference| reference.holds()) {
-            if let Some(id) = reference.target.filter(|id| !facts.ids.contains_key(id)) {
-                let name = blob::display_word(&reference.name);
-                skip(outcome, tree::skip(&found.git, format!("missing: object {id}, at which {name} points"), true));
-            }
-        }
+        let places = Places::find(self, &store, id_length, &mut facts, &references);
+        let silent = clean.as_ref().is_some_and(|clean| clean.is_silent(outcome));
+        let lacks = Lacks::of(&facts, &places);
+        self.gaps(found, &lacks, outcome);
+        let is_all = self.other_gaps(found, &facts, &places, &references, outcome);
         // Where not all was followed, nothing is known to be held by nobody.
         let reachable = self.stopped() || places.too_many;
         let (held, places, staged) = (found.held(), &places, &staged);
-        Teller { scan: self, held, exclude, store: &store, places, staged, reachable }.tell(&facts, &worker);
+        let teller = Teller { scan: self, held, exclude, store: &store, places, staged, reachable };
+        let hits = teller.hits(&facts);
+        teller.tell(&hits, &worker);
         if let Some(clean) = clean.filter(|_| !self.stopped()) {
-            clean.learn(&store, facts.listing.entries.len(), outcome);
+            let objects = facts.listing.entries.len() as u64;
+            let answer = || lacks.with(objects, &hits, places, (&store, id_length), &references);
+            clean.learn(&store, objects, outcome, || (silent && is_all).then(answer).flatten());
         }
     }
 
@@ -228,16 +240,39 @@ impl Scan<'_> {
         staged
     }
 
-    /// Says what of a repository is not there or could not be read.
-    fn gaps(&self, found: &Found, facts: &Facts, places: &Places, outcome: &Mutex<Outcome>) {
+    /// Says what of a repository could not be read or followed; whether that is nothing.
+    fn other_gaps(
+        &self,
+        found: &Found,
+        facts: &Facts,
+        places: &Places,
+        references: &[Reference],
+        outcome: &Mutex<Outcome>,
+    ) -> bool {
         unread(found, facts, outcome);
+        let mut gaps = Vec::new();
+        if places.too_many {
+            gaps.push(
+                "it has more paths than are followed, so some that decide what a file is may be missed".to_owned(),
+            );
+        }
+        for reference in references.iter().filter(|reference| reference.holds()) {
+            if let Some(id) = reference.target.filter(|id| !facts.ids.contains_key(id)) {
+                let name = blob::display_word(&reference.name);
+                gaps.push(format!("missing: object {id}, at which {name} points"));
+            }
+        }
+        let is_all = gaps.is_empty() && facts.unread.is_empty() && facts.too_large.is_empty();
+        gaps.into_iter().for_each(|reason| skip(outcome, tree::skip(&found.git, reason, true)));
+        is_all
+    }
+
+    /// Says what a repository names and does not hold.
+    fn gaps(&self, found: &Found, lacks: &Lacks, outcome: &Mutex<Outcome>) {
         let gap = |reason: String| skip(outcome, tree::skip(&found.git, reason, true));
         let shape = &found.folder.shape;
-        let among = |id: Option<&ObjectId>| id.map(|id| format!(", {id} among them")).unwrap_or_default();
-        let unread: HashSet<ObjectId> = facts.unread.iter().map(|(id, _)| *id).collect();
-        let parents: BTreeSet<ObjectId> = places.graph.missing_parents().map(|(_, parent)| parent).collect();
-        let parents: BTreeSet<ObjectId> = parents.into_iter().filter(|parent| !unread.contains(parent)).collect();
-        let (parent, parents, missing) = (parents.first(), parents.len(), facts.missing.len());
+        let among = |id: Option<ObjectId>| id.map(|id| format!(", {id} among them")).unwrap_or_default();
+        let ((parents, parent), (missing, first)) = (lacks.parents, lacks.missing);
         if parents > 0 && shape.shallow {
             gap(format!(
                 "a shallow clone: history ends at {parents} commits that are not here; `git fetch --unshallow` brings it"
@@ -249,18 +284,15 @@ impl Scan<'_> {
             let missing = number(missing, "object");
             gap(format!("a partial clone: it lacks {missing}, and nothing is fetched for a scan"));
         } else if missing > 0 {
-            let first = among(facts.missing.iter().min());
-            gap(format!("missing: {} that trees, commits, tags or an index name{first}", number(missing, "object")));
+            let named = "that trees, commits, tags or an index name";
+            gap(format!("missing: {} {named}{}", number(missing, "object"), among(first)));
         }
         let objects = found.folder.common.join("lfs/objects");
         let fetched = |id: &&String| objects.join(&id[..2]).join(&id[2..4]).join(id).exists();
-        let absent = facts.pointers.len() - facts.pointers.iter().filter(fetched).count();
+        let absent = lacks.pointers.len() - lacks.pointers.iter().filter(fetched).count();
         if absent > 0 {
             let reason = format!("{} of Git LFS not here; only pointers to them are", number(absent, "object"));
             skip(outcome, tree::skip(&objects, reason, false));
-        }
-        if places.too_many {
-            gap("it has more paths than are followed, so some that decide what a file is may be missed".to_owned());
         }
     }
 }

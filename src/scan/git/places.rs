@@ -27,8 +27,8 @@ pub(super) type Place = (u32, Vec<u8>);
 /// The name of a reference, and a commit by its place in the order.
 type Tip = (Vec<u8>, u32);
 
-/// The names of references, and a path.
-type Pinned = (Vec<Vec<u8>>, Vec<u8>);
+/// The names of references, a path, and the tree that has it.
+type Pinned = (Vec<Vec<u8>>, Vec<u8>, Option<ObjectId>);
 
 /// The history of a repository, as far as it concerns what holds something.
 pub(super) struct Places {
@@ -113,21 +113,21 @@ impl Places {
         let of_commits: HashSet<ObjectId> = graph.commits.iter().map(|node| node.raw.tree).collect();
         let entries = facts.listing.entries.iter().zip(hot.trees.iter().zip(&hot.named));
         let tops = entries.filter(|(_, (is_tree, is_named))| **is_tree && !**is_named);
-        for id in tops.map(|(entry, _)| entry.id).filter(|id| !of_commits.contains(id)) {
-            let result = spent.introduced(id, &[], &read, &mut |path, id| {
-                let (_, first) = pinned.entry(id).or_default();
+        for tree in tops.map(|(entry, _)| entry.id).filter(|id| !of_commits.contains(id)) {
+            let result = spent.introduced(tree, &[], &read, &mut |path, id| {
+                let (_, first, of) = pinned.entry(id).or_default();
                 if first.is_empty() {
-                    *first = path.to_vec();
+                    (*first, *of) = (path.to_vec(), Some(tree));
                 }
             });
             too_many |= result.is_err();
         }
         let is_folder = |id: &ObjectId| facts.ids.get(id).is_some_and(|&nth| folders[nth as usize].is_some());
-        for (name, id) in others.into_iter().filter(|(_, id)| is_folder(id)) {
-            let result = spent.introduced(id, &[], &read, &mut |path, id| {
-                let (names, first) = pinned.entry(id).or_default();
+        for (name, tree) in others.into_iter().filter(|(_, id)| is_folder(id)) {
+            let result = spent.introduced(tree, &[], &read, &mut |path, id| {
+                let (names, first, of) = pinned.entry(id).or_default();
                 names.push(name.clone());
-                *first = path.to_vec();
+                (*first, *of) = (path.to_vec(), Some(tree));
             });
             too_many |= result.is_err();
         }
@@ -149,7 +149,8 @@ impl Places {
         references: &[Reference],
         tags: &ObjectMap<ObjectId>,
     ) -> Places {
-        let mut pinned: ObjectMap<Pinned> = loose.into_iter().map(|(id, path)| (id, (Vec::new(), path))).collect();
+        let mut pinned: ObjectMap<Pinned> =
+            loose.into_iter().map(|(id, path)| (id, (Vec::new(), path, None))).collect();
         let (tips, _) = tips(&graph, references, tags, &mut pinned);
         Places { graph, by_blob, tips, pinned, too_many: false }
     }
@@ -161,7 +162,12 @@ impl Places {
 
     /// The path of a blob in a tree that a reference names without a commit.
     pub(super) fn pinned(&self, blob: &ObjectId) -> Option<&[u8]> {
-        self.pinned.get(blob).map(|(_, path)| path.as_slice())
+        self.pinned.get(blob).map(|(_, path, _)| path.as_slice())
+    }
+
+    /// That tree and the path; none if the blob has no path there.
+    pub(super) fn pinned_in(&self, blob: &ObjectId) -> Option<(ObjectId, &[u8])> {
+        self.pinned.get(blob).and_then(|(_, path, tree)| Some(((*tree)?, path.as_slice())))
     }
 
     /// For each object the names of the references that hold it, sorted: a commit by being at or above it, a blob by being
@@ -175,7 +181,7 @@ impl Places {
         let tips: Vec<u32> = self.tips.iter().map(|tip| tip.1).collect();
         let holders = self.graph.holders(&sets, &tips).into_iter().zip(objects);
         let names = holders.map(|(holders, id)| {
-            let direct = self.pinned.get(id).into_iter().flat_map(|(names, _)| names.clone());
+            let direct = self.pinned.get(id).into_iter().flat_map(|(names, ..)| names.clone());
             let mut names: Vec<Vec<u8>> =
                 holders.into_iter().map(|nth| self.tips[nth].0.clone()).chain(direct).collect();
             names.sort();

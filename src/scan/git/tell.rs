@@ -39,17 +39,35 @@ pub(super) struct Teller<'t, 'a> {
     pub(super) reachable: bool,
 }
 
+/// An object that could be a finding, and who holds it.
+pub(super) struct Hit {
+    pub(super) id: ObjectId,
+    /// The names of references; of very many the first.
+    pub(super) refs: Vec<Vec<u8>>,
+    /// How many more hold it.
+    pub(super) more_refs: usize,
+}
+
 impl Teller<'_, '_> {
-    /// Judges everything that could be a finding where it lies.
-    pub(super) fn tell<'w, 'a: 'w>(&self, facts: &Facts, worker: &(impl Fn() -> Worker<'w, 'a> + Sync)) {
+    /// Everything that could be a finding.
+    pub(super) fn hits(&self, facts: &Facts) -> Vec<Hit> {
         let speaks = self.speaking(facts);
         let hits = facts.touched.iter().filter(|(id, kind, glance)| self.may_say(id, *kind, *glance, &speaks));
         let hits: Vec<ObjectId> = hits.map(|(id, _, _)| *id).collect();
         let holders = self.places.holders(&hits);
-        let hits: Vec<_> = hits.into_iter().zip(holders).collect();
+        let hit = |(id, mut refs): (ObjectId, Vec<Vec<u8>>)| {
+            let more_refs = refs.len().saturating_sub(MOST);
+            refs.truncate(MOST);
+            Hit { id, refs, more_refs }
+        };
+        hits.into_iter().zip(holders).map(hit).collect()
+    }
+
+    /// Judges what could be a finding where it lies.
+    pub(super) fn tell<'w, 'a: 'w>(&self, hits: &[Hit], worker: &(impl Fn() -> Worker<'w, 'a> + Sync)) {
         let start = || (worker(), self.store.reader());
         // What was found is told even if the scan is to stop.
-        self.scan.share_all(&hits, start, |(worker, reader), (id, refs)| {
+        self.scan.share_all(hits, start, |(worker, reader), Hit { id, refs, more_refs }| {
             let (kind, bytes) = match reader.read(id) {
                 Ok(read) => read,
                 // It could be read a moment ago.
@@ -59,7 +77,7 @@ impl Teller<'_, '_> {
                 }
             };
             let reachable = self.reachable || !refs.is_empty() || self.staged.contains_key(id);
-            let (refs, more_refs) = (refs.iter().take(MOST).cloned().collect(), refs.len().saturating_sub(MOST));
+            let (refs, more_refs) = (refs.clone(), *more_refs);
             let held = Held { object: Some(*id), refs, more_refs, reachable, ..self.held.clone() };
             match kind {
                 ObjectKind::Blob => self.blob(worker, held, bytes),

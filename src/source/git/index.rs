@@ -3,11 +3,13 @@
 
 mod changed;
 mod entries;
+mod held;
 mod known;
 
 use std::path::{Path, PathBuf};
 
 pub use self::changed::changed;
+pub use self::held::held;
 use super::file;
 use super::folder::GitFolder;
 use super::object;

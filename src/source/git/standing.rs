@@ -21,10 +21,9 @@ use crate::source::tree;
 const MAX_IGNORE: u64 = 256 * 1024;
 
 /// The working trees met so far.
-#[derive(Default)]
 pub struct Standings {
     /// The user's own ignore file, and what it says once somebody asked.
-    excludes: Option<PathBuf>,
+    excludes: Box<dyn Fn() -> Option<PathBuf> + Send + Sync>,
     users: OnceLock<Gitignore>,
     /// By the folder that was asked about, absolute and without links.
     known: Mutex<HashMap<PathBuf, Tree>>,
@@ -36,10 +35,17 @@ type Tree = Result<Option<Arc<Worktree>>, Unreadable>;
 #[derive(Clone, Copy)]
 struct Unreadable;
 
+impl Default for Standings {
+    /// Those of a user who has no such file.
+    fn default() -> Standings {
+        Standings::new(|| None)
+    }
+}
+
 impl Standings {
-    /// Nothing is read yet. `excludes` is what the user's own `core.excludesFile` names.
-    pub fn new(excludes: Option<PathBuf>) -> Standings {
-        Standings { excludes, ..Standings::default() }
+    /// Nothing is read yet. `excludes` finds what the user's own `core.excludesFile` names.
+    pub fn new(excludes: impl Fn() -> Option<PathBuf> + Send + Sync + 'static) -> Standings {
+        Standings { excludes: Box::new(excludes), users: OnceLock::new(), known: Mutex::default() }
     }
 
     /// The standing of a file. A folder is tracked if git has anything in it.
@@ -56,7 +62,7 @@ impl Standings {
     fn users(&self) -> &Gitignore {
         self.users.get_or_init(|| {
             let mut text = Vec::new();
-            let file = self.excludes.as_ref().and_then(|path| tree::open_named(path).ok());
+            let file = (self.excludes)().and_then(|path| tree::open_named(&path).ok());
             let read = file.is_some_and(|file| file.take(MAX_IGNORE).read_to_end(&mut text).is_ok());
             if read { patterns(&text) } else { Gitignore::empty() }
         })

@@ -1,8 +1,8 @@
 //! `--staged`: what an index holds and the commits that the next one follows do not. In: an index, commits. Out: findings.
-//! Most of what is staged is clean, and costs one look. Only where something shows is it asked whether the blob merely moved,
-//! since that needs all of those commits' trees.
+//! Most of what is staged is clean, and costs one look. Only where something shows is it asked whether the blob merely moved.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::{Changed, at_path, blobs_in, read_commit, speaks};
@@ -35,7 +35,8 @@ impl Changed<'_, '_> {
         if touched.is_empty() {
             return;
         }
-        let before = blobs_in(&mut reader, trees.clone(), id_length);
+        touched.sort();
+        let before = self.held(index, &trees, &touched, &mut reader);
         let mut at = |path: &[u8]| at_path(&mut reader, &trees, path, id_length);
         touched.retain(|(path, id)| !before.contains(id) || speaks(path) && !at(path).contains(id));
         let judge = judge();
@@ -44,6 +45,20 @@ impl Changed<'_, '_> {
             false
         });
         Worker::new(self.scan, &judge, self.outcome).together();
+    }
+
+    /// Which of some staged blobs any of some trees holds, wherever.
+    fn held(&self, index: &Path, trees: &[ObjectId], new: &[At], reader: &mut Reader<'_>) -> HashSet<ObjectId> {
+        let id_length = self.found.folder.shape.id_length;
+        let reader = RefCell::new(reader);
+        let mut tree = |id: &ObjectId| match reader.borrow_mut().read(id) {
+            Ok((ObjectKind::Tree, bytes)) => Some(bytes.to_vec()),
+            _ => None,
+        };
+        let mut is_there =
+            |path: &[u8], id: &ObjectId| at_path(&mut reader.borrow_mut(), trees, path, id_length).contains(id);
+        let held = index::held(index, &self.found.folder, trees, new, &mut tree, &mut is_there);
+        held.unwrap_or_else(|| blobs_in(&mut reader.borrow_mut(), trees.to_vec(), id_length))
     }
 
     /// What is staged where none of some trees has it.

@@ -35,7 +35,7 @@ pub fn changed(
         Err(io) if file::is_absent(&io) => return Ok(Vec::new()),
         Err(io) => return Err(error(format!("cannot be read: {}", plain(&io)))),
     };
-    let (own, behind) = Entries::open(file, size, id_length).map_err(error)?;
+    let (own, behind) = Entries::open(file, size, id_length, |_, _| {}).map_err(error)?;
     let found = Extensions::parse(Rest(&behind), id_length).map_err(error)?;
     let split = found.link.is_some_and(|link| link.base.is_some());
     let entries = if split { Entries::listed(super::read(path, folder)?) } else { own };

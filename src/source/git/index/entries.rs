@@ -35,8 +35,8 @@ enum From {
 }
 
 /// An entry where it lies.
-struct Raw<'b> {
-    id: &'b [u8],
+pub(super) struct Raw<'b> {
+    pub(super) id: &'b [u8],
     mode: u32,
     flags: u16,
     more: u16,
@@ -49,8 +49,14 @@ struct Raw<'b> {
 }
 
 impl Entries {
-    /// Steps over all entries of a file of so many bytes; gives them and the bytes behind them, or says why it cannot.
-    pub(super) fn open(file: File, size: u64, id_length: usize) -> Result<(Entries, Vec<u8>), String> {
+    /// Steps over all entries of a file of so many bytes, each of which `see` gets with how many lie before it; gives them
+    /// and the bytes behind them, or says why it cannot.
+    pub(super) fn open(
+        file: File,
+        size: u64,
+        id_length: usize,
+        mut see: impl FnMut(usize, &Raw<'_>),
+    ) -> Result<(Entries, Vec<u8>), String> {
         let failed = |error: io::Error| format!("cannot be read: {}", crate::source::tree::plain(&error));
         let mut window = Window { file, size, start: 0, filled: 0, bytes: Vec::new() };
         let (version, count, _) = head(window.at(0, HEAD as usize).map_err(failed)?)?;
@@ -63,6 +69,7 @@ impl Entries {
             while starts.len() < count
                 && let Some(raw) = Raw::read(&bytes[used..], version, id_length)
             {
+                see(starts.len(), &raw);
                 starts.push(u32::try_from(at + used as u64).map_err(|_| super::broken())?);
                 let kept = if version == 4 { path.checked_sub(raw.cut).ok_or_else(super::broken)? } else { 0 };
                 path = kept + raw.name.len();
@@ -148,7 +155,8 @@ impl Entries {
         self.nth == self.count
     }
 
-    fn go_to(&mut self, nth: usize) -> Option<()> {
+    /// Goes on to the one that so many lie before.
+    pub(super) fn go_to(&mut self, nth: usize) -> Option<()> {
         if let From::File { version: 4, .. } = self.from {
             while self.nth < nth {
                 self.advance()?;
@@ -202,6 +210,11 @@ impl<'b> Raw<'b> {
         let mode = u32::from_be_bytes(*bytes.get(MODE..)?.first_chunk()?);
         let id = bytes.get(FIXED..FIXED + id_length)?;
         (length <= bytes.len()).then_some(Raw { id, mode, flags, more, cut, name: &name[..long], length })
+    }
+
+    /// As [`IndexEntry::is_folder`].
+    pub(super) fn is_folder(&self) -> bool {
+        self.mode & 0o170_000 == 0o040_000
     }
 
     fn entry(&self, path: Vec<u8>) -> Option<IndexEntry> {

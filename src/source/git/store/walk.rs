@@ -42,8 +42,6 @@ pub struct Version<'v> {
 pub struct Base<'v> {
     /// The mark that its taker gave it; [`UNMARKED`] if it is not listed.
     pub mark: u32,
-    /// How many bytes it has.
-    pub size: usize,
     /// What made the object of it: it fits both.
     pub(super) delta: &'v [u8],
 }
@@ -176,8 +174,8 @@ impl<'s> Walk<'s> {
 
     /// What the object that was made last was made from.
     fn base(&self) -> Option<Base<'_>> {
-        let Held { mark, object: Object::At(_, bytes), .. } = self.held.last()? else { return None };
-        (self.applied > 0).then(|| Base { mark: *mark, size: bytes.len(), delta: &self.delta[..self.applied] })
+        let Held { mark, object: Object::At(..), .. } = self.held.last()? else { return None };
+        (self.applied > 0).then(|| Base { mark: *mark, delta: &self.delta[..self.applied] })
     }
 
     /// Makes the object of a step into `made`; `None` if it is not to be made so.

@@ -2,8 +2,10 @@
 //! or in the wrong place. Out: the findings of a scan that reads everything.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
 
-#[path = "support/packs.rs"]
+mod answers;
+#[path = "../support/packs.rs"]
 mod packs;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;
@@ -171,11 +173,11 @@ fn whatever_happened_to_its_files_nothing_is_missed() {
     let (repo, _) = leaking();
     let caches = repo.place().join("caches");
     same(&repo, &caches, &[]);
-    // A clean repository beside it has the other kind of file.
+    // A clean repository beside it has another kind of file.
     let other = clean();
     scanned(&other, &caches, &[]);
     let all = files_of(&caches);
-    assert_eq!(all.len(), 2, "{all:?}");
+    assert_eq!(all.len(), 3, "{all:?}");
     let expected = answer(&scanned(&repo, &caches, &["--no-cache"]));
     let beside = answer(&scanned(&other, &caches, &["--no-cache"]));
     for path in &all {
