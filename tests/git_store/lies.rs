@@ -115,6 +115,28 @@ fn an_index_that_gives_an_id_to_another_object_does_not_hide_it() {
 }
 
 #[test]
+fn an_index_that_gives_the_id_of_a_loose_object_to_another_does_not_hide_it() {
+    let repo = Repo::of(&["--bare"]);
+    let (real, decoy) = (b"what it is\n", b"what it is said to be\n");
+    repo.blob(real);
+    write_pack(&repo, "pack-0", &[(blob_id(real), entry(3, decoy.len() as u64, b"", decoy))]);
+    let read = read(&repo, 20);
+    assert_eq!((read.found[&blob_id(real)].1.as_slice(), read.complaints()), (&real[..], 0));
+}
+
+#[test]
+fn a_loose_file_that_holds_another_object_is_none() {
+    let repo = Repo::of(&["--bare"]);
+    let [one, other] = [&b"one\n"[..], b"other\n"].map(|content| repo.blob(content));
+    let path = |id: &str| objects(&repo).join(&id[..2]).join(&id[2..]);
+    let sound = fs::read(path(&other)).unwrap();
+    super::write_over(&path(&one), &sound);
+    let read = read(&repo, 20);
+    assert_eq!(read.found.keys().copied().collect::<Vec<_>>(), [id(&other)]);
+    assert_eq!(read.failed[&id(&one)], ReadError::Damaged("its file has another hash".to_owned()));
+}
+
+#[test]
 fn a_long_chain_whose_beginning_is_damaged_is_not_followed_from_each_link() {
     let repo = Repo::of(&["--bare"]);
     let nth = |n: usize| id(&format!("{:040x}", n + 1));
