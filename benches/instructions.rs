@@ -20,7 +20,7 @@ use std::path::Path;
 use std::process::{Command, exit};
 
 use regex::bytes::Regex;
-use text::{Line, base64, buffer, hex_dump, keys, literals, noise, sha1_list, source};
+use text::{Line, base64, buffer, hex_dump, keys, literals, noise, run_log, sha1_list, source};
 use wandward::decode::{self, probe};
 use wandward::detect;
 use wandward::policy::Policy;
@@ -45,7 +45,7 @@ enum Work {
     Scan(&'static str),
 }
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     ("runs, source text", source, Work::Kernel(runs)),
     ("survey, source text", source, Work::Kernel(survey)),
     ("survey, random bytes", noise, Work::Kernel(survey)),
@@ -57,6 +57,7 @@ const CASES: [Case; 11] = [
     ("scan, keys", keys, Work::Scan("train.py")),
     ("scan, literals", literals, Work::Scan("page.py")),
     ("scan, SHA-1 list", sha1_list, Work::Scan("ids.txt")),
+    ("scan, log of a run", run_log, Work::Scan("run.log")),
 ];
 
 /// The searches that the others are told as shares of.

@@ -86,6 +86,19 @@ pub fn log(rng: &mut Rng, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
+/// A line of the log of a run: one in a hundred names W&B, one in five hundred holds a commit id.
+pub fn run_log(rng: &mut Rng, out: &mut Vec<u8>) {
+    match rng.below(500) {
+        0 => {
+            out.extend_from_slice(b"2026-03-04T12:00:00Z INFO deploy: checked out ");
+            hex(rng, 40, out);
+            out.extend_from_slice(b" for the run\n");
+        }
+        1..6 => out.extend_from_slice(b"2026-03-04T12:00:00Z INFO wandb: Run data is saved locally in wandb/\n"),
+        _ => log(rng, out),
+    }
+}
+
 /// A line that names W&B, with literals that go on, end and follow one another.
 pub fn literals(rng: &mut Rng, out: &mut Vec<u8>) {
     let [a, b, c] = [(); 3].map(|()| rng.pick(WORDS));
