@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use support::Random;
 use wandward::decode::binary::{Binary, HEAD, Rendered, format, render};
 use wandward::policy::Policy;
 use wandward::rule::RuleSet;
@@ -63,32 +64,22 @@ fn filled(name: &str) -> (Vec<u8>, Vec<String>) {
     (bytes, names)
 }
 
-/// Random numbers from a seed: the tests are the same every time.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % bound.max(1)
-    }
-}
-
 /// Cuts and changes a file in every way; what comes of it is bounded.
 fn torment(bytes: &[u8], binary: Binary, rounds: usize) {
-    let mut dice = Dice(bytes.len() as u64);
+    let mut random = Random(bytes.len() as u64);
     for round in 0..rounds {
         let mut bytes = bytes.to_vec();
         if round % 3 == 0 {
-            bytes.truncate(dice.below(bytes.len()));
+            bytes.truncate(random.below(bytes.len()));
         }
-        for _ in 0..dice.below(8) {
-            let at = dice.below(bytes.len());
+        for _ in 0..random.below(8) {
+            let at = random.below(bytes.len());
             let Some(byte) = bytes.get_mut(at) else { continue };
-            *byte = [0, 0xff, 0x7f, b'r', dice.below(256) as u8][dice.below(5)];
+            *byte = [0, 0xff, 0x7f, b'r', random.below(256) as u8][random.below(5)];
         }
         if round % 5 == 0 && bytes.len() > 8 {
-            let (from, to) = (dice.below(bytes.len()), dice.below(bytes.len()));
-            let length = dice.below(64).min(bytes.len() - from.max(to));
+            let (from, to) = (random.below(bytes.len()), random.below(bytes.len()));
+            let length = random.below(64).min(bytes.len() - from.max(to));
             bytes.copy_within(from..from + length, to);
         }
         let rendered = render(binary, &bytes);

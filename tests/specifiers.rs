@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use support::Random;
+
 /// For each line of specifiers, how old what it allows is, by trying versions.
 const JUDGE: &str = r#"
 import sys
@@ -58,41 +60,27 @@ fn python() -> Option<String> {
     works.then_some(python)
 }
 
-/// Numbers that look random and are the same on every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
+fn specifier(random: &mut Random) -> String {
+    let operator = random.one_of(&["==", "==", "!=", "<", "<=", ">", ">=", ">=", "~=", "==*", "!=*"]);
+    let release = random
+        .one_of(&["0.22", "0.22.3", "0.22.2", "0.22.4", "0.12.1", "0.23", "1", "1.2", "0.22.3.1", "0.22.2.9", "21.1"]);
+    let release = if operator == "~=" && !release.contains('.') { "0.9" } else { release };
+    if let Some(operator) = operator.strip_suffix('*') {
+        return format!("{operator}{release}.*");
     }
-
-    fn one_of<'w>(&mut self, words: &[&'w str]) -> &'w str {
-        words[usize::try_from(self.below(words.len() as u64)).unwrap()]
-    }
-
-    fn specifier(&mut self) -> String {
-        let operator = self.one_of(&["==", "==", "!=", "<", "<=", ">", ">=", ">=", "~=", "==*", "!=*"]);
-        let release = self.one_of(&[
-            "0.22", "0.22.3", "0.22.2", "0.22.4", "0.12.1", "0.23", "1", "1.2", "0.22.3.1", "0.22.2.9", "21.1",
-        ]);
-        let release = if operator == "~=" && !release.contains('.') { "0.9" } else { release };
-        if let Some(operator) = operator.strip_suffix('*') {
-            return format!("{operator}{release}.*");
-        }
-        let end = self.one_of(&["", "", "", "", "rc1", "a1", ".post1", ".dev1", "rc1.dev1", ".post1.dev1"]);
-        let epoch = if self.below(25) == 0 { "1!" } else { "" };
-        format!("{operator}{epoch}{release}{end}")
-    }
+    let end = random.one_of(&["", "", "", "", "rc1", "a1", ".post1", ".dev1", "rc1.dev1", ".post1.dev1"]);
+    let epoch = if random.below(25) == 0 { "1!" } else { "" };
+    format!("{operator}{epoch}{release}{end}")
 }
 
 #[test]
 fn specifiers_mean_what_packaging_says() {
     const LINES: usize = 1200;
     let Some(python) = python() else { return };
-    let mut dice = Dice(22);
-    let lines: Vec<String> =
-        (0..LINES).map(|_| (0..=dice.below(3)).map(|_| dice.specifier()).collect::<Vec<_>>().join(",")).collect();
+    let mut random = Random(22);
+    let lines: Vec<String> = (0..LINES)
+        .map(|_| (0..=random.below(3)).map(|_| specifier(&mut random)).collect::<Vec<_>>().join(","))
+        .collect();
 
     let mut judge =
         Command::new(python).args(["-c", JUDGE]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::probe::is_word;
+use super::probe::{among, is_word};
 use crate::blob::{Encoding, View};
 
 /// So many escapes of letters, digits and signs in a row are no accident.
@@ -13,15 +13,7 @@ const DENSE: usize = 6;
 /// What escapes begin with.
 const INTRODUCERS: [u8; 4] = [b'%', b'\\', b'&', b'='];
 /// Whether a byte is one of them.
-static INTRODUCES: [bool; 256] = {
-    let mut introduces = [false; 256];
-    let mut nth = 0;
-    while nth < INTRODUCERS.len() {
-        introduces[INTRODUCERS[nth] as usize] = true;
-        nth += 1;
-    }
-    introduces
-};
+static INTRODUCES: [bool; 256] = among(&INTRODUCERS);
 
 /// The lengths of the lines that an encoder breaks.
 const MIN_LINE: usize = 40;

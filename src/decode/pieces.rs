@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use memchr::memmem;
 
 use super::blob64;
-use super::probe::{MIN_RUN, is_word};
+use super::probe::{MIN_RUN, among, is_word};
 use crate::blob::{Encoding, View};
 
 /// More pieces than make a word of this length are no key, nor base64 of one that anybody would write in a source.
@@ -74,16 +74,7 @@ fn is_piece(byte: u8) -> bool {
 }
 
 /// Signs behind a quote with which no literal goes on: what follows is no other one, or the quote opens one.
-static ENDS: [bool; 256] = {
-    let signs = b"]:=([{>";
-    let mut ends = [false; 256];
-    let mut nth = 0;
-    while nth < signs.len() {
-        ends[signs[nth] as usize] = true;
-        nth += 1;
-    }
-    ends
-};
+static ENDS: [bool; 256] = among(b"]:=([{>");
 
 /// Whether what stands behind a sign may lead to another literal: most items are followed by what is none. Only a shorter
 /// answer than [`joint`] gives.

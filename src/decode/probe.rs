@@ -31,6 +31,17 @@ pub(super) const WORD: [bool; 256] = {
     word
 };
 
+/// Which bytes are among some: for whoever asks it of every byte.
+pub(super) const fn among(some: &[u8]) -> [bool; 256] {
+    let mut among = [false; 256];
+    let mut nth = 0;
+    while nth < some.len() {
+        among[some[nth] as usize] = true;
+        nth += 1;
+    }
+    among
+}
+
 /// Every maximal run of at least [`MIN_RUN`] letters, digits and underscores, in order.
 pub fn runs(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let level = Level::new();

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use super::support::git::{Repo, binary, leak};
-use super::support::key;
+use super::support::{Random, key};
 use super::{clean, known, leaking, same, scanned};
 
 /// Scans twice, and says of the second time how many objects were read and how many hold what it tells.
@@ -20,26 +20,14 @@ fn second(repo: &Repo, caches: &Path, more: &[&str]) -> (u64, u64) {
     (objects - known(&second), told.len() as u64)
 }
 
-/// Numbers from a seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % most as u64) as usize
-    }
-
-    fn path(&mut self) -> String {
-        let names = [".env", ".netrc", "train.py", "notes", "deep/er/run.sh", "deep/config.yaml", "d\u{e4}/x y.txt"];
-        names[self.below(names.len())].to_owned()
-    }
+fn any_path(random: &mut Random) -> String {
+    let names = [".env", ".netrc", "train.py", "notes", "deep/er/run.sh", "deep/config.yaml", "d\u{e4}/x y.txt"];
+    random.one_of(&names).to_owned()
 }
 
 /// One thing that may happen to a repository; how it may be called in a failure.
 fn step(repo: &Repo, random: &mut Random, nth: usize) -> String {
-    let path = random.path();
+    let path = any_path(random);
     let secret = key(["v1", "legacy"][random.below(2)], &format!("answers {nth}"));
     let runs = |arguments: &[&str]| {
         // What cannot be done here is not done.
@@ -58,7 +46,7 @@ fn step(repo: &Repo, random: &mut Random, nth: usize) -> String {
             format!("{path} does not")
         }
         4 => {
-            runs(&["mv", "-f", &path, &random.path()]);
+            runs(&["mv", "-f", &path, &any_path(random)]);
             runs(&["commit", "-q", "-m", "moved"])
         }
         5 => runs(&["commit", "-q", "--allow-empty", "-m", &format!("wandb login {secret}")]),
@@ -96,7 +84,7 @@ fn whatever_happened_the_second_answer_is_the_first() {
         let format = ["sha1", "sha256"][seed as usize % 4 / 3];
         let repo = Repo::of(&[&format!("--object-format={format}")]);
         let caches = repo.place().join("caches");
-        let mut random = Random(seed * 0x9e37_79b9);
+        let mut random = Random(seed);
         repo.save("first", "first\n");
         let mut done = vec![format!("seed {seed}")];
         let (mut most_read, mut most_told) = (0, 0);

@@ -11,6 +11,7 @@ use wandward::source::git::object;
 use wandward::source::git::store::Store;
 
 use super::held::same_held;
+use super::support::Random;
 use super::support::git::Repo;
 use super::{opened, text};
 
@@ -64,26 +65,14 @@ fn same(repo: &Repo, how: &str) {
     same_held(repo, how);
 }
 
-/// Numbers from a seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % most as u64) as usize
-    }
-
-    fn path(&mut self) -> String {
-        let folders = ["", "a/", "a/b/", "a/b/c/", "a.b/", "ab/", "z/", "z/\u{e4}/"];
-        format!("{}f{}", folders[self.below(folders.len())], self.below(4))
-    }
+fn any_path(random: &mut Random) -> String {
+    let folder = random.one_of(&["", "a/", "a/b/", "a/b/c/", "a.b/", "ab/", "z/", "z/\u{e4}/"]);
+    format!("{folder}f{}", random.below(4))
 }
 
 /// One thing that somebody may do to an index; how it may be called in a failure.
 fn step(repo: &Repo, random: &mut Random, nth: usize) -> String {
-    let path = random.path();
+    let path = any_path(random);
     let tracked = repo.git(&["ls-files", "-z"]);
     let tracked: Vec<&str> = tracked.split_terminator('\0').collect();
     let old = tracked.get(random.below(tracked.len().max(1))).copied().unwrap_or("f0").to_owned();
@@ -132,9 +121,9 @@ fn whatever_is_done_to_an_index_the_changes_are_those_of_git() {
             }
             repo.git(&["config", "index.threads", "2"]);
         }
-        let mut random = Random(seed * 0x9e37_79b9);
+        let mut random = Random(seed);
         for nth in 0..12 {
-            repo.stage(&random.path(), format!("first {nth}\n"));
+            repo.stage(&any_path(&mut random), format!("first {nth}\n"));
         }
         repo.commit("first");
         repo.commit("second");

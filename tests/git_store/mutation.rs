@@ -6,27 +6,18 @@ use std::fs;
 use sha1::{Digest, Sha1};
 use wandward::source::git::store::{ReadError, Store};
 
+use super::support::Random;
 use super::support::git::Repo;
 use super::{files, objects, packed, read, repository, truth, write_over};
 
-/// Numbers that are the same each time.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % below.max(1)
-    }
-}
-
 /// The bytes with one thing done to them.
-fn mutated(sound: &[u8], numbers: &mut Numbers) -> Vec<u8> {
+fn mutated(sound: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = sound.to_vec();
-    let at = numbers.next(bytes.len());
-    let end = (at + 1 + numbers.next(40)).min(bytes.len());
-    match numbers.next(11) {
-        0 => bytes[at] ^= 1 << numbers.next(8),
-        1 => bytes[at] = numbers.next(256) as u8,
+    let at = random.below(bytes.len());
+    let end = (at + 1 + random.below(40)).min(bytes.len());
+    match random.below(11) {
+        0 => bytes[at] ^= 1 << random.below(8),
+        1 => bytes[at] = random.below(256) as u8,
         2 => bytes[at..end].fill(0),
         3 => bytes[at..end].fill(0xff),
         4 => drop(bytes.drain(at..end)),
@@ -38,7 +29,7 @@ fn mutated(sound: &[u8], numbers: &mut Numbers) -> Vec<u8> {
         7 => bytes.extend_from_within(at..end),
         8 => bytes[at..end].reverse(),
         9 => {
-            let from = numbers.next(sound.len() - (end - at));
+            let from = random.below(sound.len() - (end - at));
             bytes[at..end].copy_from_slice(&sound[from..from + (end - at)]);
         }
         _ => {
@@ -79,10 +70,10 @@ fn a_pack_or_an_index_that_is_mutated_gives_nothing_wrong() {
         for extension in ["pack", "idx"] {
             let path = files(&repo, extension).remove(0);
             let sound = fs::read(&path).unwrap();
-            let mut numbers = Numbers(7);
+            let mut random = Random(7);
             let mut told = 0;
             for nth in 0..250 {
-                let bytes = mutated(&sound, &mut numbers);
+                let bytes = mutated(&sound, &mut random);
                 write_over(&path, &bytes);
                 let read = read(&repo, 20);
                 assert!(read.found.iter().all(|(id, object)| truth.get(id) == Some(object)), "{extension} {nth}");
@@ -110,9 +101,9 @@ fn an_index_whose_hash_fits_misleads_nobody_who_asks_for_an_id() {
         let truth = truth(&repo);
         let path = files(&repo, "idx").remove(0);
         let sound = fs::read(&path).unwrap();
-        let mut numbers = Numbers(11);
+        let mut random = Random(11);
         for nth in 0..250 {
-            write_over(&path, &sealed(mutated(&sound, &mut numbers)));
+            write_over(&path, &sealed(mutated(&sound, &mut random)));
             read(&repo, 20);
             let store = Store::open(&objects(&repo), 20);
             let listing = store.list();

@@ -180,3 +180,19 @@ pub fn fingerprint(key: &str) -> String {
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("ww1-{}", &hex[..32])
 }
+
+/// Numbers that look random and are the same on every run.
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next one, below `end`; of no numbers the first.
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end.max(1)
+    }
+
+    /// One of some words.
+    pub fn one_of<'w>(&mut self, words: &[&'w str]) -> &'w str {
+        words[self.below(words.len())]
+    }
+}
