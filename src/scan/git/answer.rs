@@ -226,7 +226,7 @@ impl Way<'_> {
             let commit = rest.id()?;
             let tree = match commits.get(&commit) {
                 Some(raw) => raw.tree,
-                None => commits.entry(commit).or_insert(self.commit(&commit)?).tree,
+                None => commits.entry(commit).or_insert(self.reader.commit(&commit)?).tree,
             };
             places.push((commit, self.back(tree, &rest.trail()?, blob)?));
         }
@@ -234,16 +234,9 @@ impl Way<'_> {
     }
 
     fn tree(&mut self, id: &ObjectId) -> Option<&[u8]> {
-        let Ok((ObjectKind::Tree, bytes)) = self.reader.read(id) else { return None };
+        let bytes = self.reader.tree(id)?;
         self.left = self.left.checked_sub(bytes.len())?;
         Some(bytes)
-    }
-
-    fn commit(&mut self, id: &ObjectId) -> Option<RawCommit> {
-        match self.reader.read(id) {
-            Ok((ObjectKind::Commit, bytes)) => object::commit(bytes),
-            _ => None,
-        }
     }
 }
 

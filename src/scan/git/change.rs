@@ -232,7 +232,7 @@ impl Changed<'_, '_> {
         asked.without.iter().for_each(|id| left_out.take(&mut reader.borrow_mut(), *id));
         asked.tips.iter().for_each(|id| tips.take(&mut reader.borrow_mut(), *id));
         tips.others.retain(|id| !left_out.others.contains(id));
-        let mut read = |id: &ObjectId| read_commit(&mut reader.borrow_mut(), id);
+        let mut read = |id: &ObjectId| reader.borrow_mut().commit(id);
         let between = walk::between(&mut read, &tips.commits, &left_out.commits);
         self.not_there(&between.missing, &tips.missing);
         let ids: Vec<ObjectId> = between.commits.iter().map(|(id, _)| *id).collect();
@@ -249,8 +249,7 @@ impl Changed<'_, '_> {
         let spent = Spent::default();
         let mut too_many = false;
         for (place, node) in (0u32..).zip(&graph.commits) {
-            let parents =
-                node.raw.parents.iter().filter_map(|id| Some(read_commit(&mut reader.borrow_mut(), id)?.tree));
+            let parents = node.raw.parents.iter().filter_map(|id| Some(reader.borrow_mut().commit(id)?.tree));
             let parents: Vec<ObjectId> = parents.collect();
             let result = spent.introduced(node.raw.tree, &parents, &folder, &mut |path, id| {
                 by_blob.entry(id).or_default().push((place, path.to_vec()));
@@ -275,7 +274,7 @@ impl Changed<'_, '_> {
             true => graph.missing_parents().map(|(_, parent)| parent).collect(),
             false => left_out.commits,
         };
-        let trees = before.iter().filter_map(|id| Some(read_commit(&mut reader.borrow_mut(), id)?.tree));
+        let trees = before.iter().filter_map(|id| Some(reader.borrow_mut().commit(id)?.tree));
         let trees: Vec<ObjectId> = trees.collect();
         let at = |path: &[u8]| at_path(&mut reader.borrow_mut(), &trees, path, id_length);
         let before = blobs_in(&mut reader.borrow_mut(), trees.clone(), id_length);
@@ -349,13 +348,6 @@ fn speaks(path: &[u8]) -> bool {
     judge::path_class(&Origin::new(Kind::Blob, path), b"").speaks()
 }
 
-fn read_commit(reader: &mut Reader<'_>, id: &ObjectId) -> Option<object::RawCommit> {
-    match reader.read(id) {
-        Ok((ObjectKind::Commit, bytes)) => object::commit(bytes),
-        _ => None,
-    }
-}
-
 /// Every blob in some trees, as far as they can be read: of a tree that is not there nothing is known, so all that is said to
 /// be in it is new.
 fn blobs_in(reader: &mut Reader<'_>, mut trees: Vec<ObjectId>, id_length: usize) -> HashSet<ObjectId> {
@@ -390,11 +382,9 @@ fn at_path(reader: &mut Reader<'_>, trees: &[ObjectId], path: &[u8], id_length: 
 
 /// What a folder holds, and whether that is all of it.
 fn read_folder(reader: &mut Reader<'_>, id: &ObjectId, id_length: usize) -> (Folder, bool) {
-    match reader.read(id) {
-        Ok((ObjectKind::Tree, bytes)) => {
-            (history::folder(bytes, id_length, |_| true), object::is_whole_tree(bytes, id_length))
-        }
-        _ => (Folder::default(), false),
+    match reader.tree(id) {
+        Some(bytes) => (history::folder(bytes, id_length, |_| true), object::is_whole_tree(bytes, id_length)),
+        None => (Folder::default(), false),
     }
 }
 

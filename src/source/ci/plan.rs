@@ -203,7 +203,7 @@ impl Here<'_> {
             Point::Id(id) => *id,
             Point::Digits(digits) => self.beginning(digits)?,
             Point::Onto { merge, head } => {
-                let parents = self.raw(*merge)?.parents;
+                let parents = self.store.reader().commit(merge)?.parents;
                 parents.first().copied().filter(|_| parents.get(1) == Some(head) && parents.len() == 2)?
             }
             Point::Branch(name) => self.branch(name, own)?,
@@ -250,14 +250,6 @@ impl Here<'_> {
         let mut found = listed.filter(|id| id.to_string().starts_with(&digits));
         let first = found.next()?;
         found.next().is_none().then_some(first)
-    }
-
-    fn raw(&self, id: ObjectId) -> Option<object::RawCommit> {
-        let mut reader = self.store.reader();
-        match reader.read(&id) {
-            Ok((ObjectKind::Commit, bytes)) => object::commit(bytes),
-            _ => None,
-        }
     }
 
     fn commit(&self, mut id: ObjectId) -> Option<ObjectId> {

@@ -14,7 +14,7 @@ use super::object::{self, EntryKind};
 use super::refs;
 use super::standing;
 use super::store::{Reader, Store};
-use crate::object::{ObjectId, ObjectKind};
+use crate::object::ObjectId;
 
 /// What git has of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Commits {
                 let Ok(index) = index::read(&git.index(), &git) else { return UNREADABLE };
                 let store = Store::open(&git.objects(), length);
                 let head = refs::references(&git).0.into_iter().find(|reference| reference.name == b"HEAD");
-                let head = head.and_then(|head| commit_tree(&mut store.reader(), &head.target?));
+                let head = head.and_then(|head| Some(store.reader().commit(&head.target?)?.tree));
                 self.0.entry(git.git.clone()).or_insert(Known { index, store, head })
             }
         };
@@ -104,19 +104,12 @@ fn has_id(id: &ObjectId, bytes: &[u8]) -> bool {
     }
 }
 
-fn commit_tree(reader: &mut Reader<'_>, id: &ObjectId) -> Option<ObjectId> {
-    match reader.read(id) {
-        Ok((ObjectKind::Commit, bytes)) => object::commit(bytes).map(|commit| commit.tree),
-        _ => None,
-    }
-}
-
 /// The blob at a path of a tree.
 fn at(reader: &mut Reader<'_>, tree: ObjectId, path: &[u8], length: usize) -> Option<ObjectId> {
     let mut id = tree;
     let mut parts = path.split(|&b| b == b'/').peekable();
     while let Some(part) = parts.next() {
-        let Ok((ObjectKind::Tree, bytes)) = reader.read(&id) else { return None };
+        let bytes = reader.tree(&id)?;
         let kind = if parts.peek().is_some() { EntryKind::Folder } else { EntryKind::File };
         let found = object::tree(bytes, length).find(|entry| entry.name == part && entry.kind == kind)?.id;
         id = found;

@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use super::{Changed, at_path, blobs_in, read_commit, speaks};
+use super::{Changed, at_path, blobs_in, speaks};
 use crate::blob::{Kind, Origin};
 use crate::finding::Skip;
 use crate::judge::Judge;
-use crate::object::{Held, ObjectId, ObjectKind};
+use crate::object::{Held, ObjectId};
 use crate::scan::worker::{Told, Worker};
 use crate::source::git::index::{self, IndexEntry};
 use crate::source::git::store::Reader;
@@ -26,7 +26,7 @@ impl Changed<'_, '_> {
     pub(super) fn staged<'j>(&self, index: &Path, heads: Vec<ObjectId>, judge: impl Fn() -> Judge<'j>) {
         let id_length = self.found.folder.shape.id_length;
         let mut reader = self.store.reader();
-        let trees: Vec<ObjectId> = heads.iter().filter_map(|head| Some(read_commit(&mut reader, head)?.tree)).collect();
+        let trees: Vec<ObjectId> = heads.iter().filter_map(|head| Some(reader.commit(head)?.tree)).collect();
         let new = self.new_at(index, &trees, &mut reader);
         let first = judge();
         let found = self
@@ -51,10 +51,7 @@ impl Changed<'_, '_> {
     fn held(&self, index: &Path, trees: &[ObjectId], new: &[At], reader: &mut Reader<'_>) -> HashSet<ObjectId> {
         let id_length = self.found.folder.shape.id_length;
         let reader = RefCell::new(reader);
-        let mut tree = |id: &ObjectId| match reader.borrow_mut().read(id) {
-            Ok((ObjectKind::Tree, bytes)) => Some(bytes.to_vec()),
-            _ => None,
-        };
+        let mut tree = |id: &ObjectId| reader.borrow_mut().tree(id).map(<[u8]>::to_vec);
         let mut is_there =
             |path: &[u8], id: &ObjectId| at_path(&mut reader.borrow_mut(), trees, path, id_length).contains(id);
         let held = index::held(index, &self.found.folder, trees, new, &mut tree, &mut is_there);
@@ -64,10 +61,7 @@ impl Changed<'_, '_> {
     /// What is staged where none of some trees has it.
     fn new_at(&self, index: &Path, trees: &[ObjectId], reader: &mut Reader<'_>) -> Vec<At> {
         let id_length = self.found.folder.shape.id_length;
-        let mut tree = |id: &ObjectId| match reader.read(id) {
-            Ok((ObjectKind::Tree, bytes)) => Some(bytes.to_vec()),
-            _ => None,
-        };
+        let mut tree = |id: &ObjectId| reader.tree(id).map(<[u8]>::to_vec);
         let mut entries = match index::changed(index, &self.found.folder, trees, &mut tree) {
             Ok(entries) => entries,
             Err(error) => {

@@ -12,6 +12,7 @@ use super::cache::{self, Cache};
 use super::pack::{Extent, Header, MAX_DEPTH, MAX_HEADER, Pack, What};
 use super::{Entry, Place, ReadError, Store, delta, has_id, loose};
 use crate::object::{ObjectId, ObjectKind};
+use crate::source::git::object::{self, RawCommit};
 use crate::source::read_at;
 
 /// The most compressed bytes that are held at once.
@@ -77,6 +78,22 @@ impl<'s> Reader<'s> {
             None => self.hashed(id)?,
         };
         Ok((kind, &self.hand.current))
+    }
+
+    /// What a commit says; none if the id is no commit's, or it cannot be read.
+    pub fn commit(&mut self, id: &ObjectId) -> Option<RawCommit> {
+        match self.read(id) {
+            Ok((ObjectKind::Commit, bytes)) => object::commit(bytes),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a tree; none if the id is no tree's, or it cannot be read.
+    pub fn tree(&mut self, id: &ObjectId) -> Option<&[u8]> {
+        match self.read(id) {
+            Ok((ObjectKind::Tree, bytes)) => Some(bytes),
+            _ => None,
+        }
     }
 
     /// Reads an object of a listing, without looking for it.
