@@ -378,6 +378,7 @@ mod tests {
             wide,
             escaped.into(),
             b"wandb".to_vec(),
+            b"ab+/cd-e".repeat(4),
             b"WanDB".to_vec(),
             b"wand wxyzb wandb".to_vec(),
             [GZIP_START, &[b'A'; 90]].concat(),
