@@ -1,7 +1,8 @@
 //! Tells findings by what code scanning knows their lines. In: opinions, and the bytes of the file that they are about.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::{self, Read};
+use std::path::Path;
 
 use crate::blob::{self, Kind};
 use crate::finding::{Finding, Outcome};
@@ -48,15 +49,24 @@ pub(super) fn tell_rest(outcome: &mut Outcome) {
     }
     for findings in files.into_values() {
         let Some(first) = findings.first() else { continue };
-        let mut bytes = Vec::new();
         // Many references lie in one file, and have none of their own.
-        let read = tree::open_named(&tree::path(&first.origin))
-            .and_then(|file| file.take(MAX_WHOLE as u64).read_to_end(&mut bytes));
-        if read.is_ok_and(|read| read < MAX_WHOLE) {
+        if let Ok(Some(bytes)) = small(&tree::path(&first.origin)) {
             let hashes = blob::line_hashes(&bytes, &findings.iter().map(|finding| line(finding)).collect());
             for finding in findings {
                 finding.line_hash = hashes.get(&line(finding)).cloned();
             }
         }
     }
+}
+
+/// The bytes of a file, if they are few enough for it to be read whole.
+fn small(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = tree::open_named(path)?;
+    if file.metadata()?.len() >= MAX_WHOLE as u64 {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    // It may have grown since.
+    let read = file.take(MAX_WHOLE as u64).read_to_end(&mut bytes)?;
+    Ok((read < MAX_WHOLE).then_some(bytes))
 }
