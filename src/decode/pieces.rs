@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use memchr::memmem;
 
 use super::blob64;
-use super::probe::{MIN_RUN, among, is_word};
+use super::probe::{MIN_RUN, WORD, among, is_word};
 use crate::blob::{Encoding, View};
 
 /// More pieces than make a word of this length are no key, nor base64 of one that anybody would write in a source.
@@ -79,7 +79,11 @@ static ENDS: [bool; 256] = among(b"]:=([{>");
 /// Whether what stands behind a sign may lead to another literal: most items are followed by what is none. Only a shorter
 /// answer than [`joint`] gives.
 fn may_go_on(rest: &[u8]) -> bool {
-    let [b'"' | b'\'' | b'`', b',', rest @ ..] = rest else { return true };
+    let rest = match rest {
+        [b'"' | b'\'' | b'`', b',', rest @ ..] => rest,
+        [b'"' | b'\'' | b'`', b';', ..] => return appended(&rest[1..rest.len().min(MAX_JOINT)]) > 0,
+        _ => return true,
+    };
     let blank = |b: &&u8| matches!(b, b' ' | b'\t' | b'\r' | b'\n');
     let rest = &rest[rest.iter().take(MAX_JOINT).take_while(blank).count()..];
     match rest {
@@ -105,7 +109,7 @@ fn ends_piece(text: &[u8], at: usize) -> bool {
 
 /// Where the sign at `at` begins: with the backslash before a quote that is escaped.
 fn sign(text: &[u8], at: usize) -> usize {
-    let escaped = !matches!(text[at], b'\\' | b'<') && text[..at].ends_with(b"\\");
+    let escaped = !matches!(text[at], b'\\' | b'<') && text[..at].last() == Some(&b'\\');
     at - usize::from(escaped)
 }
 
@@ -301,20 +305,29 @@ fn tags(text: &[u8], mut at: usize, end: usize) -> Option<usize> {
 /// How long what adds another literal to the same variable is: `name +=`, `; name.append(`.
 fn appended(rest: &[u8]) -> usize {
     let statement = rest.strip_prefix(b");").or_else(|| rest.strip_prefix(b";")).unwrap_or(rest);
-    let blank = statement.len() - statement.trim_ascii_start().len();
-    let named = &statement[blank..];
-    let name = named.iter().take(64).take_while(|b| is_word(**b) || matches!(b, b'.' | b'$' | b':')).count();
+    let named = statement.trim_ascii_start();
+    let name = named.iter().take(64).take_while(|b| NAME[usize::from(**b)]).count();
     let behind = &named[name..];
-    let space = behind.len() - behind.trim_ascii_start().len();
-    let before = rest.len() - statement.len() + blank + name;
-    if name > 0 && behind[space..].starts_with(b"+=") {
-        before + space + 2
-    } else if named[..name].ends_with(b".append") && behind.starts_with(b"(") {
-        before + 1
-    } else {
-        0
+    let before = rest.len() - behind.len();
+    match behind.first() {
+        _ if name == 0 => 0,
+        Some(b'(') if named[..name].ends_with(b".append") => before + 1,
+        Some(b'+' | b' ' | b'\t' | b'\n' | b'\r' | b'\x0C') => {
+            let sign = behind.trim_ascii_start();
+            if sign.starts_with(b"+=") { before + behind.len() - sign.len() + 2 } else { 0 }
+        }
+        _ => 0,
     }
 }
+
+/// What the name of a variable may be made of, with what it is a part of.
+static NAME: [bool; 256] = {
+    let mut name = WORD;
+    name[b'.' as usize] = true;
+    name[b'$' as usize] = true;
+    name[b':' as usize] = true;
+    name
+};
 
 /// Where white space, comments and lines that go on end.
 fn blank(text: &[u8], mut at: usize, end: usize) -> usize {

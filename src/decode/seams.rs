@@ -14,8 +14,9 @@ pub(super) fn seams(text: &[u8]) -> Vec<usize> {
 #[inline(always)]
 fn seams_with<S: Simd>(simd: S, text: &[u8]) -> Vec<usize> {
     let mut seams = Vec::new();
-    let mut start = 0;
-    while let Some(block) = text.get(start..).and_then(|rest| rest.first_chunk::<{ BLOCK + 1 }>()) {
+    seams.extend(is_seam(text, 0).then_some(0));
+    let mut start = 1;
+    while let Some(block) = text.get(start - 1..).and_then(|rest| rest.first_chunk::<{ 1 + BLOCK + 2 }>()) {
         let mut signs = signs_in(simd, block);
         while signs != 0 {
             let at = start + signs.trailing_zeros() as usize;
@@ -30,28 +31,37 @@ fn seams_with<S: Simd>(simd: S, text: &[u8]) -> Vec<usize> {
     seams
 }
 
-/// Which bytes of a block are signs at which a word may be cut: every quote, and of the others those whose next byte
-/// does not tell otherwise.
+/// Which bytes of a block, behind its first one, are signs at which a word may be cut: quotes that open no literal and end no
+/// argument, as most do, and of the others those whose next byte does not tell otherwise.
 #[inline(always)]
-fn signs_in<S: Simd>(simd: S, block: &[u8; BLOCK + 1]) -> u64 {
+fn signs_in<S: Simd>(simd: S, block: &[u8; 1 + BLOCK + 2]) -> u64 {
     let window = |at: usize| match block[at..].first_chunk::<BLOCK>() {
         Some(window) => u8x64::load_array_ref(simd, window),
         None => u8x64::splat(simd, 0),
     };
     let is = |bytes: u8x64<S>, sign: u8| bytes.simd_eq(u8x64::splat(simd, sign));
-    let (bytes, next) = (window(0), window(1));
+    let (before, bytes, next, third) = (window(0), window(1), window(2), window(3));
     // Line ends differ in the last three bits, and from few other bytes in none but those.
     let breaks = is(next | u8x64::splat(simd, 7), b'\n' | 7) | is(next, b'\\');
     let cuts = (is(bytes, b'=') | is(bytes, b'\\')) & breaks | is(bytes, b'<') & is(next, b'/');
-    let quotes = is(bytes, b'"') | is(bytes, b'\'') | is(bytes, b'`');
-    (cuts | quotes).to_bitmask()
+    // Blanks, brackets and commas come before all that ends a piece.
+    let ends = before.simd_ge(u8x64::splat(simd, b'-'));
+    let quotes = (is(bytes, b'"') | is(bytes, b'\'') | is(bytes, b'`')) & ends;
+    let goes_on = !is(next, b')') | is(third, b'.') | is(third, b';');
+    (cuts | quotes & goes_on).to_bitmask()
 }
 
 #[inline(always)]
 fn is_seam(text: &[u8], at: usize) -> bool {
-    let Some(next) = text.get(at + 1) else { return false };
-    let kind = SIGNS[usize::from(text[at])] & NEXT[usize::from(*next)];
-    kind != 0 && (kind != QUOTE || at > 0 && ENDS_PIECE[usize::from(text[at - 1])])
+    let Some([sign, next, ..]) = text.get(at..) else { return false };
+    match SIGNS[usize::from(*sign)] & NEXT[usize::from(*next)] {
+        0 => false,
+        QUOTE => {
+            let ends_argument = *next == b')' && !matches!(text.get(at + 2), Some(b'.' | b';'));
+            at > 0 && ENDS_PIECE[usize::from(text[at - 1])] && !ends_argument
+        }
+        _ => true,
+    }
 }
 
 /// The kinds of signs at which a word may be cut.
@@ -108,8 +118,9 @@ mod tests {
     #[test]
     fn seams_are_those_of_a_plain_search() {
         let cut = regex::bytes::Regex::new(r"(?-u)^(?:=[\n\r\\]|\\[\n\r]|</)").expect("a pattern");
-        let quote =
-            regex::bytes::Regex::new(r##"(?-u)^[A-Za-z0-9_\\-]["'`][A-Za-z0-9_ \t\r\n\x0C\\#/,.)}+|<*&~^;$@"'`]"##);
+        let quote = regex::bytes::Regex::new(
+            r##"(?-u)^[A-Za-z0-9_\\-]["'`](?:[A-Za-z0-9_ \t\r\n\x0C\\#/,.}+|<*&~^;$@"'`]|\)[.;])"##,
+        );
         let quote = quote.expect("a pattern");
         let mut seed = 1u32;
         for nth in 0..4000 {

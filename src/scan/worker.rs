@@ -4,7 +4,7 @@
 mod slices;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Cursor, Read, Seek};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -580,9 +580,9 @@ impl Unpack for Members<'_, '_, '_> {
 }
 
 impl Visit for Worker<'_, '_> {
-    fn file(&mut self, origin: Origin, mut file: File) {
-        self.mode = Keeper::of(&origin).and_then(|_| tree::mode(&file));
-        let read = match self.helpers(&file) {
+    fn file(&mut self, origin: Origin, mut file: File, meta: &Metadata) {
+        self.mode = Keeper::of(&origin).and_then(|_| tree::mode(meta));
+        let read = match self.helpers(meta.len()) {
             0 => self.read(&origin, &mut file),
             helpers => self.read_in_slices(&origin, &mut file, helpers),
         };

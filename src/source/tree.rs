@@ -2,7 +2,7 @@
 //! and everything that was passed over, with its reason. Hidden and git-ignored files count; git directories do not.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::finding::Skip;
 
 /// Takes what a walk meets; one a thread.
 pub trait Visit: Send {
-    /// A regular file, opened.
-    fn file(&mut self, origin: Origin, file: File);
+    /// A regular file, opened, and what the system says of it.
+    fn file(&mut self, origin: Origin, file: File, meta: &Metadata);
     /// Something that was not read.
     fn skip(&mut self, skip: Skip);
     /// A git directory, which is not walked, or a file that names one.
@@ -129,7 +129,7 @@ pub fn visit_file(origin: Origin, path: &Path, named: bool, most: Option<u64>, v
         Ok((meta, _)) if most.is_some_and(|most| meta.len() > most) => {
             (format!("larger than --max-file-size ({} bytes)", meta.len()), true)
         }
-        Ok((_, file)) => return visitor.file(origin, file),
+        Ok((meta, file)) => return visitor.file(origin, file, &meta),
         Err(error) if error.kind() == io::ErrorKind::NotFound => ("gone since it was listed".to_owned(), named),
         Err(error) => (format!("cannot be read: {}", plain(&error)), true),
     };
@@ -271,16 +271,16 @@ fn looks_like_git(path: &Path) -> bool {
     path.file_name() == Some(OsStr::new(".git")) || is_git_folder(path)
 }
 
-/// The permissions of an open file, where the system has them.
-pub fn mode(file: &File) -> Option<u32> {
+/// The permissions of a file, where the system has them.
+pub fn mode(meta: &Metadata) -> Option<u32> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        Some(file.metadata().ok()?.permissions().mode())
+        Some(meta.permissions().mode())
     }
     #[cfg(not(unix))]
     {
-        let _ = file;
+        let _ = meta;
         None
     }
 }

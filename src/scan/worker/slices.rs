@@ -22,9 +22,9 @@ struct Part {
 }
 
 impl Worker<'_, '_> {
-    /// How many more threads are to read a file.
-    pub(super) fn helpers(&self, file: &File) -> usize {
-        if !matches!(self.look, Looks::Tells) || !file.metadata().is_ok_and(|meta| meta.len() >= SLICED) {
+    /// How many more threads are to read a file of so many bytes.
+    pub(super) fn helpers(&self, bytes: u64) -> usize {
+        if !matches!(self.look, Looks::Tells) || bytes < SLICED {
             return 0;
         }
         match self.scan.threads {
