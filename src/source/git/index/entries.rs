@@ -16,7 +16,7 @@ const MODE: usize = 24;
 /// Bytes of an index before its entries.
 const HEAD: u64 = 12;
 /// How much is read at once when all of it is, and when some entries are.
-const ALL: usize = 256 * 1024;
+const ALL: usize = 96 * 1024;
 const SOME: usize = 16 * 1024;
 
 /// The entries of an index, and which of them is at hand.
