@@ -79,9 +79,13 @@ impl Wide {
 
     /// The code of the unit that begins at `at`, if all of it is there.
     pub fn code(self, text: &[u8], at: usize) -> Option<u32> {
-        let unit = text.get(at..at.checked_add(self.unit)?)?;
-        let add = |all: u32, byte: &u8| all << 8 | u32::from(*byte);
-        Some(if self.big_endian { unit.iter().fold(0, add) } else { unit.iter().rev().fold(0, add) })
+        let rest = text.get(at..)?;
+        Some(match (self.unit, self.big_endian) {
+            (2, false) => u16::from_le_bytes(*rest.first_chunk()?).into(),
+            (2, true) => u16::from_be_bytes(*rest.first_chunk()?).into(),
+            (_, false) => u32::from_le_bytes(*rest.first_chunk()?),
+            (_, true) => u32::from_be_bytes(*rest.first_chunk()?),
+        })
     }
 
     /// How many line ends there are in the units that begin before `end`, and how many characters behind the last one.
@@ -126,12 +130,15 @@ fn likelier(text: &[u8], readings: [Wide; 2]) -> Wide {
     } else {
         ALIGNED
     };
-    for low in (low_first.start..text.len()).step_by(unit) {
-        let Some(begins) = (low + 1).checked_sub(unit) else { continue };
-        let Some(behind) = text.get(low + 1..low + unit) else { break };
-        if text[begins..low].iter().rev().eq(behind) {
+    let mut before: Option<&[u8]> = None;
+    for (nth, characters) in text.get(low_first.start..).unwrap_or_default().chunks_exact(unit).enumerate() {
+        let behind = &characters[1..];
+        let same = |before: &[u8]| before[0] == behind[unit - 2] && (unit == 2 || before.iter().rev().eq(behind));
+        if before.replace(behind).is_none_or(same) {
             continue;
         }
+        let low = low_first.start + nth * unit;
+        let begins = low + 1 - unit;
         let weigh = |wide: Wide, at: usize| wide.code(text, at).map_or(0, |code| wide.weigh(text, at, code));
         sense += weigh(low_first, low) - weigh(low_last, begins);
     }
