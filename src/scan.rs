@@ -394,3 +394,20 @@ pub fn check_page(
     });
     Ok(results.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shared_out_takes_as_many_threads_as_it_may() {
+        let rules = RuleSet::builtin().expect("the pages are well");
+        let policy = Policy::new(&rules, Vec::new(), Vec::new(), true).expect("names of rules");
+        let progress = Progress::default();
+        for threads in [1, 3] {
+            let scan =
+                Scan { rules: &rules, policy: &policy, progress: &progress, threads, cache: None, found: &|_| {} };
+            assert_eq!(scan.within(rayon::current_num_threads), threads);
+        }
+    }
+}

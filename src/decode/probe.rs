@@ -441,4 +441,10 @@ mod tests {
         }
         assert!(all.iter().all(|count| *count > 100), "{all:?}");
     }
+
+    #[test]
+    fn of_very_many_names_the_first_are_noted() {
+        let seen = survey(&b"wandb ".repeat(MOST_NAMES + 10));
+        assert!(seen.names_wandb && seen.names.iter().copied().eq((0..MOST_NAMES).map(|nth| nth * 6)));
+    }
 }

@@ -2,69 +2,27 @@
 //! one. In: bytes. Out: the text in UTF-8.
 
 use super::probe;
-use crate::blob::{Encoding, View};
+use crate::blob::{Encoding, View, Wide};
 
-/// How much of a text tells whether all of it is wide.
-const SAMPLE: usize = 4096;
-
-/// A wide encoding.
-#[derive(Clone, Copy)]
-struct Wide {
-    /// Bytes a unit.
-    unit: usize,
-    big_endian: bool,
-}
-
-/// The text with what is wide in it made narrow; `places` are in the middle of it.
-pub(super) fn view(text: &[u8], places: &[usize]) -> Option<View> {
-    match whole(text) {
-        Some((wide, mark)) => Some(transcoded(text, wide, mark)),
+/// The text with what is wide in it made narrow; `told` is what the mark at the beginning of its source says, `places` are in
+/// the middle of what is wide.
+pub(super) fn view(text: &[u8], told: Option<Wide>, places: &[usize]) -> Option<View> {
+    match Wide::of(text, told) {
+        Some(wide) => Some(transcoded(text, wide)),
         None => strings(text, places),
     }
 }
 
-/// The encoding of a text that is wide as a whole, and the length of its byte order mark.
-fn whole(text: &[u8]) -> Option<(Wide, usize)> {
-    const MARKS: [(&[u8], usize, bool); 4] = [
-        (&[0xFF, 0xFE, 0, 0], 4, false),
-        (&[0, 0, 0xFE, 0xFF], 4, true),
-        (&[0xFF, 0xFE], 2, false),
-        (&[0xFE, 0xFF], 2, true),
-    ];
-    if let Some((mark, unit, big_endian)) = MARKS.into_iter().find(|(mark, ..)| text.starts_with(mark)) {
-        return Some((Wide { unit, big_endian }, mark.len()));
-    }
-    let sample = &text[..text.len().min(SAMPLE)];
-    let mut zeros = [0usize; 4];
-    for (at, _) in sample.iter().enumerate().filter(|(_, b)| **b == 0) {
-        zeros[at % 4] += 1;
-    }
-    let quarter = sample.len() / 4;
-    let [some, most] = [quarter / 4 * 3, quarter - quarter / 8];
-    let wide = match zeros.map(|count| if count > most { 2 } else { usize::from(count > some) }) {
-        [0, 2, 2, 2] => Wide { unit: 4, big_endian: false },
-        [2, 2, 2, 0] => Wide { unit: 4, big_endian: true },
-        [0, 1 | 2, 0, 1 | 2] => Wide { unit: 2, big_endian: false },
-        [1 | 2, 0, 1 | 2, 0] => Wide { unit: 2, big_endian: true },
-        _ => return None,
-    };
-    Some((wide, 0))
-}
-
-fn transcoded(text: &[u8], wide: Wide, mark: usize) -> View {
+fn transcoded(text: &[u8], wide: Wide) -> View {
     let mut view = View::new(Encoding::Wide);
     view.bytes.reserve(text.len() / wide.unit);
-    let number = |bytes: &[u8]| {
-        let add = |all: u32, byte: &u8| all << 8 | u32::from(*byte);
-        if wide.big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) }
-    };
-    let mut at = mark;
-    while let Some(unit) = text.get(at..at + wide.unit) {
-        let code = number(unit);
+    let mut at = wide.start;
+    while let Some(code) = wide.code(text, at) {
         let mut length = wide.unit;
         let mut means = char::from_u32(code);
         if let 0xD800..=0xDBFF = code
-            && let Some(low) = text.get(at + 2..at + 4).map(number).filter(|low| (0xDC00..=0xDFFF).contains(low))
+            && wide.unit == 2
+            && let Some(low) = wide.code(text, at + 2).filter(|low| (0xDC00..=0xDFFF).contains(low))
         {
             means = char::from_u32(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00));
             length = 4;
@@ -124,7 +82,7 @@ mod tests {
     }
 
     fn read(text: &[u8]) -> Option<View> {
-        view(text, &probe::survey(text).zeros)
+        view(text, None, &probe::survey(text).zeros)
     }
 
     #[test]
@@ -150,7 +108,7 @@ mod tests {
     #[test]
     fn what_ends_within_a_character_is_read_so_far() {
         for text in [&b"\xff\xfe"[..], b"\xff\xfea", b"\xff\xfe\x00\xd8", b"\xff\xfe\x00\x00a\x00", b""] {
-            view(text, &[]);
+            view(text, None, &[]);
         }
     }
 }

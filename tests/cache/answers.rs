@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::support::git::{Repo, binary, leak};
 use super::support::{Random, key};
-use super::{clean, known, leaking, same, scanned};
+use super::{clean, known, leaking, packs, same, scanned};
 
 /// Scans twice, and says of the second time how many objects were read and how many hold what it tells.
 #[track_caller]
@@ -128,7 +128,7 @@ fn what_was_found_is_read_again_and_what_is_broken_by_then_is_said() {
     let (repo, keys) = leaking();
     let caches = repo.place().join("caches");
     assert!(second(&repo, &caches, &[]).0 < 10);
-    for name in ["HEAD:.env", "HEAD:d1", "HEAD~2"] {
+    for name in ["HEAD:.env", "HEAD:d1", "HEAD~1", "HEAD~2"] {
         let id = repo.id(name);
         let path = repo.at(&format!(".git/objects/{}/{}", &id[..2], &id[2..]));
         let bytes = fs::read(&path).unwrap();
@@ -136,6 +136,8 @@ fn what_was_found_is_read_again_and_what_is_broken_by_then_is_said() {
         fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         let report = same(&repo, &caches, &[]);
         assert!(report.found(&keys[3]) && report.code == 1, "{name}");
+        // It is there, so nobody lacks it.
+        assert!(!report.json["coverage"]["skipped"].to_string().contains("name as a parent"), "{name}");
         fs::remove_file(&path).unwrap();
         fs::write(&path, &bytes).unwrap();
         same(&repo, &caches, &[]);
@@ -157,6 +159,31 @@ fn permissions_and_selected_rules_are_those_of_the_scan_at_hand() {
     assert!(report.findings().is_empty() && known(&report) > 10);
     for more in [&["--ignore", "key-in-netrc"][..], &["--select", "key-in-netrc"], &["--exclude", "**/.env"]] {
         assert!(second(&repo, &caches, more).0 < 10);
+    }
+    // What a baseline accepts is not clean to who has none.
+    let caches = repo.place().join("others");
+    assert!(second(&repo, &caches, &accepts).0 < 10);
+    assert!(!same(&repo, &caches, &[]).findings().is_empty());
+}
+
+#[test]
+fn of_very_many_references_the_answer_says_how_many_there_are() {
+    let (repo, _) = leaking();
+    let caches = repo.place().join("caches");
+    let head = repo.id("HEAD");
+    let packed: String = (0..1100).map(|nth| format!("{head} refs/heads/b{nth:04}\n")).collect();
+    fs::write(repo.at(".git/packed-refs"), packed).unwrap();
+    assert!(second(&repo, &caches, &[]).0 < 10);
+}
+
+#[test]
+fn what_a_pack_does_not_give_is_told_each_time() {
+    let (repo, _) = leaking();
+    let caches = repo.place().join("caches");
+    let nothing = (packs::id_of("blob", b"abc"), packs::entry(5, 3, b"", b"abc"));
+    packs::write_pack(&repo.at(".git/objects"), "pack-1", &[nothing], |id| *id);
+    for _ in 0..2 {
+        same(&repo, &caches, &[]).gap(&["1 of its 1 objects cannot be read"]);
     }
 }
 

@@ -4,12 +4,12 @@
 use std::fs;
 use std::io::Write;
 
-use wandward::object::ObjectId;
+use wandward::object::{ObjectId, ObjectKind};
 use wandward::source::git::store::{ReadError, Store};
 
 use super::packs::{self, Packed, entry, id_of};
 use super::support::git::Repo;
-use super::{id, objects, read};
+use super::{Objects, id, objects, read};
 
 /// Entries of a pack: the id that its index gives them, and their bytes.
 type Entries = Vec<Packed>;
@@ -101,6 +101,34 @@ fn what_is_too_large_or_too_deep_is_not_read() {
     let read = read(&repo, 20);
     assert_eq!((read.found.len(), read.failed.len(), read.listing.gaps.len()), (10_001, 0, 1));
     assert!(read.listing.gaps[0].1.starts_with("1999 of its 12000 objects"), "{:?}", read.listing.gaps);
+}
+
+/// One thread reads 8192 headers at a time; what they say is said of their own entries.
+#[test]
+fn headers_that_several_threads_read_are_those_of_their_entries() {
+    let repo = Repo::of(&["--bare"]);
+    let content = |n: usize| format!("object {n}\n").into_bytes();
+    let is_blob = |n: usize| n < 12_000;
+    let mut truth = Objects::new();
+    let mut entries: Entries = (0..20_000)
+        .map(|n| {
+            let (code, kind) = if is_blob(n) { (3, ObjectKind::Blob) } else { (4, ObjectKind::Tag) };
+            let content = content(n);
+            let id = id_of(if is_blob(n) { "blob" } else { "tag" }, &content);
+            let packed = (id, entry(code, content.len() as u64, b"", &content));
+            truth.insert(id, (kind, content));
+            packed
+        })
+        .collect();
+    let none = entries[15_000].0;
+    truth.remove(&none);
+    entries[15_000].1 = entry(5, 3, b"", b"abc");
+    write_pack(&repo, "pack-1", &entries);
+    let read = read(&repo, 20);
+    assert!(read.found == truth && read.failed.is_empty());
+    assert!(read.listing.entries.iter().all(|entry| entry.kind == truth[&entry.id].0));
+    let gaps: Vec<&str> = read.listing.gaps.iter().map(|(_, reason)| reason.as_str()).collect();
+    assert!(gaps.len() == 1 && gaps[0].contains(&*none.short()), "{gaps:?}");
 }
 
 #[test]
