@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use fearless_simd::{Level, dispatch, mask8x16, prelude::*, u8x16, u8x32, u8x64};
+use fearless_simd::{Level, dispatch, mask8x16, prelude::*, u8x16, u8x64};
 
 /// Both formats lie in a run of at least this many letters, digits and underscores.
 pub const MIN_RUN: usize = 40;
@@ -261,16 +261,15 @@ impl Survey {
     /// before that; tells whether this half is all base64.
     #[inline(always)]
     fn gzip_at<S: Simd>(&mut self, simd: S, text: &[u8], at: usize, within: bool) -> bool {
-        let Some(half) = text[at..].first_chunk::<HALF>() else { return false };
-        let bytes = u8x32::load_array_ref(simd, half);
-        // What is no text comes behind it all.
-        if !bytes.simd_le(u8x32::splat(simd, b'z')).all_true() {
-            return false;
+        let quarter = |at: usize| text[at..].first_chunk().map(|part| u8x16::load_array_ref(simd, part));
+        let (Some(one), Some(other)) = (quarter(at), quarter(at + WINDOW)) else { return false };
+        let full = (base64(simd, one) & base64(simd, other)).all_true();
+        if full && within {
+            return true;
         }
-        let (one, other) = bytes.split();
-        let full = base64(simd, one) & base64(simd, other);
-        let full = full.all_true();
-        if !(full && within) {
+        // What is no text comes behind it all.
+        let last = u8x16::splat(simd, b'z');
+        if full || (one.simd_le(last) & other.simd_le(last)).all_true() {
             self.gzip_in(text, at.saturating_sub(HALF)..at + HALF);
         }
         full
