@@ -14,9 +14,8 @@ pub(super) fn seams(text: &[u8]) -> Vec<usize> {
 #[inline(always)]
 fn seams_with<S: Simd>(simd: S, text: &[u8]) -> Vec<usize> {
     let mut seams = Vec::new();
-    seams.extend(is_seam(text, 0).then_some(0));
-    let mut start = 1;
-    while let Some(block) = text.get(start - 1..).and_then(|rest| rest.first_chunk::<{ 1 + BLOCK + 2 }>()) {
+    let mut start = 0;
+    while let Some(block) = text.get(start..).and_then(|rest| rest.first_chunk::<{ BLOCK + 1 }>()) {
         let mut signs = signs_in(simd, block);
         while signs != 0 {
             let at = start + signs.trailing_zeros() as usize;
@@ -31,24 +30,21 @@ fn seams_with<S: Simd>(simd: S, text: &[u8]) -> Vec<usize> {
     seams
 }
 
-/// Which bytes of a block, behind its first one, are signs at which a word may be cut: quotes that open no literal and end no
-/// argument, as most do, and of the others those whose next byte does not tell otherwise.
+/// Which bytes of a block are signs at which a word may be cut: every quote, and of the others those whose next byte
+/// does not tell otherwise.
 #[inline(always)]
-fn signs_in<S: Simd>(simd: S, block: &[u8; 1 + BLOCK + 2]) -> u64 {
+fn signs_in<S: Simd>(simd: S, block: &[u8; BLOCK + 1]) -> u64 {
     let window = |at: usize| match block[at..].first_chunk::<BLOCK>() {
         Some(window) => u8x64::load_array_ref(simd, window),
         None => u8x64::splat(simd, 0),
     };
     let is = |bytes: u8x64<S>, sign: u8| bytes.simd_eq(u8x64::splat(simd, sign));
-    let (before, bytes, next, third) = (window(0), window(1), window(2), window(3));
+    let (bytes, next) = (window(0), window(1));
     // Line ends differ in the last three bits, and from few other bytes in none but those.
     let breaks = is(next | u8x64::splat(simd, 7), b'\n' | 7) | is(next, b'\\');
     let cuts = (is(bytes, b'=') | is(bytes, b'\\')) & breaks | is(bytes, b'<') & is(next, b'/');
-    // Blanks, brackets and commas come before all that ends a piece.
-    let ends = before.simd_ge(u8x64::splat(simd, b'-'));
-    let quotes = (is(bytes, b'"') | is(bytes, b'\'') | is(bytes, b'`')) & ends;
-    let goes_on = !is(next, b')') | is(third, b'.') | is(third, b';');
-    (cuts | quotes & goes_on).to_bitmask()
+    let quotes = is(bytes, b'"') | is(bytes, b'\'') | is(bytes, b'`');
+    (cuts | quotes).to_bitmask()
 }
 
 #[inline(always)]
