@@ -189,6 +189,7 @@ mod tests {
             }
             let wanted = spellings.is_match(text.as_bytes());
             assert_eq!(may_speak(text.as_bytes()), wanted, "{text:?}");
+            assert_eq!(dispatch!(Level::baseline(), simd => speaks(simd, text.as_bytes())), wanted, "{text:?}");
             passed += u32::from(wanted);
         }
         assert!(passed > 1000, "only {passed} passed");
