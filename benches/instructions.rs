@@ -81,7 +81,7 @@ fn candidates(text: &[u8]) {
 
 fn views(text: &[u8]) {
     let runs = probe::runs_in(text, 0..text.len());
-    black_box(decode::views(text, None, &probe::survey(text), &runs, &[]));
+    black_box(decode::views(text, &probe::survey(text), &runs, &[]));
 }
 
 fn main() {

@@ -60,9 +60,7 @@ fn kernels(small: bool, oracle: &Regex) {
         let id = |kernel: &str| BenchmarkId::from_parameter(kernel);
         group.bench_function(id("candidates"), |bench| bench.iter(|| detect::candidates(black_box(&text), 0..SIZE)));
         group.bench_function(id("survey"), |bench| bench.iter(|| probe::survey(black_box(&text))));
-        group.bench_function(id("views"), |bench| {
-            bench.iter(|| decode::views(black_box(&text), None, &seen, &runs, &[]))
-        });
+        group.bench_function(id("views"), |bench| bench.iter(|| decode::views(black_box(&text), &seen, &runs, &[])));
         group.bench_function(id("regex"), |bench| bench.iter(|| oracle.find_iter(black_box(&text)).count()));
         group.finish();
     }

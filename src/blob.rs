@@ -2,7 +2,6 @@
 
 mod ground;
 mod line_hash;
-mod wide;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,7 +11,6 @@ use crate::object::Held;
 use crate::process::Process;
 pub use ground::Ground;
 pub use line_hash::line_hashes;
-pub use wide::Wide;
 
 /// Where a text came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -258,8 +256,6 @@ pub struct Before {
     pub lines: u64,
     /// Characters between the last newline and here.
     pub columns: u64,
-    /// What the byte order mark at the beginning of the source says.
-    pub wide: Option<Wide>,
 }
 
 impl Before {
@@ -270,23 +266,13 @@ impl Before {
             Some(newline) => (&passed[newline + 1..], 0),
             None => (passed, self.columns),
         };
-        let bytes = self.bytes + passed.len() as u64;
-        Before { bytes, lines: self.lines + lines, columns: columns + scalars(tail), wide: self.wide }
-    }
-
-    /// What lies before the byte `at` of the text that follows, whose characters may be wide.
-    pub fn until(self, text: &[u8], at: usize) -> Before {
-        let wide = if self.bytes == 0 { Wide::mark(text).map(|mark| Wide { start: 0, ..mark }) } else { self.wide };
-        let Some(read) = Wide::of(text, wide) else { return Before { wide, ..self.after(&text[..at]) } };
-        let (lines, columns) = read.lines_and_columns(text, at);
-        let passed = Before { bytes: self.bytes + at as u64, lines, columns, wide };
-        self.then(passed)
+        Before { bytes: self.bytes + passed.len() as u64, lines: self.lines + lines, columns: columns + scalars(tail) }
     }
 
     /// What lies before a text of which `later` lies before it, where the lines and columns of that count from here.
     pub fn then(self, later: Before) -> Before {
         let columns = if later.lines == 0 { self.columns + later.columns } else { later.columns };
-        Before { lines: self.lines + later.lines, columns, ..later }
+        Before { bytes: later.bytes, lines: self.lines + later.lines, columns }
     }
 
     /// The place that counts from here, counted from where this does.

@@ -15,7 +15,7 @@ mod wide;
 
 use std::ops::Range;
 
-use crate::blob::{Encoding, View, Wide};
+use crate::blob::{Encoding, View};
 
 /// How many encodings may lie in one another.
 pub const MAX_DEPTH: usize = 4;
@@ -25,14 +25,8 @@ const NEAR: usize = 256;
 
 /// The forms of `text` that may show a key which the text itself does not show, or what speaks for one that it does show.
 /// `seen` is what a survey of it saw, `runs` are its long runs of key characters, `silent` the places of key shapes that are
-/// no keys as the text stands, `told` what the byte order mark of its source says.
-pub fn views(
-    text: &[u8],
-    told: Option<Wide>,
-    seen: &probe::Survey,
-    runs: &[Range<usize>],
-    silent: &[usize],
-) -> Vec<View> {
+/// no keys as the text stands.
+pub fn views(text: &[u8], seen: &probe::Survey, runs: &[Range<usize>], silent: &[usize]) -> Vec<View> {
     let mut hidden = Cues::default();
     for run in runs {
         hidden.take(escape::beside(text, run), run.clone());
@@ -53,7 +47,7 @@ pub fn views(
     }
     views.extend(structure.views(text));
     if !seen.zeros.is_empty() {
-        views.extend(wide::view(text, told, &seen.zeros));
+        views.extend(wide::views(text, &seen.zeros));
     }
     if !runs.is_empty() || !seen.gzips.is_empty() {
         blob64::views(text, runs, &seen.gzips, &mut views);

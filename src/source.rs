@@ -26,8 +26,6 @@ const MARGIN: usize = 32 * 1024;
 const START: usize = 256 * 1024;
 /// How many windows a slice of a large file has.
 const SLICE: usize = 16;
-/// The longest byte order mark.
-const MARK: usize = 4;
 /// How much of a window is its own.
 const STEP: usize = WINDOW - 2 * MARGIN;
 /// Files this large are read in slices, by several threads at once; in bytes.
@@ -56,7 +54,7 @@ pub struct Slice {
 /// What lies before the first slice, as far as the first piece of a source tells.
 pub fn before_slices(first: &Piece<'_>) -> Before {
     let bytes = first.text.bytes;
-    Before::default().until(bytes, bytes.len().saturating_sub(2 * MARGIN))
+    Before::default().after(&bytes[..bytes.len().saturating_sub(2 * MARGIN)])
 }
 
 /// Reads sources into one buffer that it keeps; one a thread.
@@ -105,7 +103,7 @@ impl Reader {
                 return Ok(before.bytes + filled as u64);
             }
             let kept = end - MARGIN;
-            before = before.until(&self.buffer[..filled], kept);
+            before = before.after(&self.buffer[..kept]);
             self.buffer.copy_within(kept..filled, 0);
             filled -= kept;
             own = MARGIN;
@@ -127,8 +125,7 @@ impl Reader {
             self.buffer.resize(WINDOW, 0);
         }
         let buffer = &mut self.buffer[..WINDOW];
-        let mark = read_at(file, &mut buffer[..MARK], 0)?;
-        let mut before = Before { bytes: first_byte(nth), ..Before::default().until(&buffer[..mark], 0) };
+        let mut before = Before { bytes: first_byte(nth), ..Before::default() };
         let mut kept = 0;
         for _ in 0..SLICE {
             let filled = kept + read_at(file, &mut buffer[kept..], before.bytes + kept as u64)?;
@@ -143,7 +140,7 @@ impl Reader {
             if !each(&Piece { text, own, whole: false }) || ended {
                 return Ok(Some(Slice { before, end: Some(end) }));
             }
-            before = before.until(&buffer[..filled], STEP);
+            before = before.after(&buffer[..STEP]);
             buffer.copy_within(STEP.., 0);
             kept = WINDOW - STEP;
         }

@@ -1,5 +1,5 @@
-//! Texts of two and four bytes a character that are larger than a window: at whatever byte they begin and whatever their
-//! characters are made of, each key is told at the line and column at which an editor shows it.
+//! Texts of two and four bytes a character, smaller and larger than a window: at whatever byte they begin and whatever their
+//! characters are made of, each key is told once; of those that are read whole and begin with a unit, where an editor shows it.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests build their own world and may panic")]
 
 mod support;
@@ -14,7 +14,8 @@ use support::{Random, fingerprint, key};
 const WHOLE: usize = 2 << 20;
 
 /// Characters of which a byte is a line feed, a carriage return or a blank, among those that stand beside them.
-const ALPHABETS: [&str; 6] = ["ąęłśćżĊċčž", "ਅਉਊਗਪ੍ਰੴ", "上不的是一乊丠中文", "дляключаЊЍРЅ", "čšžđć", "→✓…😀—🔑Ċ"];
+const ALPHABETS: [&str; 7] =
+    ["ąęłśćżĊċčž", "ਅਉਊਗਪ੍ਰੴ", "上不的是一乊丠中文", "дляключаЊЍРЅ", "čšžđć", "→✓…😀—🔑Ċ", "┊＊＠†∠1"];
 
 /// A text of at least so many characters, and of each key in it the fingerprint, line and column.
 struct Written {
@@ -98,18 +99,27 @@ impl Written {
     }
 }
 
-/// Of what a scan tells of a tree: path, line, column and fingerprint of each key.
+/// Of what a scan tells of a tree: path, line, column and fingerprint of each key. In a file that is not `placed`, line and column
+/// are left out: its bytes do not tell where it begins, or windows count its line ends as those of bytes.
 type Told = (String, u64, u64, String);
+
+/// What to be called if the places of its keys are compared.
+const PLACED: &str = "placed";
 
 /// Scans the tree and compares; every key is wanted once.
 fn compare(root: &Path, arguments: &[&str], mut wanted: Vec<Told>) {
+    let unplaced = |(path, line, column, key): Told| match path.starts_with(PLACED) {
+        true => (path, line, column, key),
+        false => (path, 0, 0, key),
+    };
+    wanted = wanted.into_iter().map(unplaced).collect();
     let (report, _) = support::scan_json(root, &[arguments, &["."]].concat());
     let keys = report["findings"].as_array().unwrap().iter().filter(|finding| !finding["key"].is_null());
     let mut found: Vec<Told> = keys
         .map(|finding| {
             let at = |name: &str| finding["location"][name].as_u64().unwrap_or(0);
             let path = finding["location"]["path"].as_str().unwrap().to_owned();
-            (path, at("line"), at("column"), finding["key"]["fingerprint"].as_str().unwrap().to_owned())
+            unplaced((path, at("line"), at("column"), finding["key"]["fingerprint"].as_str().unwrap().to_owned()))
         })
         .collect();
     found.sort();
@@ -130,7 +140,7 @@ fn compare(root: &Path, arguments: &[&str], mut wanted: Vec<Told>) {
 const ORDERS: [(usize, bool); 4] = [(2, false), (2, true), (4, false), (4, true)];
 
 #[test]
-fn every_key_of_a_large_wide_text_is_told_where_it_stands() {
+fn every_key_of_a_wide_text_is_told_once() {
     let root = tempfile::tempdir().unwrap();
     let mut wanted = Vec::new();
     let mut seed = 0;
@@ -140,7 +150,8 @@ fn every_key_of_a_large_wide_text_is_told_where_it_stands() {
                 for kind in ["py", "yaml", "log"] {
                     seed += 1;
                     let written = Written::new(bytes / unit, seed, marked, kind);
-                    let name = format!("{size}-{seed}-{}-from-{ahead}.{kind}", written.text.starts_with('\u{feff}'));
+                    let placed = if size == "small" && ahead == 0 { PLACED } else { "found" };
+                    let name = format!("{placed}-{size}-{seed}-{marked}-from-{ahead}.{kind}");
                     let file = [&vec![1; ahead], &written.bytes(unit, big_endian)[..]].concat();
                     assert_eq!(file.len() > WHOLE, size == "large");
                     fs::write(root.path().join(&name), file).unwrap();
@@ -155,7 +166,7 @@ fn every_key_of_a_large_wide_text_is_told_where_it_stands() {
 
 /// Keys that need no context leave nothing open, so that each window tells by itself and no larger part is read at once.
 #[test]
-fn each_window_of_a_wide_text_tells_where_its_keys_stand() {
+fn each_window_of_a_wide_text_tells_its_keys() {
     let root = tempfile::tempdir().unwrap();
     let mut wanted = Vec::new();
     let mut seed = 100;
@@ -185,4 +196,28 @@ fn a_wide_text_read_by_several_threads_tells_what_one_thread_tells() {
     for jobs in ["1", "5"] {
         compare(root.path(), &["--jobs", jobs], wanted.clone());
     }
+}
+
+/// What a reading from the wrong byte takes up: the first letter of the name, or the end of the line before it.
+#[test]
+fn few_characters_beside_signs_hide_no_key() {
+    let root = tempfile::tempdir().unwrap();
+    let mut wanted = Vec::new();
+    for (nth, around) in ["# ＊1＊1", "# ∠90 ∠45 ∠30", "# ┊1┊1┊1", "# łódź", "# ąę"].into_iter().enumerate()
+    {
+        for (unit, big_endian) in ORDERS {
+            for ahead in 0..unit {
+                let key = key("legacy", &format!("{nth} {unit} {big_endian} {ahead}"));
+                let mut written = Written { text: String::new(), keys: Vec::new(), line: 1 };
+                written.key(&key, &format!("WANDB_API_KEY={key}"), "\n");
+                written.end(around, "\n");
+                let placed = if ahead == 0 { PLACED } else { "found" };
+                let name = format!("{placed}-{nth}-{unit}-{big_endian}-{ahead}.env");
+                let bytes = [&vec![1; ahead], &written.bytes(unit, big_endian)[..]].concat();
+                fs::write(root.path().join(&name), bytes).unwrap();
+                wanted.extend(written.keys.into_iter().map(|(key, line, column)| (name.clone(), line, column, key)));
+            }
+        }
+    }
+    compare(root.path(), &[], wanted);
 }

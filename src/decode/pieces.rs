@@ -406,6 +406,8 @@ mod tests {
             (format!("k <- paste0(\"{a}\", \"{b}{c}\")"), "k <- paste0(\"KEY\")"),
             (format!("k = string(\"{a}\", \"{b}{c}\")"), "k = string(\"KEY\")"),
             (format!("k := \"{a}\" +\n\t\"{b}{c}\""), "k := \"KEY\""),
+            (format!("k = \"{a}\";\nk += \"{b}\"; k +=\n  \"{c}\";"), "k = \"KEY\";"),
+            (format!("s.append(\"{a}\"); s.append(\"{b}{c}\");"), "s.append(\"KEY\");"),
         ] {
             assert_eq!(read(&text, &key), joined, "{}", text.replace(a, "A"));
         }

@@ -53,6 +53,7 @@ fn is_seam(text: &[u8], at: usize) -> bool {
     match SIGNS[usize::from(*sign)] & NEXT[usize::from(*next)] {
         0 => false,
         QUOTE => {
+            // As `pieces::joint` would say, which others ask too.
             let ends_argument = *next == b')' && !matches!(text.get(at + 2), Some(b'.' | b';'));
             at > 0 && ENDS_PIECE[usize::from(text[at - 1])] && !ends_argument
         }

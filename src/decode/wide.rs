@@ -2,37 +2,102 @@
 //! one. In: bytes. Out: the text in UTF-8.
 
 use super::probe;
-use crate::blob::{Encoding, View, Wide};
+use crate::blob::{Encoding, View};
 
-/// The text with what is wide in it made narrow; `told` is what the mark at the beginning of its source says, `places` are in
-/// the middle of what is wide.
-pub(super) fn view(text: &[u8], told: Option<Wide>, places: &[usize]) -> Option<View> {
-    match Wide::of(text, told) {
-        Some(wide) => Some(transcoded(text, wide)),
-        None => strings(text, places),
+/// How much of a text tells whether all of it is wide.
+const SAMPLE: usize = 4096;
+
+/// A way to read a text that is wide as a whole.
+#[derive(Clone, Copy)]
+struct Wide {
+    /// Bytes a unit.
+    unit: usize,
+    big_endian: bool,
+    /// Where the first unit begins: behind the byte order mark, or behind the rest of a unit that begins before the text.
+    start: usize,
+}
+
+/// The text with what is wide in it made narrow, in each way in which it may be meant; `places` are in the middle of it.
+pub(super) fn views(text: &[u8], places: &[usize]) -> Vec<View> {
+    let readings = readings(text);
+    match readings.first() {
+        Some(first) => readings.iter().map(|reading| transcoded(text, *reading, first.big_endian)).collect(),
+        None => strings(text, places).into_iter().collect(),
     }
 }
 
-fn transcoded(text: &[u8], wide: Wide) -> View {
+/// How a text may be written that is wide as a whole. Without a mark, the zeros between its characters may be the high bytes of
+/// those before or of those behind: both are told if they differ, the one that begins with the text first. Read the wrong
+/// way, a character beyond U+00FF takes up half of its neighbour, perhaps a line end, and the first or the last one is cut.
+fn readings(text: &[u8]) -> Vec<Wide> {
+    const MARKS: [(&[u8], usize, bool); 4] = [
+        (&[0xFF, 0xFE, 0, 0], 4, false),
+        (&[0, 0, 0xFE, 0xFF], 4, true),
+        (&[0xFF, 0xFE], 2, false),
+        (&[0xFE, 0xFF], 2, true),
+    ];
+    if let Some((mark, unit, big_endian)) = MARKS.into_iter().find(|(mark, ..)| text.starts_with(mark)) {
+        return vec![Wide { unit, big_endian, start: mark.len() }];
+    }
+    let sample = &text[..text.len().min(SAMPLE)];
+    let mut zeros = [0usize; 4];
+    for at in memchr::memchr_iter(0, sample) {
+        zeros[at % 4] += 1;
+    }
+    let quarter = sample.len() / 4;
+    let [some, most] = [quarter / 4 * 3, quarter - quarter / 8];
+    // Where in four bytes the low byte of a character is.
+    let (unit, low) = match zeros.map(|count| if count > most { 2 } else { usize::from(count > some) }) {
+        [0, 2, 2, 2] => (4, 0),
+        [2, 0, 2, 2] => (4, 1),
+        [2, 2, 0, 2] => (4, 2),
+        [2, 2, 2, 0] => (4, 3),
+        [0, 1 | 2, 0, 1 | 2] => (2, 0),
+        [1 | 2, 0, 1 | 2, 0] => (2, 1),
+        _ => return Vec::new(),
+    };
+    let low_first = Wide { unit, big_endian: false, start: low };
+    let low_last = Wide { unit, big_endian: true, start: (low + 1) % unit };
+    let [first, other] = if low_last.start == 0 { [low_last, low_first] } else { [low_first, low_last] };
+    let is_wider = |unit: &[u8]| unit.iter().enumerate().any(|(at, b)| at != low && *b != 0);
+    if text.len() % unit != 0 || text.chunks(unit).any(is_wider) { vec![first, other] } else { vec![first] }
+}
+
+/// The text as a reading has it. Characters are told to stand where the first reading, which is `big_endian` or not, has those of
+/// one byte: a key that both show stands at one place.
+fn transcoded(text: &[u8], wide: Wide, big_endian: bool) -> View {
     let mut view = View::new(Encoding::Wide);
     view.bytes.reserve(text.len() / wide.unit);
+    let number = |bytes: &[u8]| {
+        let add = |all: u32, byte: &u8| all << 8 | u32::from(*byte);
+        if wide.big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) }
+    };
+    let place = |at: usize| match (wide.big_endian, big_endian) {
+        (true, false) => at + (wide.unit - 1),
+        (false, true) => at - (wide.unit - 1).min(at),
+        _ => at,
+    };
     let mut at = wide.start;
-    while let Some(code) = wide.code(text, at) {
+    while let Some(unit) = text.get(at..at + wide.unit) {
+        let code = number(unit);
         let mut length = wide.unit;
         let mut means = char::from_u32(code);
         if let 0xD800..=0xDBFF = code
             && wide.unit == 2
-            && let Some(low) = wide.code(text, at + 2).filter(|low| (0xDC00..=0xDFFF).contains(low))
+            && let Some(low) = text.get(at + 2..at + 4).map(number).filter(|low| (0xDC00..=0xDFFF).contains(low))
         {
             means = char::from_u32(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00));
             length = 4;
         }
         match u8::try_from(code) {
-            Ok(byte) if byte.is_ascii() => view.each(&[byte], at, wide.unit),
+            Ok(byte) if byte.is_ascii() && place(at) + wide.unit <= text.len() => {
+                view.each(&[byte], place(at), wide.unit);
+            }
             _ => {
                 let mut utf8 = [0; 4];
                 let means = means.unwrap_or(char::REPLACEMENT_CHARACTER);
-                view.replace(means.encode_utf8(&mut utf8).as_bytes(), at..at + length);
+                let end = text.len().min(place(at) + length);
+                view.replace(means.encode_utf8(&mut utf8).as_bytes(), place(at)..end);
             }
         }
         at += length;
@@ -82,7 +147,7 @@ mod tests {
     }
 
     fn read(text: &[u8]) -> Option<View> {
-        view(text, None, &probe::survey(text).zeros)
+        views(text, &probe::survey(text).zeros).into_iter().next()
     }
 
     #[test]
@@ -108,7 +173,7 @@ mod tests {
     #[test]
     fn what_ends_within_a_character_is_read_so_far() {
         for text in [&b"\xff\xfe"[..], b"\xff\xfea", b"\xff\xfe\x00\xd8", b"\xff\xfe\x00\x00a\x00", b""] {
-            view(text, None, &[]);
+            views(text, &[]);
         }
     }
 }

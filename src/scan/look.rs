@@ -102,7 +102,6 @@ impl<'l> Look<'l> {
     pub(super) fn forms(&mut self, text: &Text<'_>, within: Range<usize>, seen: &Survey, depth: usize) {
         let runs = probe::runs_in(text.bytes, within.clone());
         let mut silent = Vec::new();
-        let told = text.before.wide.filter(|_| text.from.is_none());
         if !runs.is_empty() {
             let mut candidates = detect::among(text.bytes, within, &runs);
             if depth > 0 {
@@ -117,7 +116,7 @@ impl<'l> Look<'l> {
                 self.take(judgement.opinions, depth);
             }
         }
-        for view in decode::views(text.bytes, told, seen, &runs, &silent) {
+        for view in decode::views(text.bytes, seen, &runs, &silent) {
             // The same text comes of the same place whichever of two encodings is undone first. What a scanned text could
             // foretell, it could use to hide another view.
             let place = text.offsets(view.source(0..view.bytes.len())).start;
@@ -207,7 +206,7 @@ pub(super) fn hide_encoded(shown: &mut String, mark: &mut Range<usize>) {
     for _ in 0..MOST {
         let bytes = shown.as_bytes();
         let runs: Vec<_> = probe::runs(bytes).collect();
-        let keys = decode::views(bytes, None, &probe::survey(bytes), &runs, &[]).into_iter().find_map(|view| {
+        let keys = decode::views(bytes, &probe::survey(bytes), &runs, &[]).into_iter().find_map(|view| {
             let found = detect::candidates(&view.bytes, 0..view.bytes.len());
             let mut spans = found.into_iter().map(|candidate| view.source(candidate.key));
             spans.find(|span| span.end <= mark.start || mark.end <= span.start)

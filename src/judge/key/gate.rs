@@ -38,8 +38,8 @@ fn speaks<S: Simd>(simd: S, text: &[u8]) -> bool {
     false
 }
 
-/// At which places of a block a spelling may begin: its first letter and one or two of the others stand where they would. Half
-/// of all letters would be looked at if the first alone were asked.
+/// At which places of a block a spelling may begin: its first letter and one or two of the others stand where they would. If the
+/// first alone were asked, nearly every block would have some.
 #[inline(always)]
 fn may_spell<S: Simd>(simd: S, block: &[u8; BLOCK + REACH]) -> u64 {
     let at = |far: usize| match block[far..].first_chunk::<BLOCK>() {

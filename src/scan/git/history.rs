@@ -204,8 +204,7 @@ impl Scan<'_> {
         for line in lines {
             let held = Held { reference: Some(line.reference.to_vec()), ..found.held() };
             let origin = Origin { kind: Kind::Reflog, ..tree::origin(&found.show(&line.file)) }.held(held);
-            let (lines, columns) = (line.line.saturating_sub(1), line.column as u64);
-            let before = Before { lines, columns, ..Before::default() };
+            let before = Before { bytes: 0, lines: line.line.saturating_sub(1), columns: line.column as u64 };
             worker.text(&origin, Text::plain(&line.text, before), !line.table);
         }
         for (path, reason) in gaps {
