@@ -60,7 +60,7 @@ fn readings(text: &[u8]) -> Vec<Wide> {
     let low_last = Wide { unit, big_endian: true, start: (low + 1) % unit };
     let [first, other] = if low_last.start == 0 { [low_last, low_first] } else { [low_first, low_last] };
     let is_wider = |unit: &[u8]| unit.iter().enumerate().any(|(at, b)| at != low && *b != 0);
-    if text.len() % unit != 0 || text.chunks(unit).any(is_wider) { vec![first, other] } else { vec![first] }
+    if !text.len().is_multiple_of(unit) || text.chunks(unit).any(is_wider) { vec![first, other] } else { vec![first] }
 }
 
 /// The text as a reading has it. Characters are told to stand where the first reading, which is `big_endian` or not, has those of
