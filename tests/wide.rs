@@ -106,8 +106,8 @@ type Told = (String, u64, u64, String);
 /// What to be called if the places of its keys are compared.
 const PLACED: &str = "placed";
 
-/// Scans the tree and compares; every key is wanted once.
-fn compare(root: &Path, arguments: &[&str], mut wanted: Vec<Told>) {
+/// Scans the tree and compares; every key is wanted once. Returns what is told, with every place.
+fn compare(root: &Path, arguments: &[&str], mut wanted: Vec<Told>) -> Vec<Told> {
     let unplaced = |(path, line, column, key): Told| match path.starts_with(PLACED) {
         true => (path, line, column, key),
         false => (path, 0, 0, key),
@@ -115,13 +115,15 @@ fn compare(root: &Path, arguments: &[&str], mut wanted: Vec<Told>) {
     wanted = wanted.into_iter().map(unplaced).collect();
     let (report, _) = support::scan_json(root, &[arguments, &["."]].concat());
     let keys = report["findings"].as_array().unwrap().iter().filter(|finding| !finding["key"].is_null());
-    let mut found: Vec<Told> = keys
+    let mut told: Vec<Told> = keys
         .map(|finding| {
             let at = |name: &str| finding["location"][name].as_u64().unwrap_or(0);
             let path = finding["location"]["path"].as_str().unwrap().to_owned();
-            unplaced((path, at("line"), at("column"), finding["key"]["fingerprint"].as_str().unwrap().to_owned()))
+            (path, at("line"), at("column"), finding["key"]["fingerprint"].as_str().unwrap().to_owned())
         })
         .collect();
+    told.sort();
+    let mut found: Vec<Told> = told.iter().cloned().map(unplaced).collect();
     found.sort();
     wanted.sort();
     let without = |all: &[Told], others: &[Told]| -> BTreeMap<String, Vec<Told>> {
@@ -135,6 +137,7 @@ fn compare(root: &Path, arguments: &[&str], mut wanted: Vec<Told>) {
     let (missed, extra) = (without(&wanted, &found), without(&found, &wanted));
     assert!(missed.is_empty() && extra.is_empty(), "missed such as {missed:#?}, extra such as {extra:#?}");
     assert_eq!(found.len(), wanted.len());
+    told
 }
 
 const ORDERS: [(usize, bool); 4] = [(2, false), (2, true), (4, false), (4, true)];
@@ -193,9 +196,8 @@ fn a_wide_text_read_by_several_threads_tells_what_one_thread_tells() {
         fs::write(root.path().join(&name), [&vec![1; ahead], &written.bytes(2, false)[..]].concat()).unwrap();
         wanted.extend(written.keys.into_iter().map(|(key, line, column)| (name.clone(), line, column, key)));
     }
-    for jobs in ["1", "5"] {
-        compare(root.path(), &["--jobs", jobs], wanted.clone());
-    }
+    let [one, several] = ["1", "5"].map(|jobs| compare(root.path(), &["--jobs", jobs], wanted.clone()));
+    assert_eq!(one, several);
 }
 
 /// What a reading from the wrong byte takes up: the first letter of the name, or the end of the line before it.

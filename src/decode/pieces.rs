@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 use memchr::memmem;
 
 use super::blob64;
-use super::probe::{MIN_RUN, WORD, among, is_word};
+use super::probe::{MIN_RUN, is_word};
+use super::seams::leads_on;
 use crate::blob::{Encoding, View};
 
 /// More pieces than make a word of this length are no key, nor base64 of one that anybody would write in a source.
@@ -72,9 +73,6 @@ pub(super) fn view(text: &[u8], seams: &[usize], silent: &[usize]) -> Option<Vie
 fn is_piece(byte: u8) -> bool {
     is_word(byte) || byte == b'-'
 }
-
-/// Signs behind a quote with which no literal goes on: what follows is no other one, or the quote opens one.
-static ENDS: [bool; 256] = among(b"]:=([{>");
 
 /// Whether what stands behind a sign may lead to another literal: most items are followed by what is none. Only a shorter
 /// answer than [`joint`] gives.
@@ -255,11 +253,8 @@ fn joint(text: &[u8], at: usize) -> Option<Joint> {
     if quote == b'<' {
         return Some(Joint { span: at..tags(text, at, text.len().min(at + MAX_TAGS))?, quotes: None, listed: false });
     }
-    // Most literals are items, arguments and names.
-    match text.get(at + 1..).unwrap_or_default() {
-        [next, ..] if ENDS[usize::from(*next)] => return None,
-        [b')', next, ..] if !matches!(next, b'.' | b';') => return None,
-        _ => {}
+    if !leads_on(&text[at + 1..]) {
+        return None;
     }
     let mut next = blank(text, at + 1, end);
     let listed = text[next..end].starts_with(b",");
@@ -306,28 +301,19 @@ fn tags(text: &[u8], mut at: usize, end: usize) -> Option<usize> {
 fn appended(rest: &[u8]) -> usize {
     let statement = rest.strip_prefix(b");").or_else(|| rest.strip_prefix(b";")).unwrap_or(rest);
     let named = statement.trim_ascii_start();
-    let name = named.iter().take(64).take_while(|b| NAME[usize::from(**b)]).count();
-    let behind = &named[name..];
-    let before = rest.len() - behind.len();
-    match behind.first() {
-        _ if name == 0 => 0,
-        Some(b'(') if named[..name].ends_with(b".append") => before + 1,
-        Some(b'+' | b' ' | b'\t' | b'\n' | b'\r' | b'\x0C') => {
-            let sign = behind.trim_ascii_start();
-            if sign.starts_with(b"+=") { before + behind.len() - sign.len() + 2 } else { 0 }
-        }
-        _ => 0,
+    let name = named.iter().take(64).take_while(|b| is_word(**b) || matches!(b, b'.' | b'$' | b':')).count();
+    let (name, behind) = named.split_at(name);
+    let sign = behind.trim_ascii_start();
+    if name.is_empty() {
+        0
+    } else if sign.starts_with(b"+=") {
+        rest.len() - sign.len() + 2
+    } else if name.ends_with(b".append") && behind.starts_with(b"(") {
+        rest.len() - behind.len() + 1
+    } else {
+        0
     }
 }
-
-/// What the name of a variable may be made of, with what it is a part of.
-static NAME: [bool; 256] = {
-    let mut name = WORD;
-    name[b'.' as usize] = true;
-    name[b'$' as usize] = true;
-    name[b':' as usize] = true;
-    name
-};
 
 /// Where white space, comments and lines that go on end.
 fn blank(text: &[u8], mut at: usize, end: usize) -> usize {

@@ -327,9 +327,9 @@ fn may_name_wandb<S: Simd>(simd: S, block: &[u8; LOOKS + LAST]) -> u64 {
     (first | last | case).simd_eq(case).to_bitmask()
 }
 
-/// A block of a text, from one of its first places on.
+/// What stands in a block and behind it, from one of its first places on.
 #[inline(always)]
-fn window64<S: Simd>(simd: S, block: &[u8; LOOKS + LAST], at: usize) -> u8x64<S> {
+pub(super) fn window64<S: Simd>(simd: S, block: &[u8], at: usize) -> u8x64<S> {
     match block[at..].first_chunk::<BLOCK>() {
         Some(block) => u8x64::load_array_ref(simd, block),
         None => u8x64::splat(simd, 0),

@@ -3,7 +3,7 @@
 
 use fearless_simd::{Level, dispatch, prelude::*, u8x64};
 
-use super::probe::{BLOCK, WORD};
+use super::probe::{BLOCK, WORD, window64};
 
 /// Every place, in order, where a word may be cut in two: `</` and an equals sign or a backslash at a line end, which behind an
 /// equals sign may be written out; and the quotes behind which a literal may go on with another one, if one ends there.
@@ -34,12 +34,8 @@ fn seams_with<S: Simd>(simd: S, text: &[u8]) -> Vec<usize> {
 /// does not tell otherwise.
 #[inline(always)]
 fn signs_in<S: Simd>(simd: S, block: &[u8; BLOCK + 1]) -> u64 {
-    let window = |at: usize| match block[at..].first_chunk::<BLOCK>() {
-        Some(window) => u8x64::load_array_ref(simd, window),
-        None => u8x64::splat(simd, 0),
-    };
     let is = |bytes: u8x64<S>, sign: u8| bytes.simd_eq(u8x64::splat(simd, sign));
-    let (bytes, next) = (window(0), window(1));
+    let (bytes, next) = (window64(simd, block, 0), window64(simd, block, 1));
     // Line ends differ in the last three bits, and from few other bytes in none but those.
     let breaks = is(next | u8x64::splat(simd, 7), b'\n' | 7) | is(next, b'\\');
     let cuts = (is(bytes, b'=') | is(bytes, b'\\')) & breaks | is(bytes, b'<') & is(next, b'/');
@@ -49,15 +45,21 @@ fn signs_in<S: Simd>(simd: S, block: &[u8; BLOCK + 1]) -> u64 {
 
 #[inline(always)]
 fn is_seam(text: &[u8], at: usize) -> bool {
-    let Some([sign, next, ..]) = text.get(at..) else { return false };
-    match SIGNS[usize::from(*sign)] & NEXT[usize::from(*next)] {
+    let Some([sign, behind @ ..]) = text.get(at..) else { return false };
+    match SIGNS[usize::from(*sign)] & behind.first().map_or(0, |next| NEXT[usize::from(*next)]) {
         0 => false,
-        QUOTE => {
-            // As `pieces::joint` would say, which others ask too.
-            let ends_argument = *next == b')' && !matches!(text.get(at + 2), Some(b'.' | b';'));
-            at > 0 && ENDS_PIECE[usize::from(text[at - 1])] && !ends_argument
-        }
+        QUOTE => at > 0 && ENDS_PIECE[usize::from(text[at - 1])] && leads_on(behind),
         _ => true,
+    }
+}
+
+/// Whether what stands behind a quote may lead to another literal. Most quotes end items, arguments and names.
+#[inline(always)]
+pub(super) fn leads_on(behind: &[u8]) -> bool {
+    match behind {
+        [b')', third, ..] => matches!(third, b'.' | b';'),
+        [next, ..] => *next != b')' && NEXT[usize::from(*next)] & QUOTE != 0,
+        [] => false,
     }
 }
 
