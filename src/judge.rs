@@ -316,7 +316,7 @@ impl<'a> Judge<'a> {
         let file = File::new(origin, piece.bytes);
         let site = file.habit_site(piece.bytes);
         let mut tell = |text: &Text<'_>, site: Site, names: &[usize]| {
-            let other = habits.says_other(text.bytes);
+            let other = habits.says_other_at(site, text.bytes);
             let passage =
                 Passage { origin, file: &file, site, text: text.bytes, names, other, whole, read: Readings::default() };
             let mut cursor = Cursor::default();

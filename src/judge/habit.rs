@@ -183,8 +183,14 @@ impl Habits {
     }
 
     /// Whether a text holds a word of any rule that does not name W&B.
-    pub(super) fn says_other(&self, text: &[u8]) -> bool {
+    fn says_other(&self, text: &[u8]) -> bool {
         self.other.as_ref().is_some_and(|words| words.is_match(text))
+    }
+
+    /// Likewise of a text from that kind of place, if any rule that speaks there has such a word.
+    pub(super) fn says_other_at(&self, site: Site, text: &[u8]) -> bool {
+        let listens = |habit: &Habit| habit.rule.scope.holds(site) && habit.others().next().is_some();
+        self.habits.iter().any(listens) && self.says_other(text)
     }
 
     /// The rules that have something to read in a text from that kind of place which names W&B at `names`. A settings file of
@@ -208,7 +214,7 @@ impl Habits {
 
     /// Whether any rule has something to read in the text.
     pub(super) fn any(&self, site: Site, text: &[u8], names: &[usize]) -> bool {
-        !self.reading(site, text, names, self.says_other(text)).is_empty()
+        !self.reading(site, text, names, self.says_other_at(site, text)).is_empty()
     }
 
     /// What the rules say of a passage, the worst first; of points that lie in one another the first alone.
@@ -242,10 +248,14 @@ impl Habit {
         Some(Habit { rule: Arc::clone(rule), looks, near, other: OnceLock::new() })
     }
 
-    /// Whether a text holds one of its words that do not name W&B.
+    /// Its words that do not name W&B.
+    fn others(&self) -> impl Iterator<Item = &String> {
+        self.rule.scope.words.iter().filter(|word| !word.contains(NAME))
+    }
+
+    /// Whether a text holds one of them.
     fn says_other(&self, text: &[u8]) -> bool {
-        let words = || self.rule.scope.words.iter().filter(|word| !word.contains(NAME));
-        self.other.get_or_init(|| any_of(words())).as_ref().is_some_and(|words| words.is_match(text))
+        self.other.get_or_init(|| any_of(self.others())).as_ref().is_some_and(|words| words.is_match(text))
     }
 
     fn points(&self, passage: &Passage<'_>) -> Vec<Point> {
