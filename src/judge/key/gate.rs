@@ -47,16 +47,18 @@ fn may_spell<S: Simd>(simd: S, block: &[u8; BLOCK + REACH]) -> u64 {
         None => u8x64::splat(simd, 0),
     };
     let [first, second, third, fourth, fifth] = [at(0), at(1), at(2), at(3), at(4)];
-    let is = |bytes: u8x64<S>, letter: u8| bytes.simd_eq(u8x64::splat(simd, letter | 0x20));
+    // Of a letter that fits nothing differs.
+    let differs = |bytes: u8x64<S>, letter: u8| bytes ^ u8x64::splat(simd, letter | 0x20);
+    let any = |bytes: u8x64<S>, [one, two, three]: [u8; 3]| {
+        differs(bytes, one).min(differs(bytes, two)).min(differs(bytes, three))
+    };
     // `wb`, `w&`, `w\u0026`, and with something between; `wand`, `weigh`, `weave`; `w_and`.
-    let short = is(second, b'b') | is(second, b'&') | is(second, b'\\');
-    let apart = is(third, b'b') | is(third, b'&') | is(third, b'\\');
-    let long = is(fourth, b'd') | is(fourth, b'g') | is(fourth, b'v') | is(fifth, b'd');
-    let name = is(first, b'w') & (short | apart | long);
+    let rest = any(second, *b"b&\\").min(any(third, *b"b&\\")).min(any(fourth, *b"dgv")).min(differs(fifth, b'd'));
+    let name = differs(first, b'w') | rest;
     // `key must be` and `login`.
-    let complaint = is(first, b'k') & is(fifth, b'm');
-    let login = is(first, b'l') & is(third, b'g') & is(fifth, b'n');
-    (name | complaint | login).to_bitmask()
+    let complaint = differs(first, b'k') | differs(fifth, b'm');
+    let login = differs(first, b'l') | differs(third, b'g') | differs(fifth, b'n');
+    name.min(complaint).min(login).simd_eq(u8x64::splat(simd, 0)).to_bitmask()
 }
 
 /// Whether a spelling begins at any of some places behind `at`.
