@@ -172,7 +172,7 @@ mod tests {
         let spellings = Regex::new(SPELLINGS).expect("a pattern");
         let pieces = [
             "w", "W", "b", "B", "n", "and", "a", "_", "-", " ", "\n", "\x0b", "&", "&amp;", "\\u0026", "weight", "s",
-            "bias", "api", "API ", "key", "Key must be", "token", "log", "in", "user", "core", "weave", "x", ".", "é",
+            "bias", "api", "API ", "key", "Key must be", "token", "login", "user", "core", "weave", "x", ".", "é",
             "............",
         ];
         let mut state = 7u64;
