@@ -654,6 +654,18 @@ fn a_message_that_is_about_to_be_committed() {
 }
 
 #[test]
+fn a_message_of_which_not_all_is_read() {
+    let world = World::new();
+    let cut = "# ------------------------ >8 ------------------------";
+    let rest = "+ a line of what is committed\n".repeat(3_000_000);
+    world.repo.write("message", format!("subject\n{cut}\n{rest}"));
+    world.hook(&["--message", "message"]).expect(&[]).complete();
+    world.repo.write("message", format!("WANDB_API_KEY={}\n{rest}", world.new));
+    let wanted = json!({"key": world.new, "line": 1, "path": "message"});
+    world.hook(&["--message", "message"]).expect(&[wanted]).gap(&["message", "first 64 MiB"]);
+}
+
+#[test]
 fn a_message_with_another_comment_character() {
     let world = World::new();
     world.repo.git(&["config", "core.commentChar", ";"]);

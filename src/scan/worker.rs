@@ -171,6 +171,10 @@ impl<'w, 'a> Worker<'w, 'a> {
         self.text(&origin, Text::plain(&text[..end], Before::default()), true);
         self.own.coverage.files += 1;
         self.own.coverage.bytes += end as u64;
+        if end == MAX_WHOLE {
+            let reason = "only its first 64 MiB were looked at".to_owned();
+            self.skip(Skip { origin, reason, gap: true });
+        }
     }
 
     /// Reads a source, again where its beginning says that there is more to it.
