@@ -156,7 +156,7 @@ impl Scan<'_> {
             worker,
             clean.as_ref().map(|clean| clean.cache),
         );
-        facts.missing.extend(staged.keys().filter(|id| !facts.listing.ids.contains_key(id)));
+        facts.missing.extend(staged.keys().filter(|id| !facts.ids.contains_key(id)));
         let places = Places::find(self, &store, id_length, &mut facts, &references);
         let silent = clean.as_ref().is_some_and(|clean| clean.is_silent(outcome));
         let lacks = Lacks::of(&facts, &places);
@@ -257,7 +257,7 @@ impl Scan<'_> {
             );
         }
         for reference in references.iter().filter(|reference| reference.holds()) {
-            if let Some(id) = reference.target.filter(|id| !facts.listing.ids.contains_key(id)) {
+            if let Some(id) = reference.target.filter(|id| !facts.ids.contains_key(id)) {
                 let name = blob::display_word(&reference.name);
                 gaps.push(format!("missing: object {id}, at which {name} points"));
             }

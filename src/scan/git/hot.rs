@@ -30,7 +30,7 @@ impl Hot {
     /// Finds them.
     pub(super) fn find(scan: &Scan<'_>, store: &Store, id_length: usize, facts: &Facts) -> Hot {
         let touched = facts.touched.iter().filter(|(_, kind, _)| *kind == ObjectKind::Blob);
-        let touched: Vec<u32> = touched.map(|(id, _, _)| facts.listing.ids[id]).collect();
+        let touched: Vec<u32> = touched.map(|(id, _, _)| facts.ids[id]).collect();
         let count = facts.listing.entries.len();
         let none = || vec![false; count];
         let mut found = if touched.is_empty() {
@@ -94,7 +94,7 @@ fn read_again(scan: &Scan<'_>, store: &Store, id_length: usize, facts: &Facts, t
         passes += 1;
         let forest =
             facts.listing.forest.only(|nth| entries[nth].kind == ObjectKind::Tree && (is_first || !is_hot(nth)));
-        let start = || (store.walk(entries, &forest), Known::new(&facts.listing.ids), false);
+        let start = || (store.walk(entries, &forest), Known::new(&facts.ids), false);
         let parts = scan.share_singly(forest.parts(), start, |(walk, known, found), part| {
             walk.read(part, &mut |nth, tree| {
                 // What could not be read was told of before.
@@ -189,14 +189,14 @@ mod tests {
         let mut facts = sweep(&scan, &store, 20, store.list(), None, || Worker::new(&scan, &judge, &outcome), None);
         assert_eq!((facts.touched.len(), facts.missing.len(), facts.listing.entries.len()), (1, 1, 9));
         let kept = Hot::find(&scan, &store, 20, &facts);
-        let is = |flags: &[bool], id: &ObjectId| flags[facts.listing.ids[id] as usize];
+        let is = |flags: &[bool], id: &ObjectId| flags[facts.ids[id] as usize];
         assert!(is(&kept.hot, &key) && is(&kept.hot, &top) && !is(&kept.hot, &other) && !kept.too_deep);
         assert!(is(&kept.named, &other) && !is(&kept.named, &top));
         assert_eq!(kept.hot.iter().filter(|hot| **hot).count(), 5);
 
         // Too many entries for what may be kept: what is missing is known all the same.
         let left = AtomicUsize::new(2);
-        let mut trees = Trees::new(&facts.listing.ids, 20, &left);
+        let mut trees = Trees::new(&facts.ids, 20, &left);
         let (mut named, mut missing) = (Named::default(), HashSet::new());
         let mut walk = store.walk(&facts.listing.entries, &facts.listing.forest);
         for part in facts.listing.forest.parts() {

@@ -82,18 +82,16 @@ impl Places {
         facts: &mut Facts,
         references: &[Reference],
     ) -> Places {
-        let commits = std::mem::take(&mut facts.commits);
-        // Neither needs the other, and both take one thread.
-        let (graph, hot) =
-            scan.within(|| rayon::join(|| Graph::new(commits), || Hot::find(scan, store, id_length, facts)));
+        let graph = Graph::new(std::mem::take(&mut facts.commits));
         let mut pinned = ObjectMap::default();
         let (tips, others) = tips(&graph, references, &facts.tags, &mut pinned);
         let held = graph.below(tips.iter().map(|(_, place)| *place));
+        let hot = Hot::find(scan, store, id_length, facts);
         let (folders, mut too_many) = folders(scan, store, id_length, facts, &hot, MOST_HELD);
         too_many |= hot.too_deep;
         let none = Folder::default();
         let read = |id: &ObjectId| {
-            let nth = facts.listing.ids.get(id).and_then(|&nth| folders[nth as usize].as_ref());
+            let nth = facts.ids.get(id).and_then(|&nth| folders[nth as usize].as_ref());
             nth.unwrap_or(&none).clone()
         };
 
@@ -124,7 +122,7 @@ impl Places {
             });
             too_many |= result.is_err();
         }
-        let is_folder = |id: &ObjectId| facts.listing.ids.get(id).is_some_and(|&nth| folders[nth as usize].is_some());
+        let is_folder = |id: &ObjectId| facts.ids.get(id).is_some_and(|&nth| folders[nth as usize].is_some());
         for (name, tree) in others.into_iter().filter(|(_, id)| is_folder(id)) {
             let result = spent.introduced(tree, &[], &read, &mut |path, id| {
                 let (names, first, of) = pinned.entry(id).or_default();
@@ -241,7 +239,7 @@ pub(super) fn folders(
     let mut rows = vec![None; hot.len()];
     let known_rows = facts.trees.iter().flat_map(|named| named.entries());
     known_rows.filter(|(nth, _)| wanted[*nth as usize]).for_each(|(nth, row)| rows[nth as usize] = Some(row));
-    let start = || (store.walk(entries, &forest), Known::new(&facts.listing.ids), Vec::new(), Vec::new());
+    let start = || (store.walk(entries, &forest), Known::new(&facts.ids), Vec::new(), Vec::new());
     let parts = scan.share_singly(forest.parts(), start, |(walk, known, folders, unread), part| {
         walk.read(part, &mut |nth, object| {
             let mut row = rows[nth].clone();

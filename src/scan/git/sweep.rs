@@ -21,6 +21,8 @@ pub(super) const MOST_NAMED: usize = 1 << 28;
 pub(super) struct Facts {
     /// Every object.
     pub(super) listing: Listing,
+    /// The place of each in the listing.
+    pub(super) ids: ObjectMap<u32>,
     /// The commits, in no order.
     pub(super) commits: Vec<(ObjectId, RawCommit)>,
     /// What the annotated tags point at.
@@ -51,6 +53,7 @@ pub(super) fn sweep<'w, 'a: 'w>(
     worker: impl Fn() -> Worker<'w, 'a> + Sync,
     cache: Option<&Cache>,
 ) -> Facts {
+    let ids: ObjectMap<u32> = (0u32..).zip(&listing.entries).map(|(nth, entry)| (entry.id, nth)).collect();
     let witnesses = cache.map_or_else(Vec::new, |_| store.witnesses(&listing.entries));
     let is_clean = |nth: usize| {
         let witness = witnesses.get(nth).copied().flatten();
@@ -63,7 +66,7 @@ pub(super) fn sweep<'w, 'a: 'w>(
     let forest = rest.as_ref().unwrap_or(&listing.forest);
     let left = AtomicUsize::new(MOST_NAMED);
     let start = || {
-        let trees = (Trees::new(&listing.ids, id_length, &left), Named::default());
+        let trees = (Trees::new(&ids, id_length, &left), Named::default());
         (worker(), store.walk(&listing.entries, forest), trees, Facts::default())
     };
     let parts = scan.share_singly(forest.parts(), start, |(worker, walk, (trees, named), facts), part| {
@@ -101,12 +104,13 @@ pub(super) fn sweep<'w, 'a: 'w>(
     let empty = object::empty_tree(id_length);
     let trees = all.commits.iter().map(|(_, commit)| commit.tree);
     let named = trees.chain(all.tags.values().copied());
-    all.missing.extend(named.filter(|id| *id != empty && !listing.ids.contains_key(id)));
+    all.missing.extend(named.filter(|id| *id != empty && !ids.contains_key(id)));
     let learnt = std::mem::take(&mut all.clean);
     // What is cut short is not known to be clean.
     if let Some(cache) = cache.filter(|_| !scan.stopped()) {
-        cache.learn(learnt.iter().filter_map(|id| witnesses[*listing.ids.get(id)? as usize]));
+        cache.learn(learnt.iter().filter_map(|id| witnesses[*ids.get(id)? as usize]));
     }
+    all.ids = ids;
     all.listing = listing;
     all.sorted()
 }

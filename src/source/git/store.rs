@@ -29,7 +29,7 @@ use self::pack::{Pack, Survey};
 use self::reader::Hand;
 pub use self::reader::Reader;
 pub use self::walk::{Base, UNMARKED, Version, Walk};
-use crate::object::{ObjectId, ObjectKind, ObjectMap};
+use crate::object::{ObjectId, ObjectKind};
 
 /// The largest object that is read, in bytes.
 pub const MAX_OBJECT: u64 = 1 << 30;
@@ -77,8 +77,6 @@ type Spot = (u64, u32, u32);
 pub struct Listing {
     /// Each object once, in the order in which they are quickest to read.
     pub entries: Vec<Entry>,
-    /// The number of each among them.
-    pub ids: ObjectMap<u32>,
     /// What could not be listed.
     pub gaps: Vec<Gap>,
     /// How to read all of it.
@@ -210,12 +208,10 @@ impl Store {
         let loose = folders::loose(&self.folders, self.length, &mut listing.gaps);
         let mut packed = HashSet::new();
         listing.entries.reserve(surveys.iter().map(|survey| survey.order.len()).sum());
-        // Of each pack the numbers of its entries, and where they begin.
-        let mut numbers = Vec::new();
         for (number, (pack, survey)) in self.packs.iter().zip(&mut surveys).enumerate() {
             let start = listing.entries.len();
-            let mut own = vec![forest::NONE; survey.order.len()];
-            for (found, entry) in survey.order.iter().zip(&mut own) {
+            let mut numbers = vec![forest::NONE; survey.order.len()];
+            for (found, entry) in survey.order.iter().zip(&mut numbers) {
                 let copies = &mut survey.copies[found.nth as usize];
                 if *copies == Copies::Elsewhere {
                     continue;
@@ -230,23 +226,16 @@ impl Store {
                 *entry = listing.entries.len() as u32;
                 listing.entries.push(Entry { id, kind: found.kind, place });
             }
-            numbers.push((own, start..listing.entries.len()));
+            if pack.is_mapped() {
+                listing.forest.add_pack(&survey.order, &numbers, |nth| pack.index.crc(nth as usize));
+            } else {
+                listing.forest.add_pack(&[], &[], |_| None);
+                listing.forest.add_each(start..listing.entries.len());
+            }
         }
         let start = listing.entries.len();
         self.list_loose(&loose, &packed, &mut listing);
-        let Listing { entries, ids, forest, .. } = &mut listing;
-        let plan = || {
-            for ((pack, survey), (numbers, own)) in self.packs.iter().zip(&surveys).zip(numbers) {
-                if pack.is_mapped() {
-                    forest.add_pack(&survey.order, &numbers, |nth| pack.index.crc(nth as usize));
-                } else {
-                    forest.add_pack(&[], &[], |_| None);
-                    forest.add_each(own);
-                }
-            }
-            forest.add_each(start..entries.len());
-        };
-        rayon::join(plan, || ids.extend(entries.iter().map(|entry| entry.id).zip(0..)));
+        listing.forest.add_each(start..listing.entries.len());
         for (pack, survey) in self.packs.iter().zip(&surveys) {
             let lost = survey.lost.iter().filter(|(nth, _)| {
                 survey.copies[*nth as usize] != Copies::Elsewhere
