@@ -649,6 +649,22 @@ fn a_large_file_read_by_several_threads_tells_what_one_thread_tells() {
 }
 
 #[test]
+fn what_a_large_program_holds_is_judged_as_a_programs() {
+    let root = folder();
+    let mut bytes = vec![b'\n'; 33 << 20];
+    bytes[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\0");
+    let (habit, key) = ("docker run -e WANDB_API_KEY=$WANDB_API_KEY image\n", key("v1", "large program"));
+    for at in [10 << 20, 20 << 20] {
+        bytes[at..][..habit.len()].copy_from_slice(habit.as_bytes());
+    }
+    bytes[30 << 20..][..key.len()].copy_from_slice(key.as_bytes());
+    fs::write(root.path().join("library.so"), &bytes).unwrap();
+    let [one, several] = ["1", "5"].map(|jobs| scan(root.path(), &["--jobs", jobs], &[&key]).0["findings"].clone());
+    assert_eq!(one.as_array().unwrap().len(), 1);
+    assert_eq!(one, several);
+}
+
+#[test]
 fn what_several_files_say_stands_on_its_line_of_a_large_one() {
     let root = folder();
     let key = key("v1", "two environments");

@@ -113,7 +113,8 @@ impl Worker<'_, '_> {
     /// What one slice shows; `first` is what the first piece of the file came to.
     fn slice(&mut self, origin: &Origin, file: &File, nth: u64, first: &Seen) -> io::Result<Option<Part>> {
         let mut reader = std::mem::take(&mut self.reader);
-        let mut seen = Seen { unopened: first.unopened, form: first.form, binary: first.binary, ..Seen::default() };
+        let Seen { unopened, form, binary, program, .. } = *first;
+        let mut seen = Seen { unopened, form, binary, program, ..Seen::default() };
         let slice = reader.slice(file, nth, |piece| {
             self.piece(origin, piece, &mut seen);
             self.scan.progress.bytes.fetch_add(piece.own.len() as u64, Ordering::Relaxed);
