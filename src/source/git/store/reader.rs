@@ -172,10 +172,13 @@ impl<'s> Reader<'s> {
     fn packed(&mut self, number: u32, offset: u64, vouched: bool) -> Result<ObjectKind, ReadError> {
         let read = self.make(number, offset, vouched);
         if let Err(ReadError::Damaged(reason)) = &read {
-            if self.hand.lost.len() == MAX_LOST {
+            if self.hand.lost.len() >= MAX_LOST {
                 self.hand.lost.clear();
             }
-            self.hand.lost.insert(cache::Place { pack: number, offset, vouched }, reason.clone());
+            // Nor can any of what leads from it to the damage; another one that begins there would be followed all the way again.
+            for offset in self.hand.chain.drain(..).map(|(at, _)| at).chain([offset]) {
+                self.hand.lost.insert(cache::Place { pack: number, offset, vouched }, reason.clone());
+            }
         }
         read
     }
@@ -183,10 +186,10 @@ impl<'s> Reader<'s> {
     fn make(&mut self, number: u32, offset: u64, vouched: bool) -> Result<ObjectKind, ReadError> {
         let pack = &self.store.packs[number as usize];
         let mut spare = self.spare();
+        self.hand.chain.clear();
         self.open(number, pack)?;
         let Some((_, file)) = &self.hand.file else { return Err(ReadError::Missing) };
         let place = |offset| cache::Place { pack: number, offset, vouched };
-        self.hand.chain.clear();
         let mut at = offset;
         let (kind, mut bytes) = loop {
             if let Some(base) = self.hand.cache.get(place(at)) {
@@ -212,6 +215,8 @@ impl<'s> Reader<'s> {
                 break (kind, self.hand.cache.keep(place(at), kind, std::mem::take(&mut spare), is_base));
             }
             if self.hand.chain.len() == MAX_DEPTH {
+                // Those further down can be made.
+                self.hand.chain.clear();
                 return Err(damaged("its chain of deltas is too long"));
             }
             self.hand.chain.push((at, header));
