@@ -19,6 +19,7 @@ use wandward::cache::Cache;
 use wandward::policy::Policy;
 use wandward::rule::RuleSet;
 use wandward::scan::{Input, Progress, Scan};
+use wandward::source::git::store::Store;
 use wandward::source::tree::Tree;
 
 /// A scan of a repository's history with a folder for caches.
@@ -287,14 +288,20 @@ fn nothing_in_it_tells_of_what_was_found() {
     let report = same(&repo, &caches, &[]);
     let held: Vec<u8> = files(&caches).iter().flat_map(|path| fs::read(path).unwrap()).collect();
     let holds = |bytes: &[u8]| memchr::memmem::find(&held, bytes).is_some();
-    let raw = |hex: &str| data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap();
-    assert!(holds(&raw(&repo.id("HEAD:d0/f"))));
+    let store = Store::open(&repo.at(".git/objects"), 20);
+    let entries = store.list().entries;
+    let witnesses = store.witnesses(&entries);
+    let is_in = |id: &str| {
+        let nth = entries.iter().position(|entry| entry.id.to_string() == id).unwrap();
+        witnesses[nth].is_some_and(|witness| holds(witness.as_bytes())) || holds(entries[nth].id.as_bytes())
+    };
+    assert!(is_in(&repo.id("HEAD:d0/f")));
     let found = report.findings().iter().filter_map(|finding| finding["location"]["object"].as_str());
     let found: Vec<&str> = found.collect();
     assert!(found.len() > 3);
     // One that is clean but for another name of it is no more in it than one that holds a key.
     for id in found.into_iter().chain([repo.id("HEAD:revision").as_str()]) {
-        assert!(!holds(&raw(id)), "{id}");
+        assert!(!is_in(id), "{id}");
     }
     assert!(keys.iter().all(|key| !holds(&key.as_bytes()[..8])) && !holds(b"netrc"));
 }
@@ -376,6 +383,31 @@ fn an_index_that_lies_hides_no_object_of_another_repository() {
     hostile.git(&["index-pack", ".git/objects/pack/pack-1.pack"]);
     let report = same(&hostile, &caches, &[]);
     assert!(known(&report) == 0 && report.found(&keys[0]), "{}", known(&report));
+}
+
+#[test]
+fn a_loose_file_that_lies_is_told_whatever_is_known_of_its_id() {
+    let repo = clean();
+    let caches = repo.place().join("caches");
+    same(&repo, &caches, &[]).complete();
+    assert!(known(&same(&repo, &caches, &[])) > 60);
+    // Somebody's repository with the same ids, one of which is that of a file with a key in it, as git does not notice.
+    let hostile = repo.beside("hostile", &[]);
+    let copied = |path: &PathBuf| hostile.path.join(path.strip_prefix(&repo.path).unwrap());
+    for path in files(&repo.at(".git")) {
+        fs::create_dir_all(copied(&path).parent().unwrap()).unwrap();
+        fs::copy(&path, copied(&path)).unwrap();
+    }
+    hostile.write("lie", leak(&key("v1", "lie")));
+    let blob = |id: &str| hostile.at(&format!(".git/objects/{}/{}", &id[..2], &id[2..]));
+    let lie = blob(&hostile.git(&["hash-object", "-w", "lie"]));
+    let id = repo.id("HEAD:d0/f");
+    fs::remove_file(blob(&id)).unwrap();
+    fs::rename(lie, blob(&id)).unwrap();
+    fs::remove_file(hostile.at("lie")).unwrap();
+    for _ in 0..2 {
+        same(&hostile, &caches, &[]).gap(&[&id, "another hash"]);
+    }
 }
 
 #[test]

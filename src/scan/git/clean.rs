@@ -81,17 +81,18 @@ impl<'c> Clean<'c> {
         said(outcome) == self.said
     }
 
-    /// Learns that nothing was to be said of a repository of so many objects, if that is so; else the answer.
+    /// Learns that nothing was to be said of a repository of so many objects, if that is so; else the answer. There is no number if
+    /// what is to be said depends on more than its objects.
     pub(super) fn learn(
         &self,
         store: &Store,
-        objects: u64,
+        objects: Option<u64>,
         outcome: &Mutex<Outcome>,
         answer: impl FnOnce() -> Option<Vec<u8>>,
     ) {
         // Objects that were there at first and not when they were listed, nobody has looked at.
         let Some(digest) = self.digest.filter(|_| store.identity() == self.identity) else { return };
-        if self.is_silent(outcome) {
+        if let Some(objects) = objects.filter(|_| self.is_silent(outcome)) {
             self.cache.learn_whole(&digest, objects);
         } else if let Some(answer) = answer() {
             self.cache.learn_answer(&digest, &answer);
@@ -124,7 +125,7 @@ mod tests {
             let digest = [digest; 32];
             let clean = Clean { cache: &cache, identity: store.identity(), digest: Some(digest), said: 0 };
             change();
-            clean.learn(&store, 5, &outcome, || None);
+            clean.learn(&store, Some(5), &outcome, || None);
             cache.save();
             Cache::new(place.path().join("cache"), [9; 32]).whole(&digest)
         };

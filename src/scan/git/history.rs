@@ -171,7 +171,9 @@ impl Scan<'_> {
         if let Some(clean) = clean.filter(|_| !self.stopped()) {
             let objects = facts.listing.entries.len() as u64;
             let answer = || lacks.with(objects, &hits, places, (&store, id_length), &references);
-            clean.learn(&store, objects, outcome, || (silent && is_all).then(answer).flatten());
+            // Whether there is what Git LFS points at may change.
+            let sole = Some(objects).filter(|_| lacks.pointers.is_empty());
+            clean.learn(&store, sole, outcome, || (silent && is_all).then(answer).flatten());
         }
     }
 

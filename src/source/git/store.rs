@@ -15,6 +15,7 @@ mod reader;
 mod walk;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::Metadata;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -175,22 +176,28 @@ impl Store {
         let mut sha = Sha256::new();
         sha.update((packs.len() as u64).to_le_bytes());
         packs.iter().for_each(|pack| sha.update(pack));
-        loose.keys().for_each(|id| sha.update(id.as_bytes()));
+        for (id, folders) in loose {
+            sha.update(id.as_bytes());
+            for folder in folders {
+                sha.update(loose::mark(&loose::path(&self.folders[folder as usize], &id))?);
+            }
+        }
         Some(sha.finalize().into())
     }
 
-    /// By what each blob of the listed `entries` may be remembered beyond this scan: its id where whoever reads it checks its
-    /// hash. Where an index alone vouches for it, that may give it the id of another object, so what is known of it holds for
-    /// no other index and no other pack; none where those cannot be told apart.
+    /// By what each blob of the listed `entries` may be remembered beyond this scan. Another file may give its id to another object,
+    /// so what is known of it holds for no other index and pack, and for no other loose file; none where those cannot be told
+    /// apart.
     pub fn witnesses(&self, entries: &[Entry]) -> Vec<Option<ObjectId>> {
-        let marks: Vec<Option<[u8; 32]>> = self.packs.iter().map(Pack::mark).collect();
-        let witness = |entry: &Entry| match entry.place {
-            _ if entry.kind != ObjectKind::Blob => None,
-            Place::Packed { pack, sole: true, .. } if self.packs[pack as usize].is_mapped() => {
-                let sha = Sha256::new().chain_update(marks[pack as usize]?).chain_update(entry.id.as_bytes());
-                ObjectId::from_bytes(&sha.finalize()[..self.length])
-            }
-            Place::Packed { .. } | Place::Loose { .. } => Some(entry.id),
+        let packs: Vec<Option<[u8; 32]>> = self.packs.iter().map(Pack::mark).collect();
+        let witness = |entry: &Entry| {
+            let mark = match entry.place {
+                _ if entry.kind != ObjectKind::Blob => None,
+                Place::Packed { pack, .. } => packs[pack as usize],
+                Place::Loose { folder } => loose::mark(&loose::path(&self.folders[folder as usize], &entry.id)),
+            };
+            let sha = Sha256::new().chain_update(mark?).chain_update(entry.id.as_bytes());
+            ObjectId::from_bytes(&sha.finalize()[..self.length])
         };
         entries.iter().map(witness).collect()
     }
@@ -332,6 +339,19 @@ enum Copies {
     First,
     /// Several, of which another one is listed.
     Elsewhere,
+}
+
+/// The beginning of a digest that another file has not, nor the one that takes its place: of its size and its number; where files
+/// have none, of its path.
+fn marked(path: &Path, meta: &Metadata) -> Option<Sha256> {
+    let mut sha = Sha256::new();
+    sha.update(meta.len().to_le_bytes());
+    #[cfg(unix)]
+    sha.update(std::os::unix::fs::MetadataExt::ino(meta).to_le_bytes());
+    #[cfg(not(unix))]
+    sha.update(std::fs::canonicalize(path).ok()?.as_os_str().as_encoded_bytes());
+    let _ = path;
+    Some(sha)
 }
 
 /// Whether an object of that kind and content has that id.

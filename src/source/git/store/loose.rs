@@ -4,10 +4,12 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use flate2::read::ZlibDecoder;
+use sha2::Digest;
 
-use super::{ReadError, has_id};
+use super::{ReadError, has_id, marked};
 use crate::object::{ObjectId, ObjectKind};
 use crate::source::tree;
 
@@ -18,6 +20,14 @@ const MAX_HEADER: usize = 32;
 pub(super) fn path(folder: &Path, id: &ObjectId) -> PathBuf {
     let name = id.to_string();
     folder.join(&name[..2]).join(&name[2..])
+}
+
+/// A digest that another file has not, and that this one has no more once it was written again.
+pub(super) fn mark(path: &Path) -> Option<[u8; 32]> {
+    let meta = fs::metadata(path).ok()?;
+    let written = meta.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let sha = marked(path, &meta)?.chain_update(written.as_nanos().to_le_bytes());
+    Some(sha.finalize().into())
 }
 
 /// Opens a file of an object folder, or says why not.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::families::{Link, Links};
 use super::index::Index;
-use super::{Copies, Gap, loose};
+use super::{Copies, Gap, loose, marked};
 use crate::object::{ObjectId, ObjectKind};
 use crate::source::git::varint;
 use crate::source::read_at;
@@ -123,17 +123,10 @@ impl Pack {
         Some(sha.finalize().into())
     }
 
-    /// A digest that another pack or index has not, and that this one has no more once another file has taken its place: of
-    /// the hash that the index ends with, and of the file's size and number; where files have none, of its path.
+    /// A digest that another pack or index has not, and that this one has no more once another file has taken its place.
     pub(super) fn mark(&self) -> Option<[u8; 32]> {
-        let meta = std::fs::metadata(&self.path).ok()?;
-        let mut sha = Sha256::new();
+        let mut sha = marked(&self.path, &std::fs::metadata(&self.path).ok()?)?;
         sha.update(self.index.hash()?);
-        sha.update(meta.len().to_le_bytes());
-        #[cfg(unix)]
-        sha.update(std::os::unix::fs::MetadataExt::ino(&meta).to_le_bytes());
-        #[cfg(not(unix))]
-        sha.update(std::fs::canonicalize(&self.path).ok()?.as_os_str().as_encoded_bytes());
         Some(sha.finalize().into())
     }
 
