@@ -32,6 +32,20 @@ fn entry(mode: &str, name: &str, id: &str) -> Vec<u8> {
 }
 
 #[test]
+fn a_commit_and_a_tag_that_name_nothing_are_gaps() {
+    for (kind, content, words) in [
+        ("commit", &b"author a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000\n\nx\n"[..], "names no tree"),
+        ("commit", b"tree 123\nauthor a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000\n\nx\n", "names no tree"),
+        ("tag", b"object 123\ntype blob\ntag x\ntagger a <a@b> 1 +0000\n\nx\n", "names no object"),
+    ] {
+        let repo = Repo::new();
+        repo.save("first", "first\n");
+        let id = literally(&repo, kind, content);
+        history(&repo, &key("v1", "none")).gap(&[id.trim(), words]);
+    }
+}
+
+#[test]
 fn a_file_that_moves_to_a_name_that_speaks_is_new() {
     let repo = Repo::new();
     let key = key("legacy", "moves");

@@ -146,12 +146,18 @@ impl Facts {
             ObjectKind::Blob => glance_at_blob(worker, bytes),
             ObjectKind::Commit => {
                 worker.count(&Origin::new(Kind::Commit, ""), bytes.len() as u64);
-                self.commits.extend(object::commit(bytes).map(|commit| (id, commit)));
+                match object::commit(bytes) {
+                    Some(commit) => self.commits.push((id, commit)),
+                    None => self.unread.push((id, ReadError::Damaged("it names no tree".to_owned()))),
+                }
                 worker.glance(|worker| look_at_message(worker, &Origin::new(Kind::Commit, ""), bytes))
             }
             ObjectKind::Tag => {
                 worker.count(&Origin::new(Kind::Tag, ""), bytes.len() as u64);
-                self.tags.extend(object::tagged(bytes).map(|target| (id, target)));
+                match object::tagged(bytes) {
+                    Some(target) => drop(self.tags.insert(id, target)),
+                    None => self.unread.push((id, ReadError::Damaged("it names no object".to_owned()))),
+                }
                 worker.glance(|worker| look_at_message(worker, &Origin::new(Kind::Tag, ""), bytes))
             }
             ObjectKind::Tree => {
