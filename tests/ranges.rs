@@ -210,6 +210,12 @@ fn the_index_is_the_one_that_git_names() {
     }
     let variables = [("GIT_INDEX_FILE", ".git/index"), ("GIT_DIR", ".git")];
     repo.piped(STAGED, "", &variables, &[&world.new]).expect(&[]).complete();
+    // Wherever in the working tree the hook went.
+    fs::create_dir_all(repo.at("sub/folder")).unwrap();
+    let mut command = binary(&repo.at("sub/folder"));
+    command.env("GIT_INDEX_FILE", ".git/next-index-7.lock");
+    let report = scan(&mut command, STAGED, &[&world.new]);
+    report.expect(&[json!({"key": world.new, "kind": "staged", "line": 2, "object": blob})]).complete();
 }
 
 #[test]

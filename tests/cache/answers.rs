@@ -99,6 +99,33 @@ fn whatever_happened_the_second_answer_is_the_first() {
 }
 
 #[test]
+fn each_path_in_a_tree_without_a_commit_is_asked_each_time() {
+    // Only one of its names makes a key of it.
+    let (telling, key) = ("wandb_api_key.txt", key("legacy", "pinned"));
+    for (silent, is_committed, tag) in
+        [("a.txt", false, false), ("a.txt", true, true), ("z.txt", false, true), ("z.txt", true, false)]
+    {
+        let repo = Repo::new();
+        let caches = repo.place().join("caches");
+        repo.save("first", "first\n");
+        repo.stage(silent, format!("{key}\n"));
+        if is_committed {
+            repo.git(&["commit", "-q", "-m", "silent"]);
+        }
+        repo.stage(telling, format!("{key}\n"));
+        let tree = repo.git(&["write-tree"]);
+        if tag {
+            repo.git(&["tag", "tree", tree.trim()]);
+        }
+        repo.git(&["reset", "-q", "--hard"]);
+        for _ in 0..3 {
+            let report = same(&repo, &caches, &[]);
+            assert!(report.found(&key), "{silent}, committed: {is_committed}, tagged: {tag}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_there_is_told_each_time() {
     let (repo, _) = leaking();
     let caches = repo.place().join("caches");
@@ -121,6 +148,16 @@ fn what_is_not_there_is_told_each_time() {
     fs::write(folder.join(&object), "a large one\n").unwrap();
     assert!(!says());
     same(&repo, &caches, &[]);
+    // Of a repository with nothing else to say too.
+    let repo = clean();
+    repo.save("model.bin", format!("version https://git-lfs.github.com/spec/v1\noid sha256:{object}\nsize 12\n"));
+    let file = repo.at(&format!(".git/lfs/objects/{}/{}/{object}", &object[..2], &object[2..4]));
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "a large one\n").unwrap();
+    let says = || same(&repo, &caches, &[]).json["coverage"]["skipped"].to_string().contains("Git LFS");
+    assert!(!says() && !says());
+    fs::remove_file(file).unwrap();
+    assert!(says() && says());
 }
 
 #[test]

@@ -99,9 +99,8 @@ impl Lacks {
                 out.id(&commit.id);
                 out.trail(&way.to(commit.raw.tree, path, id)?);
             }
-            let pinned = places.pinned_in(id).filter(|_| of.is_empty());
-            out.number(usize::from(pinned.is_some()));
-            if let Some((tree, path)) = pinned {
+            out.number(places.pinned_in(id).count());
+            for (tree, path) in places.pinned_in(id) {
                 out.id(&tree);
                 out.trail(&way.to(tree, path, id)?);
             }
@@ -133,7 +132,7 @@ impl Answer {
         let mut sets: Vec<(Vec<Vec<u8>>, usize)> = Vec::new();
         let mut commits: ObjectMap<RawCommit> = ObjectMap::default();
         let mut found: Vec<(ObjectId, Vec<At>)> = Vec::new();
-        let mut loose: ObjectMap<Vec<u8>> = ObjectMap::default();
+        let mut loose: ObjectMap<BTreeSet<Vec<u8>>> = ObjectMap::default();
         for _ in 0..rest.number()? {
             let id = rest.id()?;
             let set = rest.number()?;
@@ -150,9 +149,9 @@ impl Answer {
                 commits.insert(id, object::commit(bytes)?);
             }
             found.push((id, way.places(&mut rest, &mut commits, &id)?));
-            if rest.number()? == 1 {
+            for _ in 0..rest.number()? {
                 let tree = rest.id()?;
-                loose.insert(id, way.back(tree, &rest.trail()?, &id)?);
+                loose.entry(id).or_default().insert(way.back(tree, &rest.trail()?, &id)?);
             }
         }
         rest.bytes.is_empty().then_some(())?;

@@ -146,7 +146,10 @@ impl Changed<'_, '_> {
                 let heads = refs::head(&self.found.folder).or_else(|| self.head()).into_iter();
                 let merged = merged.iter().copied().filter(|_| self.here);
                 let heads = heads.chain(refs::merge_heads(&self.found.folder)).chain(merged).collect();
-                self.staged(index.as_ref().filter(|_| self.here).unwrap_or(&own), heads, judge);
+                // git counts what it names so from the top of the working tree, wherever its hook has gone since.
+                let top = self.found.folder.worktree.as_deref().unwrap_or(Path::new(""));
+                let named = index.as_ref().filter(|_| self.here).map(|index| top.join(index));
+                self.staged(&named.unwrap_or(own), heads, judge);
                 return Ok(());
             }
             What::Index => {
@@ -256,10 +259,10 @@ impl Changed<'_, '_> {
             });
             too_many |= result.is_err();
         }
-        let mut pinned: ObjectMap<Vec<u8>> = ObjectMap::default();
+        let mut pinned: ObjectMap<BTreeSet<Vec<u8>>> = ObjectMap::default();
         for tree in tips.trees {
             let result = spent.introduced(tree, &[], &folder, &mut |path, id| {
-                pinned.insert(id, path.to_vec());
+                pinned.entry(id).or_default().insert(path.to_vec());
             });
             too_many |= result.is_err();
         }

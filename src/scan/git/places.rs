@@ -1,7 +1,7 @@
 //! Where the blobs lie that hold something: which commits introduced them, at which paths, and who still holds them. In: the
 //! facts of a repository, its references and indexes. Out: the places of each blob, all in one pass over the trees.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::hot::Hot;
@@ -27,8 +27,14 @@ pub(super) type Place = (u32, Vec<u8>);
 /// The name of a reference, and a commit by its place in the order.
 type Tip = (Vec<u8>, u32);
 
-/// The names of references, a path, and the tree that has it.
-type Pinned = (Vec<Vec<u8>>, Vec<u8>, Option<ObjectId>);
+/// What holds an object without a commit.
+#[derive(Default)]
+struct Pinned {
+    /// The names of references that come to it.
+    names: Vec<Vec<u8>>,
+    /// Its paths in trees, each with one that has it there, if that is known.
+    paths: BTreeMap<Vec<u8>, Option<ObjectId>>,
+}
 
 /// The history of a repository, as far as it concerns what holds something.
 pub(super) struct Places {
@@ -115,19 +121,18 @@ impl Places {
         let tops = entries.filter(|(_, (is_tree, is_named))| **is_tree && !**is_named);
         for tree in tops.map(|(entry, _)| entry.id).filter(|id| !of_commits.contains(id)) {
             let result = spent.introduced(tree, &[], &read, &mut |path, id| {
-                let (_, first, of) = pinned.entry(id).or_default();
-                if first.is_empty() {
-                    (*first, *of) = (path.to_vec(), Some(tree));
-                }
+                pinned.entry(id).or_default().paths.entry(path.to_vec()).or_insert(Some(tree));
             });
             too_many |= result.is_err();
         }
         let is_folder = |id: &ObjectId| facts.ids.get(id).is_some_and(|&nth| folders[nth as usize].is_some());
         for (name, tree) in others.into_iter().filter(|(_, id)| is_folder(id)) {
             let result = spent.introduced(tree, &[], &read, &mut |path, id| {
-                let (names, first, of) = pinned.entry(id).or_default();
-                names.push(name.clone());
-                (*first, *of) = (path.to_vec(), Some(tree));
+                let pinned = pinned.entry(id).or_default();
+                if pinned.names.last() != Some(name) {
+                    pinned.names.push(name.clone());
+                }
+                pinned.paths.entry(path.to_vec()).or_insert(Some(tree));
             });
             too_many |= result.is_err();
         }
@@ -145,12 +150,13 @@ impl Places {
     pub(super) fn known(
         graph: Graph,
         by_blob: ObjectMap<Vec<Place>>,
-        loose: ObjectMap<Vec<u8>>,
+        loose: ObjectMap<BTreeSet<Vec<u8>>>,
         references: &[Reference],
         tags: &ObjectMap<ObjectId>,
     ) -> Places {
+        let paths = |paths: BTreeSet<Vec<u8>>| paths.into_iter().map(|path| (path, None)).collect();
         let mut pinned: ObjectMap<Pinned> =
-            loose.into_iter().map(|(id, path)| (id, (Vec::new(), path, None))).collect();
+            loose.into_iter().map(|(id, loose)| (id, Pinned { paths: paths(loose), ..Pinned::default() })).collect();
         let (tips, _) = tips(&graph, references, tags, &mut pinned);
         Places { graph, by_blob, tips, pinned, too_many: false }
     }
@@ -160,38 +166,47 @@ impl Places {
         self.by_blob.get(blob).map_or(&[], Vec::as_slice)
     }
 
-    /// The path of a blob in a tree that a reference names without a commit.
-    pub(super) fn pinned(&self, blob: &ObjectId) -> Option<&[u8]> {
-        self.pinned.get(blob).map(|(_, path, _)| path.as_slice())
+    /// The paths of a blob in trees without a commit; an empty one if a reference names it and no such tree has it.
+    pub(super) fn pinned(&self, blob: &ObjectId) -> impl Iterator<Item = &[u8]> {
+        let pinned = self.pinned.get(blob);
+        let bare = pinned.filter(|pinned| pinned.paths.is_empty()).map(|_| &b""[..]);
+        pinned.into_iter().flat_map(|pinned| pinned.paths.keys().map(Vec::as_slice)).chain(bare)
     }
 
-    /// That tree and the path; none if the blob has no path there.
-    pub(super) fn pinned_in(&self, blob: &ObjectId) -> Option<(ObjectId, &[u8])> {
-        self.pinned.get(blob).and_then(|(_, path, tree)| Some(((*tree)?, path.as_slice())))
+    /// Those trees and paths.
+    pub(super) fn pinned_in(&self, blob: &ObjectId) -> impl Iterator<Item = (ObjectId, &[u8])> {
+        let paths = self.pinned.get(blob).into_iter().flat_map(|pinned| &pinned.paths);
+        paths.filter_map(|(path, tree)| Some(((*tree)?, path.as_slice())))
     }
 
-    /// For each object the names of the references that hold it, sorted: a commit by being at or above it, a blob by being
-    /// above a commit that introduced it, anything by naming it. `HEAD` counts where nothing else holds it.
-    pub(super) fn holders(&self, objects: &[ObjectId]) -> Vec<Vec<Vec<u8>>> {
+    /// For each object the names of the references that hold it, sorted, of more than `most` the first, and how many more there are:
+    /// a commit is held by being at or above it, a blob by being above a commit that introduced it, anything by being named. `HEAD`
+    /// counts where nothing else holds it.
+    pub(super) fn holders(&self, objects: &[ObjectId], most: usize) -> Vec<(Vec<Vec<u8>>, usize)> {
+        // So many are looked for at a time. Of all at once the names could be billions.
+        const SETS: usize = 64;
         let commits = |id: &ObjectId| match self.graph.place(id) {
             Some(place) => vec![place],
             None => self.of(id).iter().map(|place| place.0).collect(),
         };
-        let sets: Vec<Vec<u32>> = objects.iter().map(commits).collect();
         let tips: Vec<u32> = self.tips.iter().map(|tip| tip.1).collect();
-        let holders = self.graph.holders(&sets, &tips).into_iter().zip(objects);
-        let names = holders.map(|(holders, id)| {
-            let direct = self.pinned.get(id).into_iter().flat_map(|(names, ..)| names.clone());
-            let mut names: Vec<Vec<u8>> =
-                holders.into_iter().map(|nth| self.tips[nth].0.clone()).chain(direct).collect();
-            names.sort();
+        let named = |(holders, id): (Vec<usize>, &ObjectId)| {
+            let direct = self.pinned.get(id).into_iter().flat_map(|pinned| &pinned.names);
+            let mut names: Vec<&[u8]> =
+                holders.into_iter().map(|nth| &self.tips[nth].0).chain(direct).map(Vec::as_slice).collect();
+            names.sort_unstable();
             names.dedup();
             if names.iter().any(|name| name.starts_with(b"refs/")) {
                 names.retain(|name| name.starts_with(b"refs/"));
             }
-            names
-        });
-        names.collect()
+            let first = names.iter().take(most).map(|name| name.to_vec()).collect();
+            (first, names.len().saturating_sub(most))
+        };
+        let some = |objects: &[ObjectId]| {
+            let sets: Vec<Vec<u32>> = objects.iter().map(commits).collect();
+            self.graph.holders(&sets, &tips).into_iter().zip(objects).map(named).collect::<Vec<_>>()
+        };
+        objects.chunks(SETS).flat_map(some).collect()
     }
 }
 
@@ -208,7 +223,7 @@ fn tips<'r>(
         for id in &chain {
             match graph.place(id) {
                 Some(place) => tips.push((name.clone(), place)),
-                None => pinned.entry(*id).or_default().0.push(name.clone()),
+                None => pinned.entry(*id).or_default().names.push(name.clone()),
             }
         }
         ends.extend(chain.last().map(|&last| (name, last)));

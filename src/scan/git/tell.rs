@@ -54,13 +54,8 @@ impl Teller<'_, '_> {
         let speaks = self.speaking(facts);
         let hits = facts.touched.iter().filter(|(id, kind, glance)| self.may_say(id, *kind, *glance, &speaks));
         let hits: Vec<ObjectId> = hits.map(|(id, _, _)| *id).collect();
-        let holders = self.places.holders(&hits);
-        let hit = |(id, mut refs): (ObjectId, Vec<Vec<u8>>)| {
-            let more_refs = refs.len().saturating_sub(MOST);
-            refs.truncate(MOST);
-            Hit { id, refs, more_refs }
-        };
-        hits.into_iter().zip(holders).map(hit).collect()
+        let holders = self.places.holders(&hits, MOST);
+        hits.into_iter().zip(holders).map(|(id, (refs, more_refs))| Hit { id, refs, more_refs }).collect()
     }
 
     /// Judges what could be a finding where it lies.
@@ -118,7 +113,7 @@ impl Teller<'_, '_> {
         parts.into_iter().flatten().collect()
     }
 
-    /// The paths of a blob: those at which commits introduced it, those that indexes have, and one of a tree without a commit.
+    /// The paths of a blob: those at which commits introduced it, those that indexes have, and those in trees without a commit.
     fn paths<'p>(&'p self, blob: &ObjectId) -> impl Iterator<Item = &'p [u8]> {
         let places = self.places.of(blob).iter().map(|(_, path)| path.as_slice());
         places.chain(self.staged(blob).iter().map(|staged| staged.path.as_slice())).chain(self.pinned(blob))
@@ -129,14 +124,14 @@ impl Teller<'_, '_> {
         self.staged.get(blob).map_or(&[], Vec::as_slice)
     }
 
-    /// The path of a blob in a tree without a commit; none at all is one where there is no other.
-    fn pinned(&self, blob: &ObjectId) -> Option<&[u8]> {
+    /// The paths of a blob in trees without a commit; none at all is one where there is no other.
+    fn pinned<'p>(&'p self, blob: &ObjectId) -> impl Iterator<Item = &'p [u8]> {
         let is_alone = self.places.of(blob).is_empty() && self.staged(blob).is_empty();
-        self.places.pinned(blob).filter(|path| is_alone || !path.is_empty())
+        self.places.pinned(blob).filter(move |path| is_alone || !path.is_empty())
     }
 
     /// Judges a blob at the first of its places of each class, so that what only a path tells is said too: where commits
-    /// introduced it, then where indexes have it, then in a tree without a commit.
+    /// introduced it, then where indexes have it, then in trees without a commit.
     fn blob(&self, worker: &mut Worker<'_, '_>, held: Held, bytes: &[u8]) {
         let Some(id) = held.object else { return };
         let is_wanted = |path: &[u8]| !self.exclude.matches_in_git(&self.held.repository, path);
@@ -167,9 +162,9 @@ impl Teller<'_, '_> {
         }
         let pinned = self.pinned(&id).filter(|path| is_wanted(path) && is_new(Kind::Blob, path));
         let nameless = self.paths(&id).next().is_none().then_some(&b""[..]);
-        if let Some(path) = pinned.or(nameless) {
-            let origin = Origin::new(Kind::Blob, path).held(held);
-            worker.again(told, |worker| worker.bytes(&origin, bytes));
+        for path in pinned.chain(nameless) {
+            let origin = Origin::new(Kind::Blob, path).held(held.clone());
+            told = worker.again(told, |worker| worker.bytes(&origin, bytes));
         }
     }
 
