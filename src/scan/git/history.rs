@@ -276,9 +276,8 @@ impl Scan<'_> {
         let among = |id: Option<ObjectId>| id.map(|id| format!(", {id} among them")).unwrap_or_default();
         let ((parents, parent), (missing, first)) = (lacks.parents, lacks.missing);
         if parents > 0 && shape.shallow {
-            gap(format!(
-                "a shallow clone: history ends at {parents} commits that are not here; `git fetch --unshallow` brings it"
-            ));
+            let parents = number(parents, "commit");
+            gap(format!("a shallow clone, cut off before {parents}; `git fetch --unshallow` brings what is missing"));
         } else if parents > 0 {
             gap(format!("missing: {} that others name as a parent{}", number(parents, "commit"), among(parent)));
         }

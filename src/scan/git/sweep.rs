@@ -148,7 +148,9 @@ impl Facts {
                 worker.count(&Origin::new(Kind::Commit, ""), bytes.len() as u64);
                 match object::commit(bytes) {
                     Some(commit) => self.commits.push((id, commit)),
-                    None => self.unread.push((id, ReadError::Damaged("it names no tree".to_owned()))),
+                    None => self
+                        .unread
+                        .push((id, ReadError::Damaged("it names no tree, or a parent that is none".to_owned()))),
                 }
                 worker.glance(|worker| look_at_message(worker, &Origin::new(Kind::Commit, ""), bytes))
             }

@@ -25,7 +25,7 @@ pub struct RawCommit {
 /// The longest name of an author that is kept, in bytes.
 const LONGEST_NAME: usize = 256;
 
-/// Reads a commit; `None` if it names no tree. A parent that is named twice counts once.
+/// Reads a commit; `None` if it names no tree, or as a parent what is no object id. A parent that is named twice counts once.
 pub fn commit(bytes: &[u8]) -> Option<RawCommit> {
     let mut tree = None;
     let mut parents = Vec::new();
@@ -36,7 +36,7 @@ pub fn commit(bytes: &[u8]) -> Option<RawCommit> {
         if let Some(id) = line.strip_prefix(b"tree ") {
             tree = tree.or_else(|| ObjectId::from_hex(id));
         } else if let Some(id) = line.strip_prefix(b"parent ") {
-            parents.extend(ObjectId::from_hex(id).filter(|id| named.insert(*id)));
+            parents.extend(Some(ObjectId::from_hex(id)?).filter(|id| named.insert(*id)));
         } else if let Some(who) = line.strip_prefix(b"author ") {
             author = signature(who);
         } else if let Some(who) = line.strip_prefix(b"committer ") {
