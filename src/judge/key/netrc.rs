@@ -12,11 +12,7 @@ const REACH: usize = 600;
 
 /// Reads the entry round `value`.
 pub(super) fn read(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
-    let floor = value.start.saturating_sub(REACH);
-    let before: Vec<&[u8]> = tokens(&text[floor..value.start]).collect();
-    if !matches!(before.last().copied()?, b"password" | b"passwd") {
-        return None;
-    }
+    let before = words_before(text, value)?;
     let machine = before.iter().rposition(|token| matches!(*token, b"machine" | b"default"))?;
     let after = tokens(&text[value.end..text.len().min(value.end + REACH)]);
     let after = after.take_while(|token| !matches!(*token, b"machine" | b"default" | b"macdef"));
@@ -35,10 +31,18 @@ pub(super) fn read(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
 
 /// The machine of the entry whose password `value` is.
 pub(in crate::judge) fn machine<'t>(text: &'t [u8], value: &Range<usize>) -> Option<&'t [u8]> {
-    let before: Vec<&[u8]> = tokens(&text[value.start.saturating_sub(REACH)..value.start]).collect();
-    before.last().filter(|token| matches!(**token, b"password" | b"passwd"))?;
+    let before = words_before(text, value)?;
     let machine = before.iter().rposition(|token| matches!(*token, b"machine" | b"default"))?;
     (before[machine] == b"machine").then(|| before.get(machine + 1).copied())?
+}
+
+/// The words before a value that may be the password of an entry.
+fn words_before<'t>(text: &'t [u8], value: &Range<usize>) -> Option<Vec<&'t [u8]>> {
+    let near = &text[value.start.saturating_sub(REACH)..value.start];
+    // Most values have no such word before them.
+    memchr::memmem::find(near, b"passw")?;
+    let words: Vec<&[u8]> = tokens(near).collect();
+    matches!(words.last().copied()?, b"password" | b"passwd").then_some(words)
 }
 
 /// The words of an entry, without the quotes of a command that writes it and without comments.
