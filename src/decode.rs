@@ -41,9 +41,14 @@ pub fn views(text: &[u8], seen: &probe::Survey, runs: &[Range<usize>], silent: &
     let mut views: Vec<View> = hidden.views(text).into_iter().filter(shows).collect();
     // What a key shape stands near may say more when it is read as it is meant.
     let mut structure = Cues::default();
-    for &at in silent {
-        let near = at.saturating_sub(NEAR)..text.len().min(at + NEAR);
-        escape::structure_in(&text[near], &mut |encoding| structure.take(Some(encoding), at..at));
+    let near = |first: usize, last: usize| &text[first.saturating_sub(NEAR)..text.len().min(last + NEAR)];
+    // Of a list of digests each stands near many others, and near no escape.
+    for close in silent.chunk_by(|one, next| next - one <= 2 * NEAR) {
+        let mut any = false;
+        escape::structure_in(near(close[0], close[close.len() - 1]), &mut |_| any = true);
+        for &at in close.iter().filter(|_| any) {
+            escape::structure_in(near(at, at), &mut |encoding| structure.take(Some(encoding), at..at));
+        }
     }
     views.extend(structure.views(text));
     if !seen.zeros.is_empty() {
