@@ -182,14 +182,15 @@ fn read(text: &[u8], at: usize) -> Option<Escape> {
 fn soft_break(text: &[u8], at: usize) -> Option<Escape> {
     let length = line_end(&text[at + 1..])?;
     let before = &text[at.saturating_sub(MAX_LINE)..at];
-    let ends = [memchr::memrchr(b'\n', before), memchr::memmem::rfind(before, b"\\n").map(|at| at + 1)];
-    let mut lines = ends.into_iter().map(|end| end.map_or(before.len(), |end| before.len() - end - 1));
-    // The padding of base64 ends a line too, mostly of another length than an encoder's lines have.
     let line = &before[memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1)..];
+    // The padding of base64 ends a line too, mostly of another length than an encoder's lines have.
     let full = line.len() < FULL_LINE && (line.len() + 1).is_multiple_of(4);
     let padded =
         line.ends_with(b"=") || full && line.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'));
-    let long = !padded && lines.any(|line| (MIN_LINE..MAX_LINE).contains(&line));
+    let spelled = || memchr::memrchr_iter(b'\\', before).find(|at| before.get(at + 1) == Some(&b'n'));
+    let behind_spelled = || spelled().map_or(before.len(), |at| before.len() - at - 2);
+    let is_long = |length: usize| (MIN_LINE..MAX_LINE).contains(&length);
+    let long = !padded && (is_long(line.len()) || is_long(behind_spelled()));
     long.then_some(Escape { encoding: Encoding::QuotedPrintable, length: 1 + length, means: None })
 }
 

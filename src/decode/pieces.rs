@@ -276,17 +276,15 @@ fn joint(text: &[u8], at: usize) -> Option<Joint> {
 
 /// How long the sign is that puts two literals together, or what adds another one to the same variable.
 fn operator(rest: &[u8]) -> usize {
-    const OPERATORS: [&[u8]; 16] = [
-        b".concat(", b").append(", b"}${", b"}{", b"++", b"..", b"||", b"<>", b"<<", b"+=", b"+", b".", b"*", b"&",
-        b"~", b"^",
-    ];
-    let sign = match rest.first() {
-        Some(b'.' | b')' | b'}' | b'+' | b'|' | b'<' | b'*' | b'&' | b'~' | b'^') => {
-            OPERATORS.iter().find(|operator| rest.starts_with(operator)).map_or(0, |operator| operator.len())
-        }
-        _ => 0,
-    };
-    if sign == 0 { appended(rest) } else { sign }
+    match rest {
+        [b'.', b'c', ..] if rest.starts_with(b".concat(") => b".concat(".len(),
+        [b')', b'.', ..] if rest.starts_with(b").append(") => b").append(".len(),
+        [b'}', b'$', b'{', ..] => 3,
+        [b'}', b'{', ..] | [b'+', b'+' | b'=', ..] | [b'<', b'>' | b'<', ..] => 2,
+        [b'.', b'.', ..] | [b'|', b'|', ..] => 2,
+        [b'+' | b'.' | b'*' | b'&' | b'~' | b'^', ..] => 1,
+        _ => appended(rest),
+    }
 }
 
 /// Where tags end that follow one another: a word processor and a highlighter cut a word in several.
