@@ -4,6 +4,7 @@
 //! In: a text, its file's name and the candidates. Out: a verdict each, with its reason.
 
 mod argument;
+mod cell;
 mod chain;
 mod command;
 mod flow;
@@ -305,6 +306,14 @@ impl<'t> KeyJudge<'t> {
         {
             return Some(verdict);
         }
+        if let Some(line) = line_around(text, value)
+            && memchr::memmem::find(&text[line.clone()], b"</span>").is_some()
+            && self.effort.reach(NEAR) == NEAR
+            && let Some(inner) = literal::untagged(text, line, value)
+            && let Some(verdict) = self.within(&inner, trail, depth)
+        {
+            return Some(verdict);
+        }
         let mut start = value.start;
         if let Some(quote) = spot.string {
             let content = literal::content(text, quote, value);
@@ -332,6 +341,10 @@ impl<'t> KeyJudge<'t> {
                         return verdict;
                     }
                 }
+                // `echo "machine api.wandb.ai"`, and the password by a command of its own.
+                if let Some(verdict) = netrc::read(text, value) {
+                    return Some(verdict);
+                }
                 // `Start-Process wandb -ArgumentList "login KEY"`.
                 let line = line_around(text, value).map_or(value.start, |line| line.start);
                 if command::logs_in(&text[line..value.start]) {
@@ -344,7 +357,7 @@ impl<'t> KeyJudge<'t> {
             start = quote;
         } else if let Some(comment) = spot.comment {
             let inner = literal::comment(text, outline.line(spot.line), comment, value);
-            let verdict = self.within(&inner, trail, depth);
+            let verdict = self.within(&inner, trail, depth).or_else(|| beside_empty(text, comment, value));
             if verdict.is_some() {
                 return verdict;
             }
@@ -362,6 +375,12 @@ impl<'t> KeyJudge<'t> {
         if matches!(lead.trim_ascii_end().last(), Some(b'+' | b'%' | b'.')) && command::logs_in(lead) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
+        let line = || line_around(text, value).map_or(start, |line| line.start.min(start));
+        if let Some(inner) = literal::spliced(&text[line()..start], &text[value.clone()])
+            && let Some(verdict) = self.within(&inner, trail, depth)
+        {
+            return Some(verdict);
+        }
         // `spawn("wandb", ["login", KEY])`: the words of the command are arguments.
         let frames = std::iter::successors(spot.frame, |&frame| outline.frames[frame].parent).take(3);
         let call =
@@ -369,7 +388,6 @@ impl<'t> KeyJudge<'t> {
         if call.is_some_and(|call| command::logs_in(&text[call.min(start)..start])) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
-        let line = || line_around(text, value).map_or(start, |line| line.start.min(start));
         if spot.string.is_some() && call.is_none() && command::logs_in(&text[line()..start]) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
@@ -403,6 +421,7 @@ impl<'t> KeyJudge<'t> {
                 if item { None } else { prose::comment_beside(text, value, trail.leaf) }
             })
             .or_else(|| prose::label_above(text, value))
+            .or_else(|| prose::heading(text, value))
             .or_else(|| {
                 // The entries of a netrc are no sentence.
                 let entry = self.file.is_netrc() && depth == 0;
@@ -436,10 +455,13 @@ impl<'t> KeyJudge<'t> {
     }
 }
 
-/// What a line says that names a revision and gives it, and says no more: `revision = "…"`, `"sha": "…",`. Nothing round it
+/// What a line says that names a revision and gives it, and says no more: `revision = "…"`, `"sha": "…",`, `>>>>>>> …`. Nothing round it
 /// would say otherwise, and most candidates in most repositories stand so.
 fn revision(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
     let line = line_around(text, value)?;
+    if matches!(&text[line.start..value.start], b">>>>>>> " | b"<<<<<<< " | b"||||||| ") {
+        return Some(Verdict::not("it names a side of a conflict"));
+    }
     let unquoted = |text: &'_ [u8]| text.iter().rev().take_while(|b| matches!(b, b'"' | b'\'')).count();
     let behind = text[value.end..line.end].trim_ascii_end();
     if !matches!(behind, b"" | b"\"" | b"'" | b"," | b"\"," | b"'," | b";" | b"\";") {
@@ -453,6 +475,28 @@ fn revision(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
     let word = !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
     let revision = word && Says::of(name) == Says::Revision && names::names_revision(name);
     revision.then(|| trail::names_revision(name))
+}
+
+/// What the code says before a comment that holds nothing but the value: a name without one, or a login without a key.
+fn beside_empty(text: &[u8], comment: usize, value: &Range<usize>) -> Option<Verdict> {
+    let line = line_around(text, value)?;
+    let said = text.get(comment..value.start)?;
+    let label = said.trim_ascii();
+    let alone = text[value.end..line.end].trim_ascii().is_empty()
+        && (label.is_empty() || label.strip_suffix(b":").is_some_and(|label| Says::of(label) == Says::Key));
+    let signs = |b: &u8| matches!(b, b'#' | b'/' | b'-' | b';' | b' ' | b'\t');
+    let code = text.get(line.start..comment)?;
+    let code = &code[..code.iter().rposition(|b| !signs(b)).map_or(0, |last| last + 1)];
+    if !alone || code.is_empty() {
+        return None;
+    }
+    let call = code.strip_suffix(b"()").unwrap_or(code);
+    if command::logs_in(code) || (call.len() < code.len() && call.ends_with(b"login") && names::names_wandb(call)) {
+        return Some(Verdict::key(Confidence::High, Because::Command));
+    }
+    let name = [&b"\"\""[..], b"''", b"None"].iter().find_map(|empty| code.strip_suffix(*empty)).unwrap_or(code);
+    let names = lead::read(name.trim_ascii_end()).names;
+    names.into_iter().find(|name| Says::of(name) == Says::WandbKey).map(trail::named)
 }
 
 /// What a decoded text says by itself: `api:KEY` is what the header of an authorized request holds.

@@ -93,9 +93,10 @@ fn is_command(arguments: &[Word], nth: usize) -> bool {
             || text.contains(&b';'))
 }
 
-/// What `wandb login` is given, if that is or becomes a key.
+/// What `wandb login` is given, if that is or becomes a key; "the wandb login key" is one of prose.
 fn login(command: &Command) -> Option<&Word> {
-    login_word(command).filter(|word| value::is_key(&word.text) && !word.text.starts_with(b".."))
+    let is_key = |word: &[u8]| value::is_key(word) && !word.starts_with(b"..") && word != b"key";
+    login_word(command).filter(|word| is_key(&word.text))
 }
 
 /// What `wandb login` is given.

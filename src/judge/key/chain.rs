@@ -8,7 +8,7 @@ use super::lead::{self, Lead};
 use super::names::{self, Says};
 use super::outline::{Outline, Spot};
 use super::trail::{Passed, Trail, has_hex, named, within};
-use super::{Because, Effort, Verdict, argument, markup, object, template, token};
+use super::{Because, Effort, Verdict, argument, cell, markup, object, template, token};
 use crate::finding::Confidence;
 
 /// How far a call or an object is read to both sides of a value.
@@ -91,6 +91,13 @@ impl<'t> Chain<'t, '_> {
             }
             let Some(current) = frame else { break };
             let bracket = &self.outline.frames[current];
+            // What a cell shows is a value, and no name of one.
+            if read.names.contains(&&b"outputs"[..])
+                && has_hex(&self.text[value..end])
+                && let Some(name) = cell::printed(&self.text[self.inside(current, at)])
+            {
+                return Some(named(&name));
+            }
             let verdict = self.bracket(current, at, item, &read, trail);
             let verdict = verdict.or_else(|| self.sent(self.inside(current, at), at, trail));
             if verdict.is_some() {
@@ -255,7 +262,13 @@ impl<'t> Chain<'t, '_> {
         let names: Vec<&[u8]> = names.split(|&b| b == b',').map(<[u8]>::trim_ascii).collect();
         let nth = top_level_commas(&self.text[bracket.open + 1..place.max(bracket.open + 1)]);
         let name = names.get(nth).filter(|_| names.len() > 1)?;
-        trail.name(lead::unquote(name))
+        let aliases = trail.aliases.len();
+        let verdict = trail.name(lead::unquote(name));
+        if !item.ends_with(b"=") {
+            // A column is no variable.
+            trail.aliases.truncate(aliases);
+        }
+        verdict
     }
 
     /// The call whose argument the value is.
@@ -275,10 +288,14 @@ impl<'t> Chain<'t, '_> {
         let positional = own.names.is_empty() && trail.leaf.is_none();
         let key = trail.leaf == Some(Says::Key);
         let logs_in = LOGS_IN.iter().any(|word| last.eq_ignore_ascii_case(word.as_bytes()));
+        if key && names::names_vendor(callee) && !names::names_wandb(callee) {
+            return Some(Verdict::not(format!("it is an argument of {}, somebody else's", shown())));
+        }
+        let records = RECORDS.contains(&last) && memchr::memmem::find(callee, b"ettings").is_none();
         let weave = callee == b"weave.login" || callee == b"weave.init";
         if weave || names::names_wandb(callee) || self.imports.iter().any(|name| imported(callee, name)) {
             let takes_key = Says::of(callee) == Says::WandbKey || logs_in;
-            if (key && !trail.configures) || (takes_key && positional) {
+            if (key && !trail.configures && !records) || (takes_key && positional) {
                 return argument();
             }
         }
@@ -326,9 +343,11 @@ impl<'t> Chain<'t, '_> {
             if positional {
                 trail.sent |= follows_api(&self.text[..item]);
             }
-            if !trail.sent && (key || (positional && logs_in && last != b"Api")) {
-                let mention = token::mention(arguments);
-                if !mention.is_empty() {
+            // What is called W&B's key among the arguments is it, and this is another's.
+            let has_own = || pairs(arguments).any(|name| Says::of(name) == Says::WandbKey);
+            if !trail.sent && (key || (positional && logs_in && last != b"Api")) && !has_own() {
+                let mentions = arguments.split(|&b| b == b',').filter(|item| !is_talk(item)).map(token::mention);
+                if let Some(mention) = mentions.into_iter().find(|mention| !mention.is_empty()) {
                     return Some(Verdict::key(Confidence::High, Because::Beside(mention)));
                 }
             }
@@ -469,7 +488,12 @@ impl<'t> Chain<'t, '_> {
             let verdict = match object::line_key(text) {
                 // A block of text under a key is no value of it unless the key says so.
                 Some((name, true)) if Says::of(name) == Says::Revision => return None,
+                Some((name, _)) if is_control(name) => None,
                 Some((name, _)) => trail.name(name),
+                // `- W&B` above `- key: KEY`.
+                None if trail.leaf == Some(Says::Key) && Says::of(text).wandb() && names::is_phrase(text) => {
+                    Some(within(text))
+                }
                 None if matches!(text.last(), Some(b':' | b'{' | b',')) => self.head(text, trail),
                 None => None,
             };
@@ -525,6 +549,9 @@ const LOGS_IN: &[&str] = &[
     "HTTPBasicAuth", "set_key", "BasicAuth", "set_token", "bearerAuth", "write_netrc",
 ];
 
+/// Calls that W&B is given data by.
+const RECORDS: &[&[u8]] = &[b"log", b"log_artifact", b"update", b"define_metric", b"Table", b"save", b"watch"];
+
 /// Calls whose argument stands in for what they are called on.
 const FALLS_BACK: &[&[u8]] = &[
     b"orElse", b"or_else", b"unwrap_or", b"unwrap_or_else", b"getOrElse", b"getOrDefault", b"default", b"fallback",
@@ -555,6 +582,12 @@ const CONTROL: &[&[u8]] = &[
     b"if", b"for", b"while", b"switch", b"try", b"catch", b"with", b"do", b"else", b"elif", b"import", b"except",
     b"finally", b"match",
 ];
+
+/// Whether what looks like a key of YAML is the head of a block: `if dev`, `else`.
+fn is_control(name: &[u8]) -> bool {
+    let first = name.split(|&b| b == b' ').next().unwrap_or_default();
+    CONTROL.contains(&first) && (first.len() < name.len() || matches!(name, b"else" | b"try" | b"finally"))
+}
 
 /// Elements of a text or a table.
 const TEXT_ELEMENTS: &[&[u8]] = &[
@@ -605,6 +638,17 @@ fn literal(item: &[u8]) -> Option<&[u8]> {
     let inner = lead::unquote(item);
     let name = inner.len() < item.len() && inner.len() <= 60 && !names::is_file(inner) && !has_hex(inner);
     name.then_some(inner)
+}
+
+/// Whether an argument is a message for people, which may speak of anything.
+fn is_talk(item: &[u8]) -> bool {
+    const TALK: [&[u8]; 8] = [b"text", b"message", b"msg", b"body", b"content", b"title", b"subject", b"description"];
+    object::pair(item).is_some_and(|(name, _)| TALK.iter().any(|talk| name.eq_ignore_ascii_case(talk)))
+}
+
+/// The names of the arguments that have one.
+fn pairs(arguments: &[u8]) -> impl Iterator<Item = &[u8]> {
+    arguments.split(|&b| b == b',').filter_map(|item| object::pair(item)).map(|(name, _)| name)
 }
 
 /// How many commas stand outside of all brackets.

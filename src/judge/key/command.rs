@@ -38,6 +38,9 @@ const KEY_OPTIONS: &[&[u8]] = &[
     b"-H", b"--header", b"-u", b"--user",
 ];
 
+/// Options that hand on a variable by its name.
+const HANDS_ON: &[&[u8]] = &[b"-e", b"--env"];
+
 /// How many commands behind a value are read for where it is piped to.
 const MAX_PIPES: usize = 4;
 
@@ -51,6 +54,9 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
     let end = words[own..].iter().position(Word::parts).map_or(words.len(), |at| own + at);
     let before = &words[start..own];
     let segment = &words[start..end];
+    // What is said in a comment, the command does not say.
+    let said = segment.iter().position(|word| word.text.starts_with(b"#")).unwrap_or(segment.len());
+    let segment = &segment[..said.max(own + 1 - start)];
     let command = Some(Verdict::key(Confidence::High, Because::Command));
     if before_logs_in(before) {
         return command;
@@ -124,22 +130,35 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
         || before
             .last()
             .is_some_and(|word| word.text == b"/d" || (word.option() && Says::of(word.text) == Says::Nothing));
-    if (after_option || own_name.is_some())
-        && let Some(name) = segment.iter().map(|word| lead::unquote(word.text)).find(|name| {
+    let generic = |name: &&[u8]| matches!(Says::of(name), Says::Nothing | Says::Key) && names::names_nobody(name);
+    // `docker run -e NAME` hands on a variable, whatever else the command is given.
+    let handed_on = |nth: usize| nth.checked_sub(1).is_some_and(|before| HANDS_ON.contains(&segment[before].text));
+    if (after_option || own_name.as_ref().is_some_and(generic))
+        && let Some((_, name)) = segment.iter().map(|word| lead::unquote(word.text)).enumerate().find(|(nth, name)| {
             let last = name.rsplit(|b| matches!(b, b'/' | b':')).next().unwrap_or_default();
-            is_name(last) && Says::of(last) == Says::WandbKey && memchr::memmem::find(name, b"://").is_none()
+            let names_key = is_name(last) && Says::of(last) == Says::WandbKey;
+            names_key && memchr::memmem::find(name, b"://").is_none() && !handed_on(*nth)
         })
     {
         return named(name);
     }
+    // What is assigned to W&B's key is it, and what is sent to another server is none.
+    let assigns = |word: &Word| {
+        let names = word.text.split(|&b| b == b'=').rev().skip(1);
+        names
+            .filter_map(|name| name.rsplit(|&b| b == b',').next())
+            .any(|name| Says::of(lead::unquote(name)) == Says::WandbKey)
+    };
+    let others = || segment.iter().filter(|other| other.span != words[own].span);
+    let urls: Vec<&Word> = others().filter(|word| memchr::memmem::find(word.text, b"://").is_some()).collect();
+    let elsewhere = !urls.is_empty() && urls.iter().all(|url| token::mention(url.text).is_empty());
+    if elsewhere || others().any(assigns) {
+        return None;
+    }
     let header =
         memchr::memmem::find(inside, b"Bearer ").is_some() || memchr::memmem::find(inside, b"Basic ").is_some();
     if (user || option || assigned || header)
-        && let Some(mention) = segment
-            .iter()
-            .filter(|other| other.span != word.span)
-            .map(|other| token::mention(other.text))
-            .find(|mention| !mention.is_empty())
+        && let Some(mention) = others().map(|other| token::mention(other.text)).find(|mention| !mention.is_empty())
     {
         return Some(Verdict::key(Confidence::High, Because::Beside(mention)));
     }

@@ -87,6 +87,7 @@ fn is_name(text: &[u8], at: usize) -> bool {
         b'a' | b'_' | b'-' => behind(dash(rest), b"and").is_some_and(|rest| behind(dash(rest), b"b").is_some()),
         b'e' => {
             behind(rest, b"eight").is_some_and(is_biases)
+                || behind(rest, b"eave.login").is_some()
                 || (behind(rest, b"eave").is_some()
                     && before.last_chunk().is_some_and(|b: &[u8; 4]| b.eq_ignore_ascii_case(b"core")))
         }
@@ -154,7 +155,7 @@ mod tests {
 
     use regex::bytes::Regex;
 
-    const SPELLINGS: &str = r"(?i-u)wandb|w\s?(?:&|&amp;|\\u0026)\s?b|w[_-]?and[_-]?b|weights?.{0,12}bias|\bw[nb]?b[_-]?(?:api|key|token|secret|login|pass)|api[ -]key must be|login\s+user|coreweave";
+    const SPELLINGS: &str = r"(?i-u)wandb|w\s?(?:&|&amp;|\\u0026)\s?b|w[_-]?and[_-]?b|weights?.{0,12}bias|\bw[nb]?b[_-]?(?:api|key|token|secret|login|pass)|api[ -]key must be|login\s+user|coreweave|weave\.login";
 
     #[test]
     fn every_spelling_of_wandb_passes_the_gate() {

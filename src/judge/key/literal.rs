@@ -104,6 +104,57 @@ pub(super) fn uncoloured(text: &[u8], line: Range<usize>, value: &Range<usize>) 
     (inner.text.len() < line.len() && !inner.value.is_empty()).then_some(inner)
 }
 
+/// The line of a value without the tags of a highlighter; `None` if it has none.
+pub(super) fn untagged(text: &[u8], line: Range<usize>, value: &Range<usize>) -> Option<Inner> {
+    const REFERENCES: [(&[u8], u8); 5] =
+        [(b"&quot;", b'"'), (b"&#39;", b'\''), (b"&#x27;", b'\''), (b"&amp;", b'&'), (b"&gt;", b'>')];
+    let mut inner = Inner { text: Vec::with_capacity(line.len()), value: 0..0 };
+    let mut at = line.start;
+    while at < line.end {
+        let rest = &text[at..line.end];
+        if at == value.start {
+            inner.value = inner.text.len()..inner.text.len() + value.len();
+        }
+        let tag = matches!(rest, [b'<', b'/' | b'a'..=b'z', ..]).then(|| memchr::memchr(b'>', rest)).flatten();
+        let reference = REFERENCES.iter().find(|(reference, _)| rest.starts_with(reference));
+        match (tag, reference) {
+            (Some(length), _) => at += length + 1,
+            (None, Some((reference, means))) => {
+                inner.text.push(*means);
+                at += reference.len();
+            }
+            (None, None) => {
+                inner.text.push(rest[0]);
+                at += 1;
+            }
+        }
+    }
+    (inner.text.len() < line.len() && !inner.value.is_empty()).then_some(inner)
+}
+
+/// The literal that a value behind `before` is put into: `"WANDB_API_KEY=" + VALUE`, `"… %s" % VALUE`, `"… {}".format(VALUE)`.
+pub(super) fn spliced(before: &[u8], value: &[u8]) -> Option<Inner> {
+    const CALLS: [(&[u8], &[u8]); 4] = [(b"% (", b"%s"), (b"%(", b"%s"), (b"%", b"%s"), (b".format(", b"{}")];
+    let end = before.trim_ascii_end();
+    if let Some(literal) = end.strip_suffix(b"+").and_then(last_literal) {
+        return Some(filled(literal, value, b""));
+    }
+    CALLS.iter().find_map(|(call, place)| {
+        let at = memchr::memmem::rfind(end, call)?;
+        let literal = last_literal(&end[..at])?;
+        let nth = end[at + call.len()..].iter().filter(|b| **b == b',').count();
+        let place_at = memchr::memmem::find_iter(literal, place).nth(nth)?;
+        Some(filled(&literal[..place_at], value, &literal[place_at + place.len()..]))
+    })
+}
+
+/// The content of the literal that a line ends with.
+fn last_literal(line: &[u8]) -> Option<&[u8]> {
+    let (quote, rest) = line.trim_ascii_end().split_last().filter(|(b, _)| matches!(b, b'"' | b'\''))?;
+    let open = memchr::memrchr(*quote, rest)?;
+    Some(&rest[open + 1..]).filter(|content| content.iter().any(u8::is_ascii_alphanumeric))
+}
+
 /// The length of what follows an escape character in the sequence that sets a colour: `[0;32m`.
 fn colour(text: &[u8]) -> Option<usize> {
     let numbers = text.strip_prefix(b"[")?;

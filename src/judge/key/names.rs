@@ -67,7 +67,15 @@ const VENDORS: &[&str] = &[
     "google", "slack", "discord", "neptune", "comet", "clearml", "mlflow", "kaggle", "docker", "dockerhub", "npm",
     "pypi", "sentry", "datadog", "heroku", "mailgun", "sendgrid", "twilio", "stripe", "cohere", "replicate",
     "deepseek", "mistral", "gemini", "circleci", "codecov", "coveralls", "telegram", "vercel", "netlify",
-    "digitalocean",
+    "digitalocean", "openrouter", "groq", "dagshub", "labelstudio", "labelbox", "sonar", "sonarqube", "sonarcloud",
+    "gitea", "forgejo", "buildkite", "jenkins", "redmine", "jira", "confluence", "cvat", "artifactory", "jfrog",
+    "grafana", "pagerduty", "zenodo", "roboflow", "snyk", "ngrok", "cloudflare", "databricks", "jwt", "postgres",
+    "postgresql", "mysql", "redis", "django", "flask",
+];
+
+/// Words that make a key one of what W&B keeps for its users.
+const KEPT: &[&str] = &[
+    "dataset", "table", "metric", "metrics", "column", "summary", "history", "panel", "chart", "plot", "media", "step",
 ];
 
 /// Words that say nothing about a W&B name that they stand in.
@@ -116,6 +124,8 @@ impl Says {
         let rest: Vec<String> = words[..start].iter().chain(&words[end..]).cloned().collect();
         if has(DERIVED, &words[end..]) {
             Says::Revision
+        } else if has(KEPT, &rest) && words.last().is_some_and(|last| last == "key") {
+            Says::Other
         } else if has(KEY, &rest) || rest.last().is_some_and(|word| word == "k") {
             if has(VENDORS, &words[end..]) { Says::Foreign } else { Says::WandbKey }
         } else if has(DERIVED, &rest) || has(IDENTIFIER, &rest) {
@@ -176,9 +186,20 @@ pub(super) fn names_revision(text: &[u8]) -> bool {
     any(text, DERIVED)
 }
 
+/// Whether one of the words is the name of somebody else who has keys.
+pub(super) fn names_vendor(text: &[u8]) -> bool {
+    any(text, VENDORS)
+}
+
 /// Whether one of the words is a word for a key.
 pub(super) fn names_key(text: &[u8]) -> bool {
     any(text, KEY)
+}
+
+/// Whether the name of a key does not say whose it is: `key`, `API_TOKEN`, `--password`; not `JWT_SECRET`.
+pub(super) fn names_nobody(name: &[u8]) -> bool {
+    let known = |word: &String| KEY.contains(&word.as_str()) || NEUTRAL.contains(&word.as_str()) || is_nothing(word);
+    words(name).iter().all(known)
 }
 
 /// Whether one of the words of a text is on a list; a plain word in small letters is looked up as it stands.

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::names::Says;
 use super::outline::{Line, Outline};
 use super::{Effort, lead};
 
@@ -22,7 +23,14 @@ pub(super) fn is_label(name: &[u8]) -> bool {
     ];
     let flat: String =
         name.iter().filter(|b| b.is_ascii_alphanumeric()).map(|b| char::from(b.to_ascii_lowercase())).collect();
-    LABELS.contains(&flat.as_str()) || ["name", "id", "key"].iter().any(|end| flat.ends_with(end))
+    let named = || ["name", "id"].iter().any(|end| flat.ends_with(end));
+    LABELS.contains(&flat.as_str()) || named() || (flat.ends_with("key") && !is_credential(name, &flat))
+}
+
+/// Whether what is called some key is one, rather than the name of one.
+fn is_credential(name: &[u8], flat: &str) -> bool {
+    const KEYS: [&str; 7] = ["apikey", "accesskey", "secretkey", "authkey", "privatekey", "loginkey", "userkey"];
+    KEYS.iter().any(|key| flat.ends_with(key)) || Says::of(name) == Says::WandbKey
 }
 
 /// Whether a label speaks for all that lies within its object. What an object logs with, or has for a model or an image,

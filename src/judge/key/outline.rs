@@ -189,7 +189,7 @@ fn beginning(text: &[u8], offset: usize, floor: usize) -> Option<usize> {
         }
         let line = &text[start..text.len().min(start + 2)];
         let begins = match line {
-            [b')' | b']' | b'}' | b'|' | b'.', ..] | [b'-', b' '] => false,
+            [b')' | b']' | b'}' | b'|' | b'.', ..] | [b'-' | b'+', b' '] => false,
             [first, ..] => !first.is_ascii_whitespace(),
             [] => false,
         };

@@ -33,6 +33,12 @@ const COPULA: &[&str] = &["is", "was", "be", "are", "ist", "lautet", "es", "est"
 /// Words that, behind a value, begin to say what it is.
 const BECOMES: &[&str] = &["is", "was", "as", "for", "to", "into", "works", "ist", "should", "by"];
 
+/// How many lines above a value its heading may stand.
+const SECTION: usize = 30;
+
+/// How bad a line of a log says that it is.
+const LEVELS: &[&str] = &["trace", "debug", "info", "notice", "warn", "warning", "error", "critical", "fatal"];
+
 /// Words for a key that are no name of one: what one does with it.
 const LOGIN: &[&str] = &["logged", "logging", "signin", "authenticating", "authorize", "credential"];
 
@@ -74,7 +80,7 @@ pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Ve
         return None;
     }
     let before = plain(sentence_before(text, value.start));
-    let after = plain(sentence_after(text, value.end));
+    let after = plain(sentence_after(text, &value));
     let called = || Some(Verdict::key(Confidence::Medium, Because::Sentence));
     // The SDK repeats a key of the wrong length in its complaint, and its prompt is followed by what was typed.
     let lower = before.to_lowercase();
@@ -108,7 +114,8 @@ pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Ve
         }
     }
     // "KEY is my wandb key", and "the key KEY was refused by wandb".
-    let key_before = left.last().is_some_and(|word| names::names_key(word.text.as_bytes()));
+    let key_before =
+        left.last().is_some_and(|word| names::names_key(word.text.as_bytes())) && is_nobodys(&before, &left);
     let begins = right.first().is_some_and(|word| BECOMES.contains(&word.text.as_str()) || !word.text.is_ascii());
     let opens = after.trim_start().starts_with(['(', '-', '–', '—', '<', '←']);
     let head = &right[..right.len().min(LINKS + 3)];
@@ -136,6 +143,7 @@ pub(super) fn read(text: &[u8], value: Range<usize>, trail: &Trail) -> Option<Ve
         let earlier = words(&earlier);
         let names_wandb = if pronoun { phrase(&earlier).is_some() } else { wandb_in(&earlier).is_some() };
         if names_wandb
+            && is_nobodys(&before, &left[..=at])
             && earlier.len() <= 20
             && !earlier.iter().any(Word::about_revisions)
             && !text[..start].ends_with(b"\n")
@@ -170,10 +178,25 @@ fn join(words: &[Word]) -> bool {
     })
 }
 
-/// The first word for W&B.
+/// The first word for W&B; the name of an option or a variable is none.
 fn wandb_in(words: &[Word]) -> Option<(usize, usize)> {
-    let at = words.iter().position(|word| names::names_wandb(word.text.as_bytes()))?;
+    let names_it = |word: &Word| !word.text.contains('_') || Says::of(word.text.as_bytes()).wandb();
+    let says = |word: &Word| names::names_wandb(word.text.as_bytes()) && names_it(word);
+    let at = words.iter().position(says)?;
     Some((at, at + 1))
+}
+
+/// Whether the words for a key that end a sentence so far do not say whose it is: "the API key", not "the Gitea key".
+fn is_nobodys(sentence: &str, words: &[Word]) -> bool {
+    let generic = |name: &[u8]| names::names_key(name) && (!name.contains(&b'_') || names::names_nobody(name));
+    let Some(at) = words.iter().rposition(|word| !generic(word.text.as_bytes())) else { return true };
+    let owner = &words[at];
+    let apart = words.get(at + 1).is_some_and(|next| {
+        let between = &sentence[owner.start..next.start];
+        between.contains([',', ':', ';', '(']) || between.ends_with("  ")
+    });
+    let name = owner.text.as_bytes();
+    apart || owner.links() || names::names_nobody(name) || LEVELS.contains(&&*owner.text) || names::names_wandb(name)
 }
 
 /// What a line says of a value that stands alone below it: a prompt, a heading, a label.
@@ -187,7 +210,10 @@ pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> 
         let part = part[digits..].strip_prefix(b"]:").unwrap_or(part);
         part.len() <= 8 && !part.iter().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
     };
-    if !alone(&text[line..value.start]) || !alone(&text[value.end..own.end]) {
+    // In a chat whoever says it stands before it, and before what was said above.
+    let is_alone = alone(&text[line..value.start]);
+    let spoken = !is_alone && speaker(&text[own.start..value.start]).is_some_and(alone);
+    if !(spoken || is_alone) || !alone(&text[value.end..own.end]) {
         return None;
     }
     let floor = line.saturating_sub(REACH);
@@ -201,6 +227,7 @@ pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> 
         .map(<[u8]>::trim_ascii)
         .take(3)
         .find(|line| line.iter().any(u8::is_ascii_alphanumeric))?;
+    let label = if spoken { speaker(label)? } else { label };
     let shown = plain(label);
     let said = words(&shown);
     if said.len() > 24 || said.iter().any(Word::about_revisions) {
@@ -226,7 +253,17 @@ pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> 
             Says::Wandb if short && open => true,
             _ => phrase(&said).is_some() && open,
         };
-    verdict.then(|| Verdict::key(Confidence::Medium, Because::Label(super::shown(label))))
+    (verdict && (open || !spoken)).then(|| Verdict::key(Confidence::Medium, Because::Label(super::shown(label))))
+}
+
+/// What somebody says in a line of a chat: `Jo: …`, `[12.03.26, 09:15] Jo Doe: …`.
+fn speaker(line: &[u8]) -> Option<&[u8]> {
+    const LONGEST: usize = 64;
+    let colon = memchr::memmem::find(&line[..line.len().min(LONGEST)], b": ")?;
+    let name = line[..colon].rsplit(|b| matches!(b, b']' | b'-')).next().unwrap_or_default().trim_ascii();
+    let named = name.first().is_some_and(|b| b.is_ascii_uppercase() || *b >= 0x80)
+        && name.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b' ' | b'.') || *b >= 0x80);
+    (named && !names::names_key(name)).then_some(&line[colon + 2..])
 }
 
 /// What the comments beside or above an assignment say of it; `leaf` is what its own name says.
@@ -252,9 +289,37 @@ pub(super) fn comment_beside(text: &[u8], value: &Range<usize>, leaf: Option<Say
                 Some(Says::Wandb) => names::names_key(comment) && said.len() <= 12,
                 _ => phrase(&said).is_some() && said.len() <= 8 && (names::is_phrase(comment) || said.len() <= 4),
             };
-            (says && !said.iter().any(Word::about_revisions))
+            let needs = said.iter().any(|word| ["needs", "requires", "uses"].contains(&word.text.as_str()));
+            (says && !needs && !said.iter().any(Word::about_revisions))
                 .then(|| Verdict::key(Confidence::Medium, Because::Label(super::shown(comment))))
         })
+}
+
+/// What the heading says under which a value stands that is called some key: `## W&B` above `- API key: …`.
+pub(super) fn heading(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
+    let own = line_around(text, value)?;
+    let label = text[own.start..value.start].trim_ascii_end();
+    let label = label.strip_suffix(b"`").unwrap_or(label).trim_ascii_end().strip_suffix(b":")?;
+    if !names::names_nobody(label) || !names::names_key(label) {
+        return None;
+    }
+    let floor = own.start.saturating_sub(SECTION * REACH);
+    let mut below: &[u8] = b"";
+    for line in text[floor..own.start].rsplit(|&b| b == b'\n').skip(1).take(SECTION) {
+        let line = line.trim_ascii();
+        let hashes = line.iter().take_while(|&&b| b == b'#').count();
+        let ruled = below.len() >= 3 && (below.iter().all(|b| *b == b'-') || below.iter().all(|b| *b == b'='));
+        below = line;
+        let title = match line.strip_prefix(b"Subject: ") {
+            Some(subject) => subject,
+            None if hashes >= 2 && line.get(hashes) == Some(&b' ') => &line[hashes..],
+            None if ruled && !line.is_empty() => line,
+            None => continue,
+        };
+        let says = title.len() <= 80 && names::names_wandb(title) && names::is_phrase(title.trim_ascii());
+        return says.then(|| Verdict::key(Confidence::Medium, Because::Label(super::shown(title.trim_ascii()))));
+    }
+    None
 }
 
 /// The comment that follows on a line.
@@ -400,22 +465,35 @@ fn is_wrapped(line: &[u8]) -> bool {
 }
 
 /// The sentence from a value on.
-fn sentence_after(text: &[u8], start: usize) -> &[u8] {
-    let text = &text[start..text.len().min(start + REACH)];
+fn sentence_after<'t>(text: &'t [u8], value: &Range<usize>) -> &'t [u8] {
+    let own = &text[value.start.saturating_sub(REACH)..value.start];
+    let own = &own[memchr::memrchr(b'\n', own).map_or(0, |at| at + 1)..];
+    let text = &text[value.end..text.len().min(value.end + REACH)];
     let mut line = 0;
     let end = (0..text.len()).find(|&at| match &text[at..] {
         [b'.' | b'!' | b'?' | b';', b' ' | b'\n' | b'<', ..] | [0, ..] => true,
         [b'\n', tail @ ..] => {
-            // Only a line that was broken because it was full goes on below.
-            let goes_on =
-                tail.trim_ascii_start().first().is_some_and(|b| b.is_ascii_lowercase()) && !tail.starts_with(b"\n");
-            let ends = !goes_on || (line > 0 && !is_wrapped(&text[line..at]));
+            // Only a line that was broken because it was full goes on below, and not in what is a name for more.
+            let next = tail.trim_ascii_start();
+            let word = next.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+            let goes_on = word.first().is_some_and(u8::is_ascii_lowercase)
+                && !word.iter().any(|b| matches!(b, b':' | b'='))
+                && !tail.starts_with(b"\n");
+            let wrapped = if line > 0 { is_wrapped(&text[line..at]) } else { may_go_on(own, &text[..at]) };
             line = at + 1;
-            ends
+            !goes_on || !wrapped
         }
         _ => false,
     });
     &text[..end.unwrap_or(text.len())]
+}
+
+/// Whether the line that a value stands in reads as one of prose that goes on in the next: nothing but the value, or several
+/// words, and no program text.
+fn may_go_on(before: &[u8], behind: &[u8]) -> bool {
+    let words = before.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count();
+    let signs = |b: &u8| matches!(b, b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'=' | b';' | b'"' | b'\'');
+    words != 1 && !before.iter().chain(behind).any(signs)
 }
 
 #[cfg(test)]

@@ -100,10 +100,13 @@ fn head(text: &[u8], start: usize, separator: u8) -> Option<&[u8]> {
     loop {
         let from = memchr::memrchr(b'\n', &text[floor..end]).map_or(floor, |at| floor + at + 1);
         let line = &text[from..end];
-        if !line.contains(&b'|') {
+        let rule = line.iter().all(|b| matches!(b, b'-' | b'+' | b'=' | b':' | b' ' | b'\r')) && line.contains(&b'-');
+        if !line.contains(&b'|') && !rule {
             break;
         }
-        first = Some(line);
+        if !rule {
+            first = Some(line);
+        }
         if from <= floor {
             break;
         }

@@ -147,7 +147,8 @@ impl Trail {
     /// Takes what a sibling called `name`, `id`, `host` … says of the object that the value belongs to.
     pub(super) fn label(&mut self, value: &[u8]) -> Option<Verdict> {
         let key = self.leaf == Some(Says::Key);
-        if !key && self.leaf != Some(Says::Nothing) || has_hex(value) {
+        // A reference to W&B's key is the value of that member, and names no other.
+        if !key && self.leaf != Some(Says::Nothing) || has_hex(value) || value.starts_with(b"$") {
             return None;
         }
         if key && (token::wandb_host(value) || value.starts_with(b"wandb/")) {

@@ -33,6 +33,8 @@ pub(super) struct Reader<'t> {
     goes_on: bool,
     /// The last byte of the last line that is no white space.
     last: u8,
+    /// Whether the last line is one of a hunk of a diff.
+    in_hunk: bool,
     /// Whether the last line ended in the three quotes that open the value of what stands before them.
     opens_text: bool,
 }
@@ -54,6 +56,7 @@ impl<'t> Reader<'t> {
             section: None,
             goes_on: false,
             last: 0,
+            in_hunk: in_hunk(text, start),
             opens_text: false,
         }
     }
@@ -88,6 +91,10 @@ impl<'t> Reader<'t> {
     }
 
     fn line(&mut self, start: usize, end: usize) {
+        let bytes = &self.text[start..end];
+        self.in_hunk = bytes.starts_with(HUNK) || (self.in_hunk && is_signed(bytes));
+        // In a diff a sign stands before each line.
+        let start = start + usize::from(self.in_hunk && !bytes.is_empty() && !bytes.starts_with(HUNK));
         let bytes = &self.text[start..end];
         let blank = bytes.iter().take_while(|b| b.is_ascii_whitespace()).count();
         if blank == bytes.len() {
@@ -259,6 +266,23 @@ impl<'t> Reader<'t> {
     }
 }
 
+/// What the lines of a hunk of a diff stand behind.
+const HUNK: &[u8] = b"@@ -";
+/// How many lines of a hunk are passed over on the way to its head.
+const HUNK_LINES: usize = 200;
+
+/// Whether a line begins as those of a hunk do.
+fn is_signed(line: &[u8]) -> bool {
+    matches!(line.first(), None | Some(b'+' | b'-' | b' ' | b'\\'))
+}
+
+/// Whether the line at `start` is one of a hunk of a diff.
+fn in_hunk(text: &[u8], start: usize) -> bool {
+    let mut above = text[..start].rsplit(|&b| b == b'\n').skip(1).take(HUNK_LINES);
+    matches!(text.get(start), Some(b'+' | b'-'))
+        && above.find(|line| !is_signed(line)).is_some_and(|head| head.starts_with(HUNK))
+}
+
 /// What means something anywhere in a line outside of strings; more does where the line begins.
 static SIGNS: [bool; 256] = {
     let signs = b"\\\"'`()[]{},;#/<";
@@ -298,6 +322,11 @@ fn ends_entity(before: &[u8]) -> bool {
 /// Whether a quote opens a string: it does not behind a letter (`don't`), unless that is a prefix such as `f` or `rb`.
 fn opens_string(text: &[u8], line: usize, at: usize) -> bool {
     let before = &text[line..at];
+    // The lifetimes of Rust: `&'static str`, `Name<'a>`.
+    if text[at] == b'\'' && matches!(before.last(), Some(b'&' | b'<')) {
+        let name = text[at + 1..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        return name == 0 || text.get(at + 1 + name) == Some(&b'\'');
+    }
     let letters = before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
     match letters {
         0 => before.last().is_none_or(|&b| b < 0x80),
