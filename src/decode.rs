@@ -20,6 +20,18 @@ use crate::blob::{Encoding, View};
 /// How many encodings may lie in one another.
 pub const MAX_DEPTH: usize = 4;
 
+/// How many bytes a text of a size may be decoded to, in all of its forms.
+pub fn budget(size: usize) -> usize {
+    const FLOOR: usize = 1024 * 1024;
+    const SHARE: usize = 8;
+    FLOOR + SHARE * size
+}
+
+/// Whether a text is base64 to its end, in lines or in one: it may go on behind that.
+pub fn is_base64_to_its_end(text: &[u8]) -> bool {
+    text.iter().all(|b| b.is_ascii_alphanumeric() || b.is_ascii_whitespace() || b"+/-_=\\\"',".contains(b))
+}
+
 /// How far from a key shape an escape may stand to be worth undoing for its sake.
 const NEAR: usize = 256;
 

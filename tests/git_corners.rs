@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use support::git::{Repo, Report, binary, leak};
+use support::git::{Repo, Report, binary, leak, scan};
 use support::key;
 use wandward::policy::Policy;
 use wandward::rule::RuleSet;
@@ -47,6 +47,37 @@ fn a_commit_and_a_tag_that_name_nothing_are_gaps() {
         repo.save("first", "first\n");
         let id = literally(&repo, kind, content);
         history(&repo, &key("v1", "none")).gap(&[id.trim(), words]);
+    }
+}
+
+#[test]
+fn a_rule_that_alone_is_selected_speaks_of_the_past_too() {
+    let repo = Repo::new();
+    let key = key("legacy", "selected");
+    let base = repo.save("README.md", "clean\n");
+    let commit = repo.save("wandb.yaml", format!("wandb:\n  api_key: {key}\n"));
+    repo.delete("wandb.yaml");
+    let range = format!("{base}..HEAD");
+    let wanted = [json!({"rule": "key-in-config", "kind": "blob", "path": "wandb.yaml", "commit": commit})];
+    for choice in [&["--select", "key-in-config"][..], &["--ignore", "exposed-key"]] {
+        repo.scan(&[&["--history", "repo"], choice].concat(), &[&key]).expect(&wanted).complete();
+        repo.hook(&[&["--range", &range], choice].concat(), &[&key]).expect(&wanted).complete();
+    }
+    for (choice, found) in [("key-in-script", &[][..]), ("key-in-config", &wanted)] {
+        repo.scan(&["--history", "repo", "--select", choice], &[&key]).expect(found).complete();
+    }
+}
+
+#[test]
+fn what_a_repository_needs_and_nobody_knows_is_a_gap_of_every_scan() {
+    let repo = Repo::new();
+    let head = repo.save("README.md", "clean\n");
+    repo.git(&["config", "core.repositoryformatversion", "1"]);
+    repo.git(&["config", "extensions.newfangled", "true"]);
+    history(&repo, &key("v1", "none")).gap(&["newfangled"]);
+    for arguments in [&["--staged"][..], &["--range", &format!("{head}..{head}")]] {
+        let report = scan(&mut binary(&repo.at("")), arguments, &[]);
+        report.gap(&["newfangled"]);
     }
 }
 

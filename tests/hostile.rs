@@ -621,6 +621,49 @@ fn a_key_across_every_window_border() {
     );
 }
 
+/// A decoded text stands where its first character is encoded, which may be far before the key in it and in another window.
+#[test]
+fn what_is_encoded_across_a_window_border_is_decoded_as_a_whole() {
+    const BORDER: usize = 2 << 20;
+    let root = folder();
+    let mut wanted = Vec::new();
+    let prose = "An ordinary line of an attachment, which says nothing of interest to anybody at all.\n";
+    for (nth, before) in [40_000usize, 30_000, 16_000, 2_000, 100].into_iter().enumerate() {
+        let key = key("v1", &format!("encoded {before}"));
+        let mut text: String = prose.chars().cycle().take((BORDER - before) / 4 * 3).collect();
+        text += &format!("\nWANDB_API_KEY={key}\n");
+        text.extend(prose.chars().cycle().take(1 << 20));
+        let encoded = data_encoding::BASE64.encode(text.as_bytes());
+        let lines: Vec<&str> = encoded.as_bytes().chunks(76).map(|line| str::from_utf8(line).unwrap()).collect();
+        fs::write(root.path().join(format!("{nth}.b64")), lines.join("\n")).unwrap();
+        wanted.push((format!("{nth}.b64"), fingerprint(&key)));
+    }
+    // A stream that begins in one window and ends in the next, and compresses badly.
+    let key = key("v1", "compressed");
+    let mut state = 1u64;
+    let mut noise = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{:x}\n", state >> 20)
+    };
+    let text: String = (0..20_000).map(|_| noise()).collect::<String>() + &format!("WANDB_API_KEY={key}\n");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let encoded = data_encoding::BASE64.encode(&gzip.finish().unwrap());
+    let mut file = "ordinary line: 1, 2, 3\n".repeat((BORDER - encoded.len() / 2) / 23);
+    file += &format!("data: {encoded}\n{}", "more: 1, 2, 3\n".repeat(40_000));
+    fs::write(root.path().join("stream.txt"), file).unwrap();
+    wanted.push(("stream.txt".to_owned(), fingerprint(&key)));
+    let (report, code) = scan(root.path(), &[], &[]);
+    let findings = report["findings"].as_array().unwrap().iter();
+    let mut found: Vec<(String, String)> = findings
+        .map(|f| {
+            (f["location"]["path"].as_str().unwrap().to_owned(), f["key"]["fingerprint"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    found.sort();
+    assert_eq!((found, code), (wanted, 1));
+}
+
 /// Files of 32 MiB and more are read in slices of 16 windows, by several threads at once.
 #[test]
 fn a_large_file_read_by_several_threads_tells_what_one_thread_tells() {

@@ -67,13 +67,22 @@ pub(super) fn views(text: &[u8], runs: &[Range<usize>], gzips: &[usize], views: 
         blob.base64(&mut decoded);
         blob.hexadecimal(&mut decoded);
     }
+    // Whoever looks at the views stops there too.
+    let most = super::budget(text.len());
+    let mut opened_to = 0;
     for &at in gzips {
+        if opened_to > most {
+            break;
+        }
         let blob = Blob::round(text, &(at..at + GZIP_START.len()), at, GZIP_REACH);
         let Some(opened) = blob.gzip() else { continue };
         // What is too short to be compressed stands in the stream as it is.
         let within = |one: &Stretch| opened.span.start <= one.span.start && one.span.end <= opened.span.end;
         decoded.retain(|one| !within(one));
-        decoded.push(opened);
+        if super::could_hold(&opened.bytes) {
+            opened_to += opened.bytes.len();
+            decoded.push(opened);
+        }
     }
     decoded.retain(|one| super::could_hold(&one.bytes));
     for encoding in [Encoding::Base64, Encoding::Hex] {
@@ -434,6 +443,24 @@ mod tests {
             let found = read(&format!("{glued}{encoded}"));
             assert!(found.iter().any(|(_, read)| read.contains(&key)), "{glued} {found:?}");
         }
+    }
+
+    #[test]
+    fn what_is_compressed_is_opened_within_bounds() {
+        let gzip = |text: &[u8]| {
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+            std::io::Write::write_all(&mut gzip, text).expect("memory");
+            data_encoding::BASE64.encode(&gzip.finish().expect("memory"))
+        };
+        let lines = |line: &str| format!("data: {line}\n").repeat(40);
+        let made = |text: &str| {
+            let mut made = Vec::new();
+            views(text.as_bytes(), &[], &probe::survey(text.as_bytes()).gzips, &mut made);
+            made.iter().map(|view| view.bytes.len()).sum::<usize>()
+        };
+        assert_eq!(made(&lines(&gzip(&[0; 1 << 22]))), 0);
+        let says = lines(&gzip(&b"wandb ".repeat(1 << 19)));
+        assert!((1 << 21..crate::decode::budget(says.len()) + (1 << 23)).contains(&made(&says)));
     }
 
     #[test]

@@ -33,7 +33,9 @@ pub(super) struct Look<'l> {
     pub(super) open: bool,
     /// Whether anything has the shape of a key, in any form.
     pub(super) candidates: bool,
-    /// Whether habits may be told of it once it has a name.
+    /// Whether what is encoded in it may go on in what lies before or behind it.
+    pub(super) cut: bool,
+    /// Whether more may be told of it once it has a name: habits, and keys by another rule.
     pub(super) unnamed: bool,
     /// The keys that no selected rule speaks of.
     passed: Vec<Range<u64>>,
@@ -46,7 +48,7 @@ pub(super) struct Look<'l> {
 impl<'l> Look<'l> {
     pub(super) fn of(judge: &'l Judge<'l>, origin: &'l Origin, piece: &Piece<'_>, explain: bool) -> Look<'l> {
         let own = piece.text.offsets(piece.own.clone());
-        let budget = DECODED_FLOOR + DECODED_SHARE * piece.text.bytes.len();
+        let budget = decode::budget(piece.text.bytes.len());
         Look {
             judge,
             origin,
@@ -59,6 +61,7 @@ impl<'l> Look<'l> {
             digests: RandomState::new(),
             open: false,
             candidates: false,
+            cut: false,
             unnamed: false,
             passed: Vec::new(),
             budget,
@@ -76,6 +79,7 @@ impl<'l> Look<'l> {
         if !candidates.is_empty() {
             self.candidates = true;
             let judgement = self.judge.judge(self.origin, text, &candidates, self.explain);
+            self.unnamed |= !judgement.passed.is_empty();
             self.take(judgement.opinions, 0);
         }
     }
@@ -84,6 +88,7 @@ impl<'l> Look<'l> {
     pub(super) fn at(&mut self, piece: &Piece<'_>) {
         let seen = probe::survey(piece.text.bytes);
         self.forms(&piece.text, piece.own.clone(), &seen, 0);
+        self.cut |= !piece.whole && seen.gzips.iter().any(|&at| decode::is_base64_to_its_end(&piece.text.bytes[at..]));
         let found = self.opinions.iter().filter_map(|opinion| Some(key_span(opinion)?.clone()));
         let keys: Vec<Range<u64>> = found.chain(self.passed.drain(..)).collect();
         let (judge, origin) = (self.judge, self.origin);
@@ -105,13 +110,20 @@ impl<'l> Look<'l> {
         if !runs.is_empty() {
             let mut candidates = detect::among(text.bytes, within, &runs);
             if depth > 0 {
-                candidates.retain(|candidate| self.own.contains(&text.offsets(candidate.key.clone()).start));
+                let (own, cut) = (&self.own, &mut self.cut);
+                candidates.retain(|candidate| {
+                    let source = text.offsets(candidate.key.clone());
+                    // The piece in which it begins shows no more than that.
+                    *cut |= source.start < own.start && own.start < source.end;
+                    own.contains(&source.start)
+                });
             }
             if !candidates.is_empty() {
                 self.candidates = true;
                 let judgement = self.judge.judge(self.origin, text, &candidates, self.explain);
                 self.open |= judgement.open;
                 silent = judgement.silent;
+                self.unnamed |= !judgement.passed.is_empty();
                 self.passed.extend(judgement.passed.into_iter().map(|key| text.offsets(key)));
                 self.take(judgement.opinions, depth);
             }
@@ -252,7 +264,3 @@ fn is_end_of(part: &Finding, whole: &Finding) -> bool {
         && whole_key.prefix.is_some()
         && whole_key.prefix != part_key.prefix
 }
-
-/// How many bytes a piece may be decoded to: so many, and so many times its own size.
-const DECODED_FLOOR: usize = 1024 * 1024;
-const DECODED_SHARE: usize = 8;

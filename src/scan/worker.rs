@@ -83,6 +83,13 @@ enum As {
     Built,
 }
 
+/// What a look at a piece came to; see [`Seen`].
+struct Looked {
+    opinions: Vec<Opinion>,
+    open: bool,
+    cut: bool,
+}
+
 /// What reading a source came to.
 #[derive(Default)]
 struct Seen {
@@ -90,6 +97,8 @@ struct Seen {
     opinions: Vec<Opinion>,
     /// Whether a verdict could change if more of the source were read at once.
     open: bool,
+    /// Whether something encoded lies in several pieces, so that none showed all of it.
+    cut: bool,
     /// The container that it is.
     form: Option<Form>,
     /// That it looks like a container, but is none.
@@ -189,6 +198,9 @@ impl<'w, 'a> Worker<'w, 'a> {
         if seen.binary.is_some() && !held {
             self.too_large(origin);
         }
+        if seen.cut && !held {
+            self.cut_apart(origin);
+        }
         // What a window leaves open (where does this variable end up?) the whole file may decide.
         if (seen.open || seen.binary.is_some()) && held && !self.stopped() {
             file.rewind()?;
@@ -230,6 +242,9 @@ impl<'w, 'a> Worker<'w, 'a> {
             if seen.binary.is_some() {
                 self.too_large(origin);
             }
+            if seen.cut {
+                self.cut_apart(origin);
+            }
             self.keep(seen.opinions);
         }
         self.count(origin, counted.bytes);
@@ -263,7 +278,7 @@ impl<'w, 'a> Worker<'w, 'a> {
     /// on none.
     pub(super) fn text(&mut self, origin: &Origin, text: Text<'_>, lines: bool) {
         let own = 0..text.bytes.len();
-        let (mut opinions, _) = self.look(origin, &Piece { text, own, whole: true }, As::Text);
+        let mut opinions = self.look(origin, &Piece { text, own, whole: true }, As::Text).opinions;
         if !lines {
             opinions.iter_mut().filter_map(Opinion::finding_mut).for_each(|finding| finding.place = None);
         }
@@ -272,7 +287,7 @@ impl<'w, 'a> Worker<'w, 'a> {
 
     /// Looks at a text that has no lines and is no part of a file.
     pub(super) fn look_at_text(&mut self, origin: &Origin, text: Text<'_>) -> Vec<Opinion> {
-        self.look(origin, &Piece { text, own: 0..text.bytes.len(), whole: true }, As::Text).0
+        self.look(origin, &Piece { text, own: 0..text.bytes.len(), whole: true }, As::Text).opinions
     }
 
     /// Counts processes: those that were looked at, and those that are known to run.
@@ -325,9 +340,10 @@ impl<'w, 'a> Worker<'w, 'a> {
         };
         let looked = self.look(origin, piece, form);
         // The cells of a notebook can be counted only in all of it.
-        let cells = origin.name().ends_with(b".ipynb") && !looked.0.is_empty();
-        seen.open |= (looked.1 || cells) && !piece.whole;
-        seen.opinions.extend(looked.0);
+        let cells = origin.name().ends_with(b".ipynb") && !looked.opinions.is_empty();
+        seen.open |= (looked.open || looked.cut || cells) && !piece.whole;
+        seen.cut |= looked.cut && !piece.whole;
+        seen.opinions.extend(looked.opinions);
         if first && !closed {
             self.judge.file(origin, &piece.text, self.mode, &mut seen.opinions);
         }
@@ -340,7 +356,7 @@ impl<'w, 'a> Worker<'w, 'a> {
     }
 
     /// What is thought of a piece in all its forms, and whether that could change if more were read.
-    fn look(&mut self, origin: &Origin, piece: &Piece<'_>, form: As) -> (Vec<Opinion>, bool) {
+    fn look(&mut self, origin: &Origin, piece: &Piece<'_>, form: As) -> Looked {
         let mut look = Look::of(self.judge, origin, piece, false);
         // A bug that one text brings to light must neither end the scan nor look like a clean file.
         let looked = panic::catch_unwind(AssertUnwindSafe(|| match form {
@@ -356,8 +372,8 @@ impl<'w, 'a> Worker<'w, 'a> {
             glance.candidates |= look.candidates;
             glance.says |= look.unnamed;
         }
-        let open = look.open;
-        (look.opinions(), open)
+        let (open, cut) = (look.open, look.cut);
+        Looked { opinions: look.opinions(), open, cut }
     }
 
     /// Looks at what a binary format says, beside its bytes: one opinion a key, since it has no lines.
@@ -374,7 +390,8 @@ impl<'w, 'a> Worker<'w, 'a> {
             self.skip(Skip { origin: origin.clone(), reason, gap: false });
         }
         let text = Text::plain(&rendered.text, Before::default());
-        let (says, _) = self.look(origin, &Piece { text, own: 0..rendered.text.len(), whole: true }, As::Built);
+        let piece = Piece { text, own: 0..rendered.text.len(), whole: true };
+        let says = self.look(origin, &piece, As::Built).opinions;
         // What the structure says comes first where nobody counts lines; else the place that the bytes tell is worth more.
         let lineless = binary.is_lineless();
         let shows = std::mem::take(opinions).into_iter().map(|opinion| (opinion, lineless));
@@ -392,6 +409,13 @@ impl<'w, 'a> Worker<'w, 'a> {
                 opinions.push(opinion);
             }
         }
+    }
+
+    fn cut_apart(&mut self, origin: &Origin) {
+        let most = MAX_WHOLE / 1024 / 1024;
+        let reason =
+            format!("larger than {most} MiB: it was read in pieces, and what is encoded in it lies in several");
+        self.skip(Skip { origin: origin.clone(), reason, gap: true });
     }
 
     fn too_large(&mut self, origin: &Origin) {

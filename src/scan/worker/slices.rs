@@ -137,6 +137,7 @@ impl Seen {
         }
         self.opinions.append(&mut seen.opinions);
         self.open |= seen.open;
+        self.cut |= seen.cut;
         self.bytes = slice.end.unwrap_or(slice.before.bytes);
         *ahead = ahead.then(slice.before);
     }
