@@ -440,10 +440,21 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// From how many bytes on a point is no key as it stands.
+const LONG: usize = 16 * 1024;
+
 /// The permission for a rule on the line of a point or on the one above: as the text reads, or where it is encoded.
 fn permission(text: &Text<'_>, point: &Range<usize>, rule: &str) -> Option<Permission> {
     let (line, above) = lines(text.bytes, point);
-    let permissions = Permission::for_line(&text.bytes[line], &text.bytes[above]);
+    let above = &text.bytes[above];
+    let permissions = if point.len() > LONG {
+        // A stretch so long is encoded text, in which nobody writes any, and of which there may be as many points as it has keys.
+        let mut before = Permission::for_line(&text.bytes[line.start..point.start], above);
+        before.extend(Permission::for_line(&text.bytes[point.end..line.end], b""));
+        before
+    } else {
+        Permission::for_line(&text.bytes[line], above)
+    };
     permissions.into_iter().find(|permission| permission.allows(rule)).or_else(|| {
         let from = text.from?;
         permission(from.text, &from.view.source(point.clone()), rule)

@@ -236,6 +236,27 @@ fn an_encoded_text_is_read_as_what_it_says() {
 }
 
 #[test]
+fn a_permission_beside_a_long_encoded_text_holds_for_all_of_it() {
+    let root = tempfile::tempdir().unwrap();
+    let text = "an ordinary line of some attachment\n".repeat(800);
+    let text = format!("{text}WANDB_API_KEY={}\n", support::key("v1", "permitted"));
+    let encoded = BASE64.encode(text.as_bytes());
+    let marker = "# gitleaks:allow";
+    let table = [
+        (format!("data: {encoded} {marker}\n"), 0),
+        (format!("# gitleaks:allow data: {encoded}\n"), 0),
+        (format!("data: {encoded}\n{marker}\n"), 1),
+        (format!("{marker}\n\ndata: {encoded}\n"), 1),
+    ];
+    for (text, found) in table {
+        fs::write(root.path().join("a.yaml"), &text).unwrap();
+        let (report, _) = support::scan_json(root.path(), &["--select", "keys", "."]);
+        let count = report["findings"].as_array().unwrap().len();
+        assert_eq!(count, found, "{}…{}", &text[..30], &text[text.len() - 40..]);
+    }
+}
+
+#[test]
 fn a_key_in_pieces_is_put_together() {
     let mut cases = Vec::new();
     for kind in support::KINDS {
