@@ -16,7 +16,6 @@ mod walk;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::Metadata;
-use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -59,7 +58,8 @@ struct Asked {
     answers: HashMap<(ObjectId, u64), bool>,
     /// How many more bytes may be made.
     budget: u64,
-    hand: Hand,
+    /// None while a question is answered, and when there was none for long.
+    hand: Option<Hand>,
 }
 
 /// Which packed objects are listed, and by which copy.
@@ -156,9 +156,10 @@ impl Store {
         if let Some(&known) = asked.answers.get(&(*id, limit)) {
             return known;
         }
-        let mut reader = Reader::going_on(self, limit, asked.budget, mem::take(&mut asked.hand));
+        let mut reader = Reader::going_on(self, limit, asked.budget, asked.hand.take().unwrap_or_default());
         let read = reader.read_hashed(id).map(|_| ());
-        (asked.budget, asked.hand) = reader.left();
+        let (budget, hand) = reader.left();
+        (asked.budget, asked.hand) = (budget, Some(hand));
         if read != Err(ReadError::Missing) {
             asked.answers.insert((*id, limit), read.is_ok());
         }
@@ -204,7 +205,7 @@ impl Store {
 
     /// Gives back the memory that the next question could use.
     pub fn rest(&self) {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).hand = Hand::default();
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).hand = None;
     }
 
     /// Lists all objects. No packed object is inflated for it, and of loose ones only the header.
@@ -315,7 +316,7 @@ impl Store {
 
 impl Default for Asked {
     fn default() -> Asked {
-        Asked { answers: HashMap::new(), budget: MAX_ASKED, hand: Hand::default() }
+        Asked { answers: HashMap::new(), budget: MAX_ASKED, hand: None }
     }
 }
 
