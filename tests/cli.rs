@@ -215,6 +215,18 @@ fn exit_codes() {
 }
 
 #[test]
+fn no_number_of_threads_is_too_many() {
+    let mut world = usual();
+    for nth in 0..300 {
+        world.write(&format!("many/{nth}.txt"), "clean\n");
+    }
+    world.leak("many/leak.env", "WANDB_API_KEY={}\n");
+    let shown = world.run(&["scan", "--jobs", "100000", "--format", "json", "many"]);
+    assert_eq!((shown.code, shown.findings().len()), (1, 1), "{}", shown.err);
+    assert_eq!(world.code(&["scan", "--jobs", "many", "many"]), 2);
+}
+
+#[test]
 fn the_code_does_not_depend_on_the_format() {
     let world = usual();
     for format in ["pretty", "json", "jsonl"] {

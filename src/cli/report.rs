@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::value::{Dash, dash, format, output};
+use super::value::{Dash, dash, format, jobs, output};
 use wandward::report::Format;
 
 /// What else says how to scan, and which rules there are.
@@ -90,8 +90,8 @@ pub(crate) struct Report {
     #[arg(long)]
     pub(crate) no_inline: bool,
 
-    /// Threads [default: one a core]
-    #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    /// Threads, 256 at most [default: one a core]
+    #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = jobs)]
     pub(crate) jobs: usize,
 
     /// Read every git object of a history, those too that were clean before, and remember none of them

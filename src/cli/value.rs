@@ -45,6 +45,12 @@ pub(super) fn output(text: &str) -> Result<(Format, PathBuf), String> {
     if file.is_empty() { Err("no file is named".to_owned()) } else { Ok((format, file.into())) }
 }
 
+/// A number of threads. More than so many cost more than they do.
+pub(super) fn jobs(text: &str) -> Result<usize, String> {
+    const MOST: usize = 256;
+    text.parse::<usize>().map(|jobs| jobs.min(MOST)).map_err(|_| "not a number of threads".to_owned())
+}
+
 /// A number of bytes, with K, M or G for powers of 1024.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = match text

@@ -51,6 +51,13 @@ impl Found {
         path.strip_prefix(&self.folder.common).map_or_else(|_| path.to_owned(), |below| self.git.join(below))
     }
 
+    /// Tells what the repository needs that nobody here knows.
+    fn unknown(&self, outcome: &Mutex<Outcome>) {
+        for unknown in &self.folder.shape.unknown {
+            skip(outcome, tree::skip(&self.git, format!("it needs what this version does not know: {unknown}"), true));
+        }
+    }
+
     fn store(&self) -> Store {
         Store::open(&self.folder.objects(), self.folder.shape.id_length)
     }

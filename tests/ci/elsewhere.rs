@@ -66,6 +66,22 @@ fn each_system_is_read_by_its_own_variables() {
 }
 
 #[test]
+fn a_tag_that_is_pushed_is_read_itself() {
+    let server = Server::new();
+    let work = server.checkout("tagged", MAIN, None);
+    work.git(&["remote", "set-head", "origin", "main"]);
+    let head = work.save("release.txt", "one\n");
+    work.git(&["tag", "-a", "v1", "-m", &leak(&key_of("mainline"))]);
+    const GITLAB: Variables =
+        &[("GITLAB_CI", "true"), ("CI_PIPELINE_SOURCE", "push"), ("CI_COMMIT_TAG", "v1"), ("CI_COMMIT_REF_NAME", "v1")];
+    const BITBUCKET: Variables = &[("BITBUCKET_BUILD_NUMBER", "1"), ("BITBUCKET_TAG", "v1")];
+    for (system, name) in [(GITLAB, "CI_COMMIT_SHA"), (BITBUCKET, "BITBUCKET_COMMIT")] {
+        let variables = [system, &[("CI_DEFAULT_BRANCH", "main"), (name, head.as_str())]].concat();
+        server.elsewhere(&work.path, &variables, &[]).expect(name, &["mainline"], true);
+    }
+}
+
+#[test]
 fn a_shallow_checkout_is_told_how_to_fetch_the_rest() {
     let server = Server::new();
     server.repo.git(&["switch", "-q", "--orphan", "clean"]);

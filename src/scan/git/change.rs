@@ -98,6 +98,7 @@ impl Scan<'_> {
             if seen.insert(folder.git.clone()) {
                 let (_, shown) = whole(root, &folder);
                 let found = Found::new(folder, shown);
+                found.unknown(outcome);
                 let store = match change.what {
                     What::Staged(..) => Store::open_for_few(&found.folder.objects(), found.folder.shape.id_length),
                     _ => found.store(),

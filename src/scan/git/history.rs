@@ -121,9 +121,7 @@ impl Scan<'_> {
         };
         let judge = Judge::new(self.rules, self.policy, &is_object);
         let worker = || Worker::new(self, &judge, outcome);
-        for unknown in &folder.shape.unknown {
-            skip(outcome, tree::skip(&found.git, format!("it needs what this version does not know: {unknown}"), true));
-        }
+        found.unknown(outcome);
         self.plain_files(found, tree.max_file_size, &worker);
         let references = self.names(found, &mut worker());
         let staged = self.indexes(found, outcome);

@@ -124,6 +124,9 @@ impl Plan {
                 }
             }
         }
+        // A tag that was pushed has a message of its own, whether or not the event names it by its object.
+        let tag = commits.reference.as_deref().filter(|name| name.starts_with(b"refs/tags/"));
+        push.tips.extend(tag.and_then(|name| here.reference(name)?.target).map(Revision::Id));
         let named = |group: &Vec<Point>| group.iter().map(shown).collect::<Vec<_>>().join(" and ");
         let group = commits.before.iter().find_map(|group| {
             let found: Vec<_> =
