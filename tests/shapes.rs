@@ -148,6 +148,8 @@ fn shallow_clone() {
     let leaked = Leaked::new();
     leaked.repo.git(&["clone", "-q", "--depth", "1", &leaked.repo.url(), "../cut"]);
     leaked.gap("cut", &["shallow"], &[]);
+    // What lies behind the cut is missing, which is no wrong word of whoever asks for it.
+    leaked.repo.opened("cut").hook(&["--range", "HEAD~1..HEAD"], &[&leaked.key]).gap(&["HEAD~1", "missing"]);
     // What lies above the cut is found all the same.
     let shallow = leaked.repo.opened("cut");
     let commit = shallow.save("new.env", leak(&leaked.key));

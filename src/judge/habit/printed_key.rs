@@ -63,7 +63,7 @@ fn printed(command: &Command, next: Option<&Command>) -> Option<Range<usize>> {
 }
 
 static PRINTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let pattern = r"(?m-u)(?:^|[^\w.])(?:p?print|console\.(?:log|info|debug|warn|error)|_?log(?:ger|ging)?\.(?:info|debug|warning|warn|error|critical|exception|log)|(?:self|rank_zero)[._]log(?:ger)?\.\w+|fmt\.Print\w*|log\.Print\w*|e?println!|System\.out\.print\w*|puts|st\.write|typer\.echo|click\.echo|Console\.WriteLine|cat|message)\s*\(";
+    let pattern = r"(?m-u)(?:^|[^\w.])(?:p?print|console\.(?:log|info|debug|warn|error)|_?log(?:ger|ging)?\.(?:info|debug|warning|warn|error|critical|exception|log)|(?:self|rank_zero)[._]log(?:ger)?\.\w+|fmt\.Print\w*|log\.Print\w*|e?println!|System\.out\.print\w*|puts|st\.write|sys\.std(?:out|err)\.write|typer\.echo|click\.echo|Console\.WriteLine|cat|message)\s*\(";
     Regex::new(pattern).ok()
 });
 
@@ -101,7 +101,9 @@ fn shown(text: &[u8], inside: Range<usize>, looks: &mut usize) -> Option<Range<u
             let name = found.name("named").or(found.name("node")).or(found.name("name"))?;
             let span = code.start + whole.start()..code.start + whole.end();
             let last = name.as_bytes().rsplit(|b| *b == b'.').next().unwrap_or_default();
-            if !value::is_key_name(last) || lessened(text, &code, &span) {
+            // What the SDK has it under: `wandb.api.api_key`.
+            let held = name.as_bytes().starts_with(b"wandb.") && last.ends_with(b"key");
+            if !(held || value::is_key_name(last)) || lessened(text, &code, &span) {
                 continue;
             }
             *looks = looks.checked_sub(1)?;

@@ -418,10 +418,11 @@ impl<'t> Chain<'t, '_> {
                 _ => {}
             }
         }
+        let is_name = |name: &&[u8]| names::is_phrase(name) && !name.iter().any(|b| matches!(b, b'"' | b'\''));
         let mut items = self.text[inside].split(|&b| b == b',').take(12);
         items.find_map(|item| {
             let value = item.rsplit(|&b| b == b'=').next().unwrap_or_default().trim_ascii();
-            literal(value).filter(|name| !name.contains(&b' ') && Says::of(name) == Says::WandbKey).map(named)
+            literal(value).filter(|name| is_name(name) && Says::of(name) == Says::WandbKey).map(named)
         })
     }
 
@@ -580,7 +581,7 @@ const LISP: &[&[u8]] = &[b"def", b"setq ", b"setf ", b"setenv ", b"let "];
 /// Words that make the head of a block one that names nothing.
 const CONTROL: &[&[u8]] = &[
     b"if", b"for", b"while", b"switch", b"try", b"catch", b"with", b"do", b"else", b"elif", b"import", b"except",
-    b"finally", b"match",
+    b"finally", b"match", b"case",
 ];
 
 /// Whether what looks like a key of YAML is the head of a block: `if dev`, `else`.

@@ -143,8 +143,11 @@ pub(super) fn spliced(before: &[u8], value: &[u8]) -> Option<Inner> {
         let at = memchr::memmem::rfind(end, call)?;
         let literal = last_literal(&end[..at])?;
         let nth = end[at + call.len()..].iter().filter(|b| **b == b',').count();
-        let place_at = memchr::memmem::find_iter(literal, place).nth(nth)?;
-        Some(filled(&literal[..place_at], value, &literal[place_at + place.len()..]))
+        let numbered = format!("{{{nth}}}");
+        let nth_place = memchr::memmem::find_iter(literal, place).nth(nth).map(|at| (at, place.len()));
+        let numbered = || memchr::memmem::find(literal, numbered.as_bytes()).map(|at| (at, numbered.len()));
+        let (at, length) = nth_place.or_else(numbered)?;
+        Some(filled(&literal[..at], value, &literal[at + length..]))
     })
 }
 

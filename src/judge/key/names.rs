@@ -33,7 +33,8 @@ const KEY: &[&str] = &[
     "passwd", "passphrase", "passcode", "pass", "pwd", "pw", "login", "auth", "authorization", "authentication",
     "authenticate", "credential", "credentials", "cred", "creds", "bearer", "apitoken", "authtoken", "accesstoken",
     "accesskey", "secretkey", "authkey", "apisecret", "userkey", "loginkey", "keystr", "schlüssel", "密钥", "令牌",
-    "キー", "clé", "clave", "chiave",
+    "キー", "clé", "clave", "chiave", "ключ", "ключа", "пароль", "токен", "passwort", "llave", "contraseña", "chave",
+    "鍵", "密码", "키",
 ];
 
 /// Words that make even the name of a key the name of something derived from it, or of something else.

@@ -33,6 +33,12 @@ const COPULA: &[&str] = &["is", "was", "be", "are", "ist", "lautet", "es", "est"
 /// Words that, behind a value, begin to say what it is.
 const BECOMES: &[&str] = &["is", "was", "as", "for", "to", "into", "works", "ist", "should", "by"];
 
+/// Words that end what asks for a key.
+const ASKS: &[&str] = &["paste", "enter", "type", "use", "is", "with", "below", "pls", "please"];
+
+/// How many lines above an answer its question may stand.
+const ANSWERED: usize = 4;
+
 /// How many lines above a value its heading may stand.
 const SECTION: usize = 30;
 
@@ -222,38 +228,44 @@ pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> 
     let word = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'_';
     let cut = if floor > 0 { above.iter().take_while(word).count() } else { 0 };
     let above = &above[cut..];
-    let label = above
-        .rsplit(|&b| b == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .take(3)
-        .find(|line| line.iter().any(u8::is_ascii_alphanumeric))?;
-    let label = if spoken { speaker(label)? } else { label };
+    let lines = above.rsplit(|&b| b == b'\n').map(<[u8]>::trim_ascii);
+    if spoken {
+        let said = lines.take(ANSWERED).filter(|line| !line.is_empty()).map_while(speaker);
+        return said
+            .filter_map(|said| says_below(said, &text[line..value.start]))
+            .find_map(|(open, says)| open.then_some(says));
+    }
+    let label = lines.take(3).find(|line| line.iter().any(u8::is_ascii_alphanumeric))?;
+    says_below(label, &text[line..value.start]).map(|(_, says)| says)
+}
+
+/// What a line says of a value that stands alone below it, behind `before`, and whether it asks for one.
+fn says_below(label: &[u8], before: &[u8]) -> Option<(bool, Verdict)> {
     let shown = plain(label);
-    let said = words(&shown);
+    let shown = shown.trim();
+    let said = words(shown);
     if said.len() > 24 || said.iter().any(Word::about_revisions) {
         return None;
     }
     let bare = shown.trim_end_matches(['*', '`', '_', ' ', '"']);
-    let asks = said
-        .last()
-        .is_some_and(|word| ["paste", "enter", "type", "use", "is", "with", "below"].contains(&word.text.as_str()));
+    let asks = said.last().is_some_and(|word| ASKS.contains(&word.text.as_str()));
     let open = asks || bare.ends_with([':', '=', '>', '?', '：']);
     let short = said.len() <= 6;
     // `echo $WANDB_API_KEY` prints it.
-    let prompted = shown.starts_with("In [") && text[line..value.start].trim_ascii().starts_with(b"Out[");
+    let prompted = shown.starts_with("In [") && before.trim_ascii().starts_with(b"Out[");
     let printed = prompted && phrase(&said).is_some()
         || bare
             .rsplit(' ')
             .next()
             .and_then(|last| last.strip_prefix('$'))
             .is_some_and(|name| Says::of(name.trim_matches(['{', '}', '"']).as_bytes()) == Says::WandbKey);
-    let verdict = printed
+    let says = printed
         || match Says::of(label) {
             Says::WandbKey if short && (open || names::is_phrase(label)) => true,
             Says::Wandb if short && open => true,
             _ => phrase(&said).is_some() && open,
         };
-    (verdict && (open || !spoken)).then(|| Verdict::key(Confidence::Medium, Because::Label(super::shown(label))))
+    says.then(|| (open, Verdict::key(Confidence::Medium, Because::Label(super::shown(label)))))
 }
 
 /// What somebody says in a line of a chat: `Jo: …`, `[12.03.26, 09:15] Jo Doe: …`.
@@ -299,8 +311,11 @@ pub(super) fn comment_beside(text: &[u8], value: &Range<usize>, leaf: Option<Say
 pub(super) fn heading(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
     let own = line_around(text, value)?;
     let label = text[own.start..value.start].trim_ascii_end();
-    let label = label.strip_suffix(b"`").unwrap_or(label).trim_ascii_end().strip_suffix(b":")?;
-    if !names::names_nobody(label) || !names::names_key(label) {
+    let label = label.strip_suffix(b"`").unwrap_or(label).trim_ascii_end();
+    // In a letter the key may stand by itself, and the subject say what it is.
+    let is_alone = label.is_empty() && text[value.end..own.end].trim_ascii().is_empty();
+    let label = label.strip_suffix(b":").unwrap_or_default();
+    if !is_alone && (!names::names_nobody(label) || !names::names_key(label)) {
         return None;
     }
     let floor = own.start.saturating_sub(SECTION * REACH);
@@ -311,7 +326,9 @@ pub(super) fn heading(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
         let ruled = below.len() >= 3 && (below.iter().all(|b| *b == b'-') || below.iter().all(|b| *b == b'='));
         below = line;
         let title = match line.strip_prefix(b"Subject: ") {
-            Some(subject) => subject,
+            Some(subject) if !is_alone || Says::of(subject) == Says::WandbKey => subject,
+            _ if is_alone => continue,
+            Some(_) => return None,
             None if hashes >= 2 && line.get(hashes) == Some(&b' ') => &line[hashes..],
             None if ruled && !line.is_empty() => line,
             None => continue,

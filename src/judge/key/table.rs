@@ -19,7 +19,7 @@ pub(super) fn read(text: &[u8], value: Range<usize>) -> Option<Verdict> {
         if cells.len() < 2 {
             return None;
         }
-        let head = head(text, start, separator).map(|head| self::cells(head, separator));
+        let head = head(text, start, separator);
         let head = head.filter(|head| head.len() == cells.len());
         by_cells(&cells, own, head.as_deref())
     })
@@ -87,16 +87,24 @@ fn cells(row: &[u8], separator: u8) -> Vec<&[u8]> {
     cells
 }
 
-/// The first row of the table that the row at `start` belongs to, if it is not that row itself.
-fn head(text: &[u8], start: usize, separator: u8) -> Option<&[u8]> {
+/// The cells of the first row of the table that the row at `start` belongs to, if it is not that row itself.
+fn head(text: &[u8], start: usize, separator: u8) -> Option<Vec<&[u8]>> {
+    let floor = start.saturating_sub(16 * 1024);
     if separator != b'|' {
+        // A dump of a database names the columns before its rows: `COPY table (a, b) FROM stdin;`.
+        let copy = memchr::memmem::rfind(&text[floor..start], b"\nCOPY ").filter(|_| separator == b'\t');
+        if let Some(copy) = copy.map(|at| &text[floor + at + 1..start])
+            && !memchr::memmem::find(copy, b"\n\\.").is_some()
+            && let Some(columns) = copy.split(|&b| b == b'\n').next().and_then(|line| line.split(|&b| b == b'(').nth(1))
+        {
+            return Some(cells(columns.split(|&b| b == b')').next().unwrap_or_default(), b','));
+        }
         // A separated file has its head in its first line.
         let end = memchr::memchr(b'\n', text)?;
-        return (end < start).then_some(&text[..end]);
+        return (end < start).then(|| cells(&text[..end], separator));
     }
     let mut first = None;
     let mut end = start.checked_sub(1)?;
-    let floor = start.saturating_sub(16 * 1024);
     loop {
         let from = memchr::memrchr(b'\n', &text[floor..end]).map_or(floor, |at| floor + at + 1);
         let line = &text[from..end];
@@ -112,7 +120,7 @@ fn head(text: &[u8], start: usize, separator: u8) -> Option<&[u8]> {
         }
         end = from - 1;
     }
-    first
+    first.map(|first| cells(first, separator))
 }
 
 #[cfg(test)]

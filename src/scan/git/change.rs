@@ -103,8 +103,15 @@ impl Scan<'_> {
                     What::Staged(..) => Store::open_for_few(&found.folder.objects(), found.folder.shape.id_length),
                     _ => found.store(),
                 };
-                Changed { scan: self, found: &found, store: &store, change, here, exclude: &exclude, outcome }
-                    .scan()?;
+                let changed =
+                    Changed { scan: self, found: &found, store: &store, change, here, exclude: &exclude, outcome };
+                match changed.scan() {
+                    // What a clone lacks is no wrong word of whoever asked.
+                    Err(Wrong::Revision(error @ RevisionError::Missing(..))) => {
+                        skip(outcome, tree::skip(&found.git, error.to_string(), true));
+                    }
+                    scanned => scanned?,
+                }
             }
         }
         Ok(())
