@@ -94,7 +94,7 @@ fn head(text: &[u8], start: usize, separator: u8) -> Option<Vec<&[u8]>> {
         // A dump of a database names the columns before its rows: `COPY table (a, b) FROM stdin;`.
         let copy = memchr::memmem::rfind(&text[floor..start], b"\nCOPY ").filter(|_| separator == b'\t');
         if let Some(copy) = copy.map(|at| &text[floor + at + 1..start])
-            && !memchr::memmem::find(copy, b"\n\\.").is_some()
+            && memchr::memmem::find(copy, b"\n\\.").is_none()
             && let Some(columns) = copy.split(|&b| b == b'\n').next().and_then(|line| line.split(|&b| b == b'(').nth(1))
         {
             return Some(cells(columns.split(|&b| b == b')').next().unwrap_or_default(), b','));
