@@ -55,10 +55,10 @@ fn a_rule_that_alone_is_selected_speaks_of_the_past_too() {
     let repo = Repo::new();
     let key = key("legacy", "selected");
     let base = repo.save("README.md", "clean\n");
-    let commit = repo.save("wandb.yaml", format!("wandb:\n  api_key: {key}\n"));
-    repo.delete("wandb.yaml");
+    let commit = repo.save("train.env", leak(&key));
+    repo.delete("train.env");
     let range = format!("{base}..HEAD");
-    let wanted = [json!({"rule": "key-in-config", "kind": "blob", "path": "wandb.yaml", "commit": commit})];
+    let wanted = [json!({"rule": "key-in-config", "kind": "blob", "path": "train.env", "commit": commit})];
     for choice in [&["--select", "key-in-config"][..], &["--ignore", "exposed-key"]] {
         repo.scan(&[&["--history", "repo"], choice].concat(), &[&key]).expect(&wanted).complete();
         repo.hook(&[&["--range", &range], choice].concat(), &[&key]).expect(&wanted).complete();
