@@ -245,6 +245,36 @@ fn a_watch_tells_each_key_once_and_ends_cleanly() {
 }
 
 #[test]
+fn a_watch_that_is_ended_within_a_look_tells_how_many_the_last_whole_one_saw() {
+    let mut world = World::new();
+    world.key("legacy", "key");
+    // Looks follow each other at once, so that the signal comes within one.
+    let ran = world.run(
+        r#"
+        pids=
+        for nth in $(seq 1000); do sleep 60 & pids="$pids $!"; done
+        sh -c 'sleep 60; :' x WANDB_API_KEY="$(cat key)" & a=$!
+        ready $a WANDB
+        for nth in 1 2 3; do
+            "$WANDWARD" ps --watch 0.01 --format jsonl > $nth & watch=$!
+            lines $nth 1
+            kill -TERM $watch
+            code=0; wait $watch || code=$?; test $code = 143
+        done
+        kill $a $pids
+        "#,
+    );
+    if !ran {
+        return;
+    }
+    for nth in 1..=3 {
+        let report = world.text(&nth.to_string());
+        let last: Value = serde_json::from_str(report.lines().last().unwrap()).unwrap();
+        assert!(last["coverage"]["processes"].as_u64() >= Some(1000), "{last:#}");
+    }
+}
+
+#[test]
 fn other_users_are_seen_and_what_is_hidden_from_this_one_is_counted() {
     if !namespace::is_root() {
         eprintln!("not run: only the administrator can become another user");

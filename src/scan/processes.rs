@@ -37,8 +37,17 @@ struct Looked {
     said: HashSet<(Id, Kind, Option<usize>, String)>,
     /// Whether the id of a process that was about to be told of had become another's.
     reused: bool,
-    /// How many processes hide what was asked for, and which hold more than is read, when last looked at.
+    /// What the last look saw that nothing ended.
+    last: Seen,
+}
+
+/// What one look over the processes saw.
+#[derive(Default)]
+struct Seen {
+    /// How many are known to run, and how many of them hide what was asked for.
+    known: u64,
     hidden: u64,
+    /// Those that hold more than is read.
     too_much: Vec<Id>,
 }
 
@@ -48,38 +57,36 @@ pub(super) fn look(worker: &mut Worker<'_, '_>, running: &Running) {
     let mut looked = Looked::default();
     loop {
         let began = Instant::now();
-        let mut known = look_once(worker, running, &mut processes, &mut looked);
+        look_once(worker, running, &mut processes, &mut looked);
         if std::mem::take(&mut looked.reused) {
-            known = look_once(worker, running, &mut processes, &mut looked);
+            look_once(worker, running, &mut processes, &mut looked);
         }
-        let Some(interval) = running.watch.filter(|_| !worker.stopped()) else {
-            worker.count_processes(known - looked.hidden.min(known), known);
-            break;
-        };
+        let Some(interval) = running.watch else { break };
         while began.elapsed() < interval && !worker.stopped() {
             thread::sleep(PATIENCE.min(interval.saturating_sub(began.elapsed())));
         }
         if worker.stopped() {
-            worker.count_processes(known - looked.hidden.min(known), known);
             break;
         }
     }
-    hidden(worker, &looked);
+    let Seen { known, hidden, .. } = looked.last;
+    worker.count_processes(known - hidden.min(known), known);
+    say_unseen(worker, &looked.last);
 }
 
 /// Says what was not seen. What a system hides from a user is no gap: nobody could have asked for it.
-fn hidden(worker: &mut Worker<'_, '_>, looked: &Looked) {
+fn say_unseen(worker: &mut Worker<'_, '_>, seen: &Seen) {
     let mut skip = |name: &str, reason: String, gap| {
         worker.skip(Skip { origin: Origin::new(Kind::Process, name), reason, gap });
     };
-    if looked.hidden > 0 {
-        let what = if looked.hidden == 1 { "process hides" } else { "processes hide" };
-        skip("processes", format!("{} {what} what was asked for from this user", looked.hidden), false);
+    if seen.hidden > 0 {
+        let what = if seen.hidden == 1 { "process hides" } else { "processes hide" };
+        skip("processes", format!("{} {what} what was asked for from this user", seen.hidden), false);
     }
     if let Some(why) = processes::hides() {
         skip("processes", format!("there may be more: {why}"), false);
     }
-    for id in &looked.too_much {
+    for id in &seen.too_much {
         skip(
             &format!("process {}", id.pid),
             "its arguments or its environment are longer than is read".to_owned(),
@@ -88,15 +95,17 @@ fn hidden(worker: &mut Worker<'_, '_>, looked: &Looked) {
     }
 }
 
-/// Looks at every process that was not looked at as it is now; tells how many are known to run.
-fn look_once(worker: &mut Worker<'_, '_>, running: &Running, processes: &mut Processes, looked: &mut Looked) -> u64 {
+/// Looks at every process that was not looked at as it is now.
+fn look_once(worker: &mut Worker<'_, '_>, running: &Running, processes: &mut Processes, looked: &mut Looked) {
     let (ids, untold) = processes.list();
-    looked.hidden = untold;
-    looked.too_much.clear();
-    let mut known = untold;
+    let mut seen = Seen { known: untold, hidden: untold, too_much: Vec::new() };
     for &id in &ids {
         if worker.stopped() {
-            break;
+            // The whole look before tells more than a part of this one.
+            if looked.last.known == 0 {
+                looked.last = seen;
+            }
+            return;
         }
         let mut hides = false;
         let mut gone = false;
@@ -110,16 +119,16 @@ fn look_once(worker: &mut Worker<'_, '_>, running: &Running, processes: &mut Pro
                 Said::These(words) => look_at(worker, processes, looked, (id, kind), &words),
                 Said::Hidden => hides = true,
                 Said::Gone => gone |= kind == Kind::Process,
-                Said::TooMuch => looked.too_much.push(id),
+                Said::TooMuch => seen.too_much.push(id),
             }
         }
-        known += u64::from(!gone);
-        looked.hidden += u64::from(hides);
+        seen.known += u64::from(!gone);
+        seen.hidden += u64::from(hides);
     }
+    looked.last = seen;
     let running: HashSet<Id> = ids.into_iter().collect();
     looked.texts.retain(|(id, _), _| running.contains(id));
     looked.said.retain(|(id, ..)| running.contains(id));
-    known
 }
 
 /// Looks at the arguments or the environment of one process.
