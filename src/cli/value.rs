@@ -65,3 +65,12 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     let number: u64 = number.parse().map_err(|_| "not a number of bytes, such as 500K, 20M or 1G".to_owned())?;
     number.checked_mul(unit).ok_or_else(|| "too large".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn threads_are_bounded() {
+        // Without the bound a scan with so many does not end, and takes the machine with it: asked here, not of the program.
+        assert_eq!((super::jobs("100000"), super::jobs("7")), (Ok(256), Ok(7)));
+    }
+}
