@@ -299,17 +299,9 @@ impl<'t> KeyJudge<'t> {
         depth: usize,
     ) -> Option<Verdict> {
         if let Some(line) = line_around(text, value)
-            && memchr::memchr(0x1b, &text[line.clone()]).is_some()
+            && literal::is_dressed(&text[line.clone()])
             && self.effort.reach(NEAR) == NEAR
-            && let Some(inner) = literal::uncoloured(text, line, value)
-            && let Some(verdict) = self.within(&inner, trail, depth)
-        {
-            return Some(verdict);
-        }
-        if let Some(line) = line_around(text, value)
-            && memchr::memmem::find(&text[line.clone()], b"</span>").is_some()
-            && self.effort.reach(NEAR) == NEAR
-            && let Some(inner) = literal::untagged(text, line, value)
+            && let Some(inner) = literal::undressed(text, line, value)
             && let Some(verdict) = self.within(&inner, trail, depth)
         {
             return Some(verdict);

@@ -346,8 +346,8 @@ impl<'t> Chain<'t, '_> {
             // What is called W&B's key among the arguments is it, and this is another's.
             let has_own = || pairs(arguments).any(|name| Says::of(name) == Says::WandbKey);
             if !trail.sent && (key || (positional && logs_in && last != b"Api")) && !has_own() {
-                let mentions = arguments.split(|&b| b == b',').filter(|item| !is_talk(item)).map(token::mention);
-                if let Some(mention) = mentions.into_iter().find(|mention| !mention.is_empty()) {
+                let mut mentions = arguments.split(|&b| b == b',').filter(|item| !is_talk(item)).map(token::mention);
+                if let Some(mention) = mentions.find(|mention| !mention.is_empty()) {
                     return Some(Verdict::key(Confidence::High, Because::Beside(mention)));
                 }
             }

@@ -85,29 +85,18 @@ fn unescape_into(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// The line of a value without the colours that a terminal would show it in; `None` if it has none.
-pub(super) fn uncoloured(text: &[u8], line: Range<usize>, value: &Range<usize>) -> Option<Inner> {
-    let mut inner = Inner { text: Vec::with_capacity(line.len()), value: 0..0 };
-    let mut at = line.start;
-    while at < line.end {
-        if at == value.start {
-            inner.value = inner.text.len()..inner.text.len() + value.len();
-        }
-        match (text[at] == 0x1b).then(|| colour(&text[at + 1..line.end])).flatten() {
-            Some(length) => at += 1 + length,
-            None => {
-                inner.text.push(text[at]);
-                at += 1;
-            }
-        }
-    }
-    (inner.text.len() < line.len() && !inner.value.is_empty()).then_some(inner)
+/// Whether a line may hold what only says how it is shown: the colours of a terminal, or the tags of a highlighter.
+pub(super) fn is_dressed(line: &[u8]) -> bool {
+    memchr::memchr(0x1b, line).is_some() || is_highlighted(line)
 }
 
-/// The line of a value without the tags of a highlighter; `None` if it has none.
-pub(super) fn untagged(text: &[u8], line: Range<usize>, value: &Range<usize>) -> Option<Inner> {
-    const REFERENCES: [(&[u8], u8); 5] =
-        [(b"&quot;", b'"'), (b"&#39;", b'\''), (b"&#x27;", b'\''), (b"&amp;", b'&'), (b"&gt;", b'>')];
+fn is_highlighted(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b"</span>").is_some()
+}
+
+/// The line of a value without all that; `None` if it has none.
+pub(super) fn undressed(text: &[u8], line: Range<usize>, value: &Range<usize>) -> Option<Inner> {
+    let tags = is_highlighted(&text[line.clone()]);
     let mut inner = Inner { text: Vec::with_capacity(line.len()), value: 0..0 };
     let mut at = line.start;
     while at < line.end {
@@ -115,19 +104,11 @@ pub(super) fn untagged(text: &[u8], line: Range<usize>, value: &Range<usize>) ->
         if at == value.start {
             inner.value = inner.text.len()..inner.text.len() + value.len();
         }
-        let tag = matches!(rest, [b'<', b'/' | b'a'..=b'z', ..]).then(|| memchr::memchr(b'>', rest)).flatten();
-        let reference = REFERENCES.iter().find(|(reference, _)| rest.starts_with(reference));
-        match (tag, reference) {
-            (Some(length), _) => at += length + 1,
-            (None, Some((reference, means))) => {
-                inner.text.push(*means);
-                at += reference.len();
-            }
-            (None, None) => {
-                inner.text.push(rest[0]);
-                at += 1;
-            }
-        }
+        let dress = colour(rest).map(|length| (length, None));
+        let (length, means) =
+            dress.or_else(|| markup(rest).filter(|_| tags)).unwrap_or_else(|| (1, rest.first().copied()));
+        inner.text.extend(means);
+        at += length;
     }
     (inner.text.len() < line.len() && !inner.value.is_empty()).then_some(inner)
 }
@@ -143,10 +124,12 @@ pub(super) fn spliced(before: &[u8], value: &[u8]) -> Option<Inner> {
         let at = memchr::memmem::rfind(end, call)?;
         let literal = last_literal(&end[..at])?;
         let nth = end[at + call.len()..].iter().filter(|b| **b == b',').count();
-        let numbered = format!("{{{nth}}}");
-        let nth_place = memchr::memmem::find_iter(literal, place).nth(nth).map(|at| (at, place.len()));
-        let numbered = || memchr::memmem::find(literal, numbered.as_bytes()).map(|at| (at, numbered.len()));
-        let (at, length) = nth_place.or_else(numbered)?;
+        let in_turn = memchr::memmem::find_iter(literal, place).nth(nth).map(|at| (at, place.len()));
+        let by_number = || {
+            let place = format!("{{{nth}}}");
+            memchr::memmem::find(literal, place.as_bytes()).map(|at| (at, place.len()))
+        };
+        let (at, length) = in_turn.or_else(by_number)?;
         Some(filled(&literal[..at], value, &literal[at + length..]))
     })
 }
@@ -158,11 +141,24 @@ fn last_literal(line: &[u8]) -> Option<&[u8]> {
     Some(&rest[open + 1..]).filter(|content| content.iter().any(u8::is_ascii_alphanumeric))
 }
 
-/// The length of what follows an escape character in the sequence that sets a colour: `[0;32m`.
+/// The length of the sequence that sets a colour: an escape character and `[0;32m`.
 fn colour(text: &[u8]) -> Option<usize> {
-    let numbers = text.strip_prefix(b"[")?;
+    let numbers = text.strip_prefix(b"\x1b[")?;
     let length = numbers.iter().take(24).take_while(|b| b.is_ascii_digit() || matches!(b, b';' | b':')).count();
-    (numbers.get(length) == Some(&b'm')).then_some(length + 2)
+    (numbers.get(length) == Some(&b'm')).then_some(length + 3)
+}
+
+/// The length of a tag, or of the name of a character and that character.
+fn markup(text: &[u8]) -> Option<(usize, Option<u8>)> {
+    const NAMES: [(&[u8], u8); 5] =
+        [(b"&quot;", b'"'), (b"&#39;", b'\''), (b"&#x27;", b'\''), (b"&amp;", b'&'), (b"&gt;", b'>')];
+    match text {
+        [b'<', b'/' | b'a'..=b'z', ..] => memchr::memchr(b'>', text).map(|end| (end + 1, None)),
+        [b'&', ..] => {
+            NAMES.iter().find(|(name, _)| text.starts_with(name)).map(|(name, means)| (name.len(), Some(*means)))
+        }
+        _ => None,
+    }
 }
 
 fn hex(digits: &[u8]) -> Option<u32> {

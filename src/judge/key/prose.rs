@@ -42,6 +42,9 @@ const ANSWERED: usize = 4;
 /// How many lines above a value its heading may stand.
 const SECTION: usize = 30;
 
+/// What the subject of a letter stands behind.
+const SUBJECT: &[u8] = b"Subject: ";
+
 /// How bad a line of a log says that it is.
 const LEVELS: &[&str] = &["trace", "debug", "info", "notice", "warn", "warning", "error", "critical", "fatal"];
 
@@ -319,24 +322,29 @@ pub(super) fn heading(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
         return None;
     }
     let floor = own.start.saturating_sub(SECTION * REACH);
-    let mut below: &[u8] = b"";
-    for line in text[floor..own.start].rsplit(|&b| b == b'\n').skip(1).take(SECTION) {
-        let line = line.trim_ascii();
-        let hashes = line.iter().take_while(|&&b| b == b'#').count();
-        let ruled = below.len() >= 3 && (below.iter().all(|b| *b == b'-') || below.iter().all(|b| *b == b'='));
-        below = line;
-        let title = match line.strip_prefix(b"Subject: ") {
-            Some(subject) if !is_alone || Says::of(subject) == Says::WandbKey => subject,
-            _ if is_alone => continue,
-            Some(_) => return None,
-            None if hashes >= 2 && line.get(hashes) == Some(&b' ') => &line[hashes..],
-            None if ruled && !line.is_empty() => line,
-            None => continue,
-        };
-        let says = title.len() <= 80 && names::names_wandb(title) && names::is_phrase(title.trim_ascii());
-        return says.then(|| Verdict::key(Confidence::Medium, Because::Label(super::shown(title.trim_ascii()))));
+    let above = text[floor..own.start].rsplit(|&b| b == b'\n').skip(1).take(SECTION);
+    let mut lines = above.map(<[u8]>::trim_ascii);
+    let title = if is_alone {
+        lines.find_map(|line| line.strip_prefix(SUBJECT)).filter(|subject| Says::of(subject) == Says::WandbKey)?
+    } else {
+        let mut below: &[u8] = b"";
+        lines
+            .find_map(|line| line.strip_prefix(SUBJECT).or_else(|| title(line, std::mem::replace(&mut below, line))))?
+    };
+    let title = title.trim_ascii();
+    let says = title.len() <= 80 && names::names_wandb(title) && names::is_phrase(title);
+    says.then(|| Verdict::key(Confidence::Medium, Because::Label(super::shown(title))))
+}
+
+/// The heading that a line is in Markdown: `## W&B`, or with the line `below` drawn under it.
+fn title<'t>(line: &'t [u8], below: &[u8]) -> Option<&'t [u8]> {
+    let hashes = line.iter().take_while(|&&b| b == b'#').count();
+    let drawn = below.len() >= 3 && [b'-', b'='].iter().any(|sign| below.iter().all(|b| b == sign));
+    match line.get(hashes) {
+        Some(b' ') if hashes >= 2 => Some(&line[hashes..]),
+        Some(_) if drawn => Some(line),
+        _ => None,
     }
-    None
 }
 
 /// The comment that follows on a line.
