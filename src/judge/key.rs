@@ -6,6 +6,7 @@
 mod argument;
 mod cell;
 mod chain;
+mod chat;
 mod command;
 mod flow;
 mod gate;
@@ -469,17 +470,23 @@ fn revision(text: &[u8], value: &Range<usize>) -> Option<Verdict> {
     revision.then(|| trail::names_revision(name))
 }
 
-/// What the code says before a comment that holds nothing but the value: a name without one, or a login without a key.
+/// What the code says before or below a comment that holds nothing but the value: a name without one, or a login without a key.
 fn beside_empty(text: &[u8], comment: usize, value: &Range<usize>) -> Option<Verdict> {
     let line = line_around(text, value)?;
-    let said = text.get(comment..value.start)?;
-    let label = said.trim_ascii();
-    let alone = text[value.end..line.end].trim_ascii().is_empty()
-        && (label.is_empty() || label.strip_suffix(b":").is_some_and(|label| Says::of(label) == Says::Key));
+    let label = text.get(comment..value.start)?.trim_ascii();
+    let label = label.strip_suffix(b":").unwrap_or(label);
+    let alone = text[value.end..line.end].trim_ascii().is_empty() && (label.is_empty() || Says::of(label) == Says::Key);
     let signs = |b: &u8| matches!(b, b'#' | b'/' | b'-' | b';' | b' ' | b'\t');
     let code = text.get(line.start..comment)?;
     let code = &code[..code.iter().rposition(|b| !signs(b)).map_or(0, |last| last + 1)];
-    if !alone || code.is_empty() {
+    // A comment of several lines is read as one sentence.
+    let above = || text[..line.start].rsplit(|&b| b == b'\n').nth(1).unwrap_or_default().trim_ascii();
+    let below = || text[line.end..].strip_prefix(b"\n").and_then(|below| below.split(|&b| b == b'\n').next());
+    let code = match code {
+        b"" if above().first().is_none_or(|b| !signs(b)) => below()?.trim_ascii(),
+        _ => code,
+    };
+    if !alone || code.contains(&b'$') {
         return None;
     }
     let call = code.strip_suffix(b"()").unwrap_or(code);

@@ -8,7 +8,7 @@ use super::lead::{self, Lead};
 use super::names::{self, Says};
 use super::outline::{Outline, Spot};
 use super::trail::{Passed, Trail, has_hex, named, within};
-use super::{Because, Effort, Verdict, argument, cell, markup, object, template, token};
+use super::{Because, Effort, Verdict, argument, cell, chat, markup, object, template, token};
 use crate::finding::Confidence;
 
 /// How far a call or an object is read to both sides of a value.
@@ -97,6 +97,14 @@ impl<'t> Chain<'t, '_> {
                 && let Some(name) = cell::printed(&self.text[self.inside(current, at)])
             {
                 return Some(named(&name));
+            }
+            if let [name] = read.names[..]
+                && self.text[value] == b'"'
+                && chat::is_text(name)
+                && let Some(list) = bracket.parent
+                && let Some(verdict) = chat::asked(&self.text[self.inside(list, at).start..bracket.open], name)
+            {
+                return Some(verdict);
             }
             let verdict = self.bracket(current, at, item, &read, trail);
             let verdict = verdict.or_else(|| self.sent(self.inside(current, at), at, trail));
@@ -328,7 +336,7 @@ impl<'t> Chain<'t, '_> {
             if !mention.is_empty() {
                 return Some(Verdict::key(Confidence::High, Because::Beside(mention)));
             }
-            false
+            logs_in
         } else {
             positional
         };
@@ -345,7 +353,8 @@ impl<'t> Chain<'t, '_> {
             }
             // What is called W&B's key among the arguments is it, and this is another's.
             let has_own = || pairs(arguments).any(|name| Says::of(name) == Says::WandbKey);
-            if !trail.sent && (key || (positional && logs_in && last != b"Api")) && !has_own() {
+            let given = positional && logs_in && last != b"Api";
+            if (given || (key && !trail.sent)) && !has_own() {
                 let mut mentions = arguments.split(|&b| b == b',').filter(|item| !is_talk(item)).map(token::mention);
                 if let Some(mention) = mentions.find(|mention| !mention.is_empty()) {
                     return Some(Verdict::key(Confidence::High, Because::Beside(mention)));
@@ -547,7 +556,7 @@ impl<'t> Chain<'t, '_> {
 /// What takes a key as its first argument when W&B or a W&B host is about.
 const LOGS_IN: &[&str] = &[
     "login", "_login", "relogin", "Api", "auth", "authenticate", "set_api_key", "write_key", "wandb_login",
-    "HTTPBasicAuth", "set_key", "BasicAuth", "set_token", "bearerAuth", "write_netrc",
+    "HTTPBasicAuth", "set_key", "BasicAuth", "set_token", "bearerAuth", "write_netrc", "set_password",
 ];
 
 /// Calls that W&B is given data by.

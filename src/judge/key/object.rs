@@ -98,7 +98,7 @@ pub(super) fn pair(item: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The values of the labels in the mapping that a line belongs to: `name: WANDB_API_KEY` above or below `value: VALUE`,
-/// and the `name:` of its `metadata:`.
+/// and the `name:` of its `metadata:`, which may be `{name: …}`.
 pub(super) fn mapping<'t>(
     text: &'t [u8],
     outline: &Outline,
@@ -124,6 +124,10 @@ pub(super) fn mapping<'t>(
             || (in_metadata && name == b"name")
         {
             labels.push(value);
+        }
+        let flow = value.strip_prefix(b"{").and_then(|members| members.strip_suffix(b"}"));
+        if let Some(members) = flow.filter(|_| content == own && name == b"metadata") {
+            labels.extend(self::labels(members, 0..members.len(), None, true));
         }
     };
     if outline.line(line).content == outline.line(line).indent {

@@ -234,12 +234,24 @@ pub(super) fn label_above(text: &[u8], value: &Range<usize>) -> Option<Verdict> 
     let lines = above.rsplit(|&b| b == b'\n').map(<[u8]>::trim_ascii);
     if spoken {
         let said = lines.take(ANSWERED).filter(|line| !line.is_empty()).map_while(speaker);
-        return said
-            .filter_map(|said| says_below(said, &text[line..value.start]))
-            .find_map(|(open, says)| open.then_some(says));
+        return asked(said);
     }
     let label = lines.take(3).find(|line| line.iter().any(u8::is_ascii_alphanumeric))?;
     says_below(label, &text[line..value.start]).map(|(_, says)| says)
+}
+
+/// What a value is that answers what was said in a chat before it, the last first.
+pub(super) fn asked(said: impl Iterator<Item = impl AsRef<[u8]>>) -> Option<Verdict> {
+    for line in said {
+        let line = line.as_ref().trim_ascii();
+        if words(&plain(line)).iter().any(Word::about_revisions) {
+            return None;
+        }
+        if let Some((true, says)) = says_below(line, b"") {
+            return Some(says);
+        }
+    }
+    None
 }
 
 /// What a line says of a value that stands alone below it, behind `before`, and whether it asks for one.
