@@ -1,7 +1,6 @@
 //! What is asked in a chat before a message, where programs keep chats. In: the messages before it in JSON. Out: what they say.
 
-use super::Verdict;
-use super::prose;
+use super::{Verdict, gate, prose};
 
 /// Names of the member of a message that holds its text.
 const TEXT: [&[u8]; 5] = [b"text", b"content", b"message", b"body", b"msg"];
@@ -16,6 +15,9 @@ pub(super) fn is_text(name: &[u8]) -> bool {
 /// What a message says that is nothing but a value, by the last one `before` it that asks for W&B's key; `name` is what holds
 /// the text of either.
 pub(super) fn asked(before: &[u8], name: &[u8]) -> Option<Verdict> {
+    if !gate::may_speak(before) {
+        return None;
+    }
     let quoted = [b"\"", name, b"\""].concat();
     let texts = memchr::memmem::rfind_iter(before, &quoted).take(ANSWERED);
     let said = texts.filter_map(|at| {
