@@ -7,6 +7,7 @@ mod report;
 mod scan;
 mod value;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 pub(crate) use hook::{Chosen, Hook, Hooks};
@@ -154,4 +155,18 @@ pub(crate) enum Command {
     /// Print a manual page
     #[command(after_help = known::MAN_EXAMPLES)]
     Man(Man),
+}
+
+/// Adds what to do instead to the error for a flag by which other tools are told to read what they leave out.
+pub(crate) fn with_tip(mut error: clap::Error) -> clap::Error {
+    const NEEDLESS: [&str; 4] = ["--hidden", "--no-ignore", "--unrestricted", "-u"];
+    let is_needless = |flag: &ContextValue| matches!(flag, ContextValue::String(flag) if NEEDLESS.contains(&&**flag));
+    if error.get(ContextKind::InvalidArg).is_some_and(is_needless) {
+        let tip = "every file counts, hidden and git-ignored ones too; `--exclude` leaves some out";
+        // The flag that is spelled most like it, which the line on usage shows too.
+        error.remove(ContextKind::SuggestedArg);
+        error.remove(ContextKind::Usage);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }

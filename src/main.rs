@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         ));
         return ExitCode::from(USAGE);
     }
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| cli::with_tip(error).exit());
     match run(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -222,6 +222,20 @@ fn no_number_of_threads_is_too_many() {
 }
 
 #[test]
+fn flags_of_other_tools_that_nobody_needs_here_are_told_so() {
+    let world = usual();
+    for flag in ["--hidden", "--no-ignore", "-uuu", "--unrestricted"] {
+        let shown = world.run(&["scan", flag, "leaky"]);
+        assert_eq!(shown.code, 2, "{flag}");
+        assert!(
+            shown.err.contains("\n  tip: every file counts") && !shown.err.contains("--no-inline"),
+            "{}",
+            shown.err
+        );
+    }
+}
+
+#[test]
 fn the_code_does_not_depend_on_the_format() {
     let world = usual();
     for format in ["pretty", "json", "jsonl"] {
