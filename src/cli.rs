@@ -161,7 +161,10 @@ pub(crate) enum Command {
 pub(crate) fn with_tip(mut error: clap::Error) -> clap::Error {
     const NEEDLESS: [&str; 4] = ["--hidden", "--no-ignore", "--unrestricted", "-u"];
     let is_needless = |flag: &ContextValue| matches!(flag, ContextValue::String(flag) if NEEDLESS.contains(&&**flag));
-    if error.get(ContextKind::InvalidArg).is_some_and(is_needless) {
+    let is_scan =
+        |usage: &ContextValue| matches!(usage, ContextValue::StyledStr(usage) if usage.to_string().contains("[PATH]"));
+    if error.get(ContextKind::InvalidArg).is_some_and(is_needless) && error.get(ContextKind::Usage).is_some_and(is_scan)
+    {
         let tip = "every file counts, hidden and git-ignored ones too; `--exclude` leaves some out";
         // The flag that is spelled most like it, which the line on usage shows too.
         error.remove(ContextKind::SuggestedArg);

@@ -233,6 +233,7 @@ fn flags_of_other_tools_that_nobody_needs_here_are_told_so() {
             shown.err
         );
     }
+    assert!(!world.run(&["ps", "--hidden"]).err.contains("every file counts"));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod gate;
 mod lead;
 mod literal;
 mod markup;
+mod member;
 pub(super) mod names;
 pub(super) mod netrc;
 mod object;
@@ -299,10 +300,11 @@ impl<'t> KeyJudge<'t> {
         trail: &mut Trail,
         depth: usize,
     ) -> Option<Verdict> {
-        if let Some(line) = line_around(text, value)
+        let line = line_around(text, value);
+        if let Some(line) = &line
             && literal::is_dressed(&text[line.clone()])
             && self.effort.reach(NEAR) == NEAR
-            && let Some(inner) = literal::undressed(text, line, value)
+            && let Some(inner) = literal::undressed(text, line.clone(), value)
             && let Some(verdict) = self.within(&inner, trail, depth)
         {
             return Some(verdict);
@@ -339,7 +341,7 @@ impl<'t> KeyJudge<'t> {
                     return Some(verdict);
                 }
                 // `Start-Process wandb -ArgumentList "login KEY"`.
-                let line = line_around(text, value).map_or(value.start, |line| line.start);
+                let line = line.as_ref().map_or(value.start, |line| line.start);
                 if command::logs_in(&text[line..value.start]) {
                     return Some(Verdict::key(Confidence::High, Because::Command));
                 }
@@ -368,8 +370,8 @@ impl<'t> KeyJudge<'t> {
         if matches!(lead.trim_ascii_end().last(), Some(b'+' | b'%' | b'.')) && command::logs_in(lead) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
-        let line = || line_around(text, value).map_or(start, |line| line.start.min(start));
-        if let Some(inner) = literal::spliced(&text[line()..start], &text[value.clone()])
+        let line = line.map_or(start, |line| line.start.min(start));
+        if let Some(inner) = literal::spliced(&text[line..start], &text[value.clone()])
             && let Some(verdict) = self.within(&inner, trail, depth)
         {
             return Some(verdict);
@@ -381,7 +383,7 @@ impl<'t> KeyJudge<'t> {
         if call.is_some_and(|call| command::logs_in(&text[call.min(start)..start])) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
-        if spot.string.is_some() && call.is_none() && command::logs_in(&text[line()..start]) {
+        if spot.string.is_some() && call.is_none() && command::logs_in(&text[line..start]) {
             return Some(Verdict::key(Confidence::High, Because::Command));
         }
         let listed = is_listed(text, value);
@@ -476,6 +478,9 @@ fn beside_empty(text: &[u8], comment: usize, value: &Range<usize>) -> Option<Ver
     let label = text.get(comment..value.start)?.trim_ascii();
     let label = label.strip_suffix(b":").unwrap_or(label);
     let alone = text[value.end..line.end].trim_ascii().is_empty() && (label.is_empty() || Says::of(label) == Says::Key);
+    if !alone {
+        return None;
+    }
     let signs = |b: &u8| matches!(b, b'#' | b'/' | b'-' | b';' | b' ' | b'\t');
     let code = text.get(line.start..comment)?;
     let code = &code[..code.iter().rposition(|b| !signs(b)).map_or(0, |last| last + 1)];
@@ -486,7 +491,7 @@ fn beside_empty(text: &[u8], comment: usize, value: &Range<usize>) -> Option<Ver
         b"" if above().first().is_none_or(|b| !signs(b)) => below()?.trim_ascii(),
         _ => code,
     };
-    if !alone || code.contains(&b'$') {
+    if code.contains(&b'$') {
         return None;
     }
     let call = code.strip_suffix(b"()").unwrap_or(code);

@@ -24,6 +24,10 @@ use crate::policy::{About, Kept};
 use crate::source::tree::{self, Visit};
 use crate::source::{MAX_WHOLE, Piece, Reader, WHOLE};
 
+/// What a file too large to be read as a whole was not read for.
+const STRUCTURE: &str = "its bytes were read, but not what its structure says of them";
+const CUT: &str = "it was read in pieces, and what is encoded in it lies in several";
+
 /// Says that a bug is ours, and that what it hit is not clean for that.
 const BUG: &str = "an internal error ended the judgement of it; this is a bug";
 
@@ -196,10 +200,10 @@ impl<'w, 'a> Worker<'w, 'a> {
     fn reread(&mut self, origin: &Origin, file: &mut (impl Read + Seek), mut seen: Seen) -> io::Result<()> {
         let held = seen.bytes <= MAX_WHOLE as u64;
         if seen.binary.is_some() && !held {
-            self.too_large(origin);
+            self.too_large(origin, STRUCTURE);
         }
         if seen.cut && !held {
-            self.cut_apart(origin);
+            self.too_large(origin, CUT);
         }
         // What a window leaves open (where does this variable end up?) the whole file may decide.
         if (seen.open || seen.binary.is_some()) && held && !self.stopped() {
@@ -240,10 +244,10 @@ impl<'w, 'a> Worker<'w, 'a> {
         } else {
             let seen = self.windows(origin, &mut counted, true)?;
             if seen.binary.is_some() {
-                self.too_large(origin);
+                self.too_large(origin, STRUCTURE);
             }
             if seen.cut {
-                self.cut_apart(origin);
+                self.too_large(origin, CUT);
             }
             self.keep(seen.opinions);
         }
@@ -411,16 +415,8 @@ impl<'w, 'a> Worker<'w, 'a> {
         }
     }
 
-    fn cut_apart(&mut self, origin: &Origin) {
-        let most = MAX_WHOLE / 1024 / 1024;
-        let reason =
-            format!("larger than {most} MiB: it was read in pieces, and what is encoded in it lies in several");
-        self.skip(Skip { origin: origin.clone(), reason, gap: true });
-    }
-
-    fn too_large(&mut self, origin: &Origin) {
-        let most = MAX_WHOLE / 1024 / 1024;
-        let reason = format!("larger than {most} MiB: its bytes were read, but not what its structure says of them");
+    fn too_large(&mut self, origin: &Origin, what: &str) {
+        let reason = format!("larger than {} MiB: {what}", MAX_WHOLE / 1024 / 1024);
         self.skip(Skip { origin: origin.clone(), reason, gap: true });
     }
 
@@ -462,7 +458,7 @@ impl<'w, 'a> Worker<'w, 'a> {
             self.windows(origin, Cursor::new(head).chain(input), true)?
         };
         if seen.binary.is_some() {
-            self.too_large(origin);
+            self.too_large(origin, STRUCTURE);
         }
         let found =
             seen.opinions.iter().filter_map(Opinion::finding).map(|finding| finding.about().to_owned()).collect();

@@ -1,5 +1,6 @@
 //! What the cell of a notebook prints. In: the members of the cell in JSON. Out: the name of the key that its last lines show.
 
+use super::member;
 use super::names::{self, Says};
 
 /// What shows a value, before what is shown.
@@ -7,13 +8,7 @@ const SHOWS: [&[u8]; 6] = [b"print(", b"display(", b"!echo ", b"!printenv ", b"!
 
 /// The name of W&B's key by which the source of a cell shows it: `print(os.environ["WANDB_API_KEY"])`, `wandb.api.api_key`.
 pub(super) fn printed(cell: &[u8]) -> Option<Vec<u8>> {
-    let at = memchr::memmem::rfind(cell, b"\"source\"")? + b"\"source\"".len();
-    let rest = cell[at..].trim_ascii_start().strip_prefix(b":")?;
-    let source: Source = serde_json::Deserializer::from_slice(rest).into_iter().next()?.ok()?;
-    let source = match source {
-        Source::Lines(lines) => lines.concat(),
-        Source::Whole(text) => text,
-    };
+    let source = member::texts(cell, b"source", 1).next()?;
     let lines: Vec<&[u8]> = source.lines().map(|line| line.trim().as_bytes()).filter(|line| !line.is_empty()).collect();
     let (last, _) = lines.split_last()?;
     let shows = lines.iter().filter_map(|line| SHOWS.iter().find_map(|word| line.strip_prefix(*word)));
@@ -22,11 +17,4 @@ pub(super) fn printed(cell: &[u8]) -> Option<Vec<u8>> {
     let word = |b: &u8| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
     let mut words = shows.flat_map(|line| line.split(word)).map(|word| word.strip_suffix(b".txt").unwrap_or(word));
     words.find(|word| !names::is_file(word) && Says::of(word) == Says::WandbKey).map(<[u8]>::to_vec)
-}
-
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-enum Source {
-    Lines(Vec<String>),
-    Whole(String),
 }

@@ -102,9 +102,12 @@ impl<'t> Chain<'t, '_> {
                 && self.text[value] == b'"'
                 && chat::is_text(name)
                 && let Some(list) = bracket.parent
-                && let Some(verdict) = chat::asked(&self.text[self.inside(list, at).start..bracket.open], name)
             {
-                return Some(verdict);
+                let near = bracket.open.saturating_sub(self.effort.reach(REACH));
+                let start = near.max(self.outline.frames[list].open + 1);
+                if let Some(verdict) = chat::asked(&self.text[start..bracket.open], name) {
+                    return Some(verdict);
+                }
             }
             let verdict = self.bracket(current, at, item, &read, trail);
             let verdict = verdict.or_else(|| self.sent(self.inside(current, at), at, trail));
@@ -652,8 +655,9 @@ fn literal(item: &[u8]) -> Option<&[u8]> {
 
 /// Whether an argument is a message for people, which may speak of anything.
 fn is_talk(item: &[u8]) -> bool {
-    const TALK: [&[u8]; 8] = [b"text", b"message", b"msg", b"body", b"content", b"title", b"subject", b"description"];
-    object::pair(item).is_some_and(|(name, _)| TALK.iter().any(|talk| name.eq_ignore_ascii_case(talk)))
+    const HEADS: [&[u8]; 3] = [b"title", b"subject", b"description"];
+    let is_head = |name: &[u8]| HEADS.iter().any(|head| name.eq_ignore_ascii_case(head));
+    object::pair(item).is_some_and(|(name, _)| chat::is_text(name) || is_head(name))
 }
 
 /// The names of the arguments that have one.
